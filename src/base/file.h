@@ -1,0 +1,24 @@
+/* base/file - whole files in and out, and folders in order. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include "base/arena.h"
+#include "base/err.h"
+
+#include <stddef.h>
+
+/* Read all of `path` into *text (malloc'ed, NUL after the last byte; the caller frees) when it has
+ * at most bytes_max bytes. Works for /proc and /sys, whose sizes are not known in advance.
+ * Returns 0 or a negative errno (-EFBIG: larger than bytes_max). */
+int file_read(const char *path, size_t bytes_max, char **text, size_t *len, struct err *err);
+
+/* Write beside `path` and rename over it, so that a reader sees the old file or the new one, and a
+ * full disk leaves the old one. Returns 0 or a negative errno. */
+int file_write(const char *path, const void *bytes, size_t len, struct err *err);
+
+/* The names in folder `path` except "." and "..", sorted by strverscmp (n2 before n10), in `arena`.
+ * Returns the count, or a negative errno (-EFBIG: more than names_max). */
+long file_list(struct arena *arena, const char *path, size_t names_max, const char *const **names,
+               struct err *err);
+
+#endif

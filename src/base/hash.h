@@ -1,0 +1,25 @@
+/* base/hash - 64-bit hashes (XXH3, from libxxhash) for tables and signatures. Not for secrets. */
+#ifndef BASE_HASH_H
+#define BASE_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct hash128 {
+    uint64_t low, high;
+};
+
+uint64_t hash64(const void *bytes, size_t len);
+struct hash128 hash128(const void *bytes, size_t len);
+
+/* Fold `value` into `seed`; order matters. */
+static inline uint64_t hash_mix(uint64_t seed, uint64_t value)
+{
+    uint64_t x = (seed ^ value) * 0x9e3779b97f4a7c15u + (seed << 23 | seed >> 41);
+
+    x ^= x >> 32;
+    x *= 0xd6e8feb86659fd93u;
+    return x ^ x >> 29;
+}
+
+#endif

@@ -1,0 +1,85 @@
+/* base/str - slices of text that somebody else owns, and a buffer that grows. */
+#ifndef BASE_STR_H
+#define BASE_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))
+
+/* A slice: not NUL-terminated, owned by whoever holds the text. Print with "%.*s", STR_ARG(s). */
+struct str {
+    const char *p;
+    size_t len;
+};
+
+#define STR(literal)     ((struct str){(literal), sizeof(literal) - 1})
+#define STR_ARG(slice)   (int)(slice).len, (slice).p
+
+static inline struct str str_of(const char *text)
+{
+    return (struct str){text, strlen(text)};
+}
+
+static inline struct str str_range(const char *begin, const char *end)
+{
+    return (struct str){begin, (size_t)(end - begin)};
+}
+
+static inline bool str_eq(struct str a, struct str b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
+}
+
+static inline bool str_is(struct str a, const char *text)
+{
+    return str_eq(a, str_of(text));
+}
+
+bool str_starts(struct str s, const char *prefix);
+bool str_ends(struct str s, const char *suffix);
+
+/* Index of `needle` in `s`, or -1. */
+ptrdiff_t str_find(struct str s, const char *needle);
+
+/* Without blanks, tabs, CR and newlines at both ends. */
+struct str str_trim(struct str s);
+
+/* Drop the first `count` bytes (all when there are fewer). */
+struct str str_skip(struct str s, size_t count);
+
+/* Cut the next line off *rest: the text without its newline and one CR before it.
+ * Returns false when nothing is left. */
+bool str_line(struct str *rest, struct str *line);
+
+/* Cut at the first `separator`; the whole when there is none. False when *rest was empty. */
+bool str_cut(struct str *rest, char separator, struct str *head);
+
+/* Cut the next word (blanks and tabs separate). False when there is none. */
+bool str_word(struct str *rest, struct str *word);
+
+/* Whole of `s` as a number; base 0 takes 0x. Returns 0 or -EINVAL, -ERANGE. */
+int str_to_i64(struct str s, int base, int64_t *out);
+int str_to_u64(struct str s, int base, uint64_t *out);
+int str_to_double(struct str s, double *out);
+
+/* Does `text` match `pattern`, where '*' stands for any run (also empty) and '?' for one byte? */
+bool str_glob(const char *pattern, struct str text);
+
+/* A growing text buffer. Zero-initialise; buf_done frees. After a failed allocation `failed` is
+ * set, further calls do nothing, and `p` stays NUL-terminated or NULL. */
+struct buf {
+    char *p;
+    size_t len, space;
+    bool failed;
+};
+
+void buf_done(struct buf *buf);
+void buf_clear(struct buf *buf);
+void buf_add(struct buf *buf, const char *text, size_t len);
+void buf_puts(struct buf *buf, const char *text);
+void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif
