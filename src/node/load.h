@@ -15,7 +15,7 @@ struct loader;
 struct loaded {
     struct node *node; /* the caller frees with loaded_done */
     struct topo *topo;
-    void *bytes; /* what node->sources point into */
+    void *bytes;              /* what node->sources point into */
     struct loaded *next_part; /* a text that held several machines gives several nodes */
 };
 
