@@ -34,7 +34,8 @@ struct fact_ref {
 struct subject {
     enum subject_kind kind;
     const char *name;
-    uint64_t bdf; /* PCI: domain << 16 | bus << 8 | device << 3 | function; else 0 */
+    uint64_t bdf; /* PCI: domain << 16 | bus << 8 | device << 3 | function; RDMA port and network
+                     interface: of the function they stand on, where known; else 0 */
     struct fact_ref *refs;
     uint32_t count, space;
 };
