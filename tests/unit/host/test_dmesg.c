@@ -272,7 +272,7 @@ static const struct {
     {"issue-perftest-289-gdr-one-way.dmesg.txt", NULL, "cmdline.intel_iommu", "off"},
     {"ml-ga402rj-aer98.dmesg.txt", "0000:03:00.1", "Log.aer_uncorrected", "98"},
     {"ml-extcfg-missing-ecam.dmesg.txt", NULL, "log.ecam_missing", "-"},
-    {"ml-alderlake-gl9755.dmesg.txt", NULL, "iommu.interrupt_remapping", "+"},
+    {"ml-kabylake-aer-rxerr.dmesg.txt", NULL, "iommu.interrupt_remapping", "+"},
     {"ml-hifive-unmatched.dmesg.txt", "0000:05:00.0", "Log.bandwidth_limited_by", "0000:02:03.0"},
     {"ml-bug219619-vfio-gpu-bar.1.dmesg.txt", NULL, "iommu.default_domain", "Passthrough"},
     {"node-scraper-dmesg_sample.txt", "0000:11:01.0", "Log.apei_errors", "1"},
