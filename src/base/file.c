@@ -77,8 +77,8 @@ int file_read(const char *path, size_t bytes_max, char **text, size_t *len, stru
         r = read_all(fd, st.st_size > 0 ? (size_t)st.st_size : 4096, bytes_max, text, len);
     (void)close(fd);
     if (r == -EFBIG)
-        return err_set(err, r, "%s: larger than the %zu MiB that firstlight reads of one file", path,
-                       bytes_max >> 20);
+        return err_set(err, r, "%s: larger than the %zu MiB that firstlight reads of one file",
+                       path, bytes_max >> 20);
     if (r == -EINVAL)
         return err_set(err, r, "%s: not a regular file", path);
     if (r < 0)

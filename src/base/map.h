@@ -1,7 +1,8 @@
 /* base/map - a hash table from 64-bit keys to pointers (open addressing).
  *
  * For text keys, hash with hash64 and let the value hold the text: `equal` tells whether a value is
- * really the one asked for. Zero-initialise; map_done frees the table, not the values. One thread. */
+ * really the one asked for. Zero-initialise; map_done frees the table, not the values. One thread.
+ */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H
 
@@ -16,7 +17,7 @@ struct map_slot {
 
 struct map {
     struct map_slot *slots;
-    size_t count, space; /* space is 0 or a power of two */
+    size_t count, space;                               /* space is 0 or a power of two */
     bool (*equal)(const void *value, const void *key); /* NULL: the hash is the key */
 };
 

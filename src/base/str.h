@@ -15,8 +15,8 @@ struct str {
     size_t len;
 };
 
-#define STR(literal)     ((struct str){(literal), sizeof(literal) - 1})
-#define STR_ARG(slice)   (int)(slice).len, (slice).p
+#define STR(literal)   ((struct str){(literal), sizeof(literal) - 1})
+#define STR_ARG(slice) (int)(slice).len, (slice).p
 
 static inline struct str str_of(const char *text)
 {

@@ -153,8 +153,8 @@ const char *fact_key_name(const struct fact_pool *pool, uint32_t key)
 
 size_t fact_pool_bytes(const struct fact_pool *pool)
 {
-    return arena_bytes(pool->arena) + (pool->keys.space + pool->texts.space + pool->blocks.space) *
-                                          sizeof(struct map_slot);
+    return arena_bytes(pool->arena) +
+           (pool->keys.space + pool->texts.space + pool->blocks.space) * sizeof(struct map_slot);
 }
 
 /* ---- the builder ---- */
@@ -323,8 +323,7 @@ static void draft_add(struct fact_builder *builder, struct fact fact, struct str
 {
     struct draft *draft;
 
-    if (!(builder->pool->keep & 1u << fact.class) ||
-        builder->drafts.count == FACT_BLOCK_FACTS_MAX)
+    if (!(builder->pool->keep & 1u << fact.class) || builder->drafts.count == FACT_BLOCK_FACTS_MAX)
         return;
     if (text.len > FACT_TEXT_MAX)
         text.len = FACT_TEXT_MAX;
@@ -343,10 +342,11 @@ static void draft_add(struct fact_builder *builder, struct fact fact, struct str
 void fact_flag(struct fact_builder *builder, enum fact_class class, uint32_t line, uint32_t key,
                bool on)
 {
-    draft_add(builder,
-              (struct fact){
-                  .key = key, .line = line, .number = on, .type = FACT_FLAG, .class = (uint8_t)class},
-              on ? STR("+") : STR("-"));
+    draft_add(
+        builder,
+        (struct fact){
+            .key = key, .line = line, .number = on, .type = FACT_FLAG, .class = (uint8_t) class},
+        on ? STR("+") : STR("-"));
 }
 
 void fact_number(struct fact_builder *builder, enum fact_class class, uint32_t line, uint32_t key,
@@ -362,16 +362,16 @@ void fact_number(struct fact_builder *builder, enum fact_class class, uint32_t l
                             .line = line,
                             .number = number,
                             .type = FACT_NUMBER,
-                            .class = (uint8_t)class},
+                            .class = (uint8_t) class},
               text);
 }
 
 void fact_text(struct fact_builder *builder, enum fact_class class, uint32_t line, uint32_t key,
                struct str text)
 {
-    draft_add(
-        builder,
-        (struct fact){.key = key, .line = line, .type = FACT_TEXT, .class = (uint8_t)class}, text);
+    draft_add(builder,
+              (struct fact){.key = key, .line = line, .type = FACT_TEXT, .class = (uint8_t) class},
+              text);
 }
 
 /* With the pool's lock held. */

@@ -38,7 +38,7 @@ struct fact {
 struct fact_block {
     uint64_t config_sig; /* of the CONFIG facts: keys and values, in order; 0 when there are none */
     uint64_t state_sig;  /* of the CONFIG and STATE facts */
-    uint32_t name;       /* key of the block's name, the first part of its facts' paths: "Express" */
+    uint32_t name; /* key of the block's name, the first part of its facts' paths: "Express" */
     uint32_t count;
     struct fact facts[];
 };

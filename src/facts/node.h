@@ -43,14 +43,15 @@ struct source {
     const char *kind; /* "lspci", "config", "dmesg" ...: the parser that read it */
     struct str text;  /* the bytes; owned by the node's arena or by whoever made the node; may be
                          empty when they were not kept */
-    const uint32_t *lines; /* line i of `text` (from 0) was line lines[i] of the file; NULL: i + 1 */
-    bool binary;           /* lines are byte offsets */
+    const uint32_t
+        *lines;  /* line i of `text` (from 0) was line lines[i] of the file; NULL: i + 1 */
+    bool binary; /* lines are byte offsets */
 };
 
 /* Something that could not be seen, and why: printed as unknown, never taken for clean. */
 struct unseen {
-    const char *what; /* "PCI capabilities", "BIOS version" */
-    const char *why;  /* "lspci ran without root" */
+    const char *what;  /* "PCI capabilities", "BIOS version" */
+    const char *why;   /* "lspci ran without root" */
     const char *block; /* glob of block names whose absence means nothing: "ACS"; NULL: none */
     int subject;       /* index of the subject it is about, -1: the node */
     int source;        /* index, -1: none */

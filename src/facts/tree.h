@@ -1,7 +1,7 @@
 /* facts/tree - a node's raw outputs as a list of named pieces of bytes.
  *
- * A folder of outputs, a snapshot and a live host all become a tree; parsers read nothing else. Paths
- * are relative, with '/', without "./": "sys/bus/pci/devices/0000:19:00.0/config",
+ * A folder of outputs, a snapshot and a live host all become a tree; parsers read nothing else.
+ * Paths are relative, with '/', without "./": "sys/bus/pci/devices/0000:19:00.0/config",
  * "proc/cmdline", "cmd/nvidia-smi_-q.txt", "lspci.txt". Entries are sorted by path (byte order).
  * The maker owns the bytes. */
 #ifndef FACTS_TREE_H
@@ -27,7 +27,8 @@ void tree_sort(struct tree *tree);
 /* The entry with exactly this path, or NULL. */
 const struct tree_entry *tree_find(const struct tree *tree, const char *path);
 
-/* The entries whose path starts with `prefix` ("sys/class/infiniband/"): the first, and how many. */
+/* The entries whose path starts with `prefix` ("sys/class/infiniband/"): the first, and how many.
+ */
 const struct tree_entry *tree_under(const struct tree *tree, const char *prefix, size_t *count);
 
 #endif
