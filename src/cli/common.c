@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/term.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
