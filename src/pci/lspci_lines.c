@@ -359,8 +359,10 @@ void lspci_line_parse(struct fact_builder *builder, struct str chunk, struct lsp
                 sink->put(sink->arg, block, 0);
             return;
         }
-    /* Lines nobody has heard of are kept too, as lspci words them. */
-    registers_begin(&r, builder, STR("Text"));
+    /* A register right below its device ("LnkSta: ..."), when somebody picked lines out, belongs to
+     * the capability it is known from. Lines nobody has heard of are kept too, as lspci words them.
+     */
+    registers_begin(&r, builder, str_of(block_of_register(text)));
     registers_line(&r, 0, text);
     sink->put(sink->arg, fact_end_cached(builder, CACHE_KIND, chunk), 0);
 }

@@ -94,6 +94,24 @@ const struct cap_name *cap_by_id(uint16_t id, bool extended)
     return NULL;
 }
 
+const char *block_of_register(struct str line)
+{
+    static const struct {
+        const char *label, *block;
+    } registers[] = {
+        {"DevCap", "Express"}, {"DevCtl", "Express"}, {"DevSta", "Express"}, {"LnkCap", "Express"},
+        {"LnkCtl", "Express"}, {"LnkSta", "Express"}, {"Slt", "Express"},    {"RootC", "Express"},
+        {"ACSCap:", "ACS"},    {"ACSCtl:", "ACS"},    {"UE", "AER"},         {"CE", "AER"},
+        {"AERCap:", "AER"},    {"ATSC", "ATS"},       {"Dpc", "DPC"},        {"LaneErr", "SecPCIe"},
+        {"L1Sub", "L1SS"},     {"PTM", "PTM"},        {"IOV", "SR-IOV"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(registers); i++)
+        if (str_starts(line, registers[i].label))
+            return registers[i].block;
+    return "Text";
+}
+
 /* block and reg are globs; NULL matches any. A name ending in '*' is a prefix. */
 struct class_row {
     const char *block, *reg, *name;
