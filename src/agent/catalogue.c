@@ -30,7 +30,6 @@ const struct catalogue_files catalogue_files[] = {
     {"etc/modprobe.d", "*.conf"},
     {"etc/security", "limits.conf"},
     {"etc/security/limits.d", "*.conf"},
-    {"var/log", "dmesg"},
 
     {"sys/bus/pci/devices/*",
      "config resource numa_node local_cpulist class vendor device subsystem_vendor "
@@ -50,6 +49,7 @@ const struct catalogue_files catalogue_files[] = {
     {"sys/class/infiniband/*", "fw_ver hca_type board_id hw_rev node_guid node_desc node_type "
                                "sys_image_guid"},
     {"sys/class/infiniband/*", "device", true},
+    {"sys/class/infiniband/*/device", "uevent"},
     {"sys/class/infiniband/*/ports/*", "state phys_state rate lid sm_lid sm_sl lid_mask_count "
                                        "link_layer cap_mask has_smi"},
     {"sys/class/infiniband/*/ports/*/counters", "*"},

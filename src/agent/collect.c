@@ -2,8 +2,8 @@
 #include "agent/collect.h"
 
 #include "agent/catalogue.h"
-#include "agent/command.h"
 #include "agent/kernel_log.h"
+#include "agent/program.h"
 #include "agent/take.h"
 #include "snap/manifest.h"
 #include "snap/snap.h"
@@ -28,8 +28,8 @@ struct collection {
     struct arena *arena;
     struct taken taken;
     VEC(struct manifest_entry) entries;
-    VEC(struct command) commands;
-    VEC(const char *) command_paths; /* beside `commands` */
+    VEC(struct program) programs;
+    VEC(const char *) paths; /* where their outputs go, beside `programs` */
     uint64_t commands_kept;
     const char *full; /* which bound was reached, or NULL */
 };
@@ -108,20 +108,20 @@ static int add_command(struct collection *c, const struct catalogue_command *row
 {
     const char **words = arena_alloc(c->arena, (CATALOGUE_WORDS_MAX + 1) * sizeof(*words));
     const char **path;
-    struct command *command;
+    struct program *program;
 
     if (!words)
         return -ENOMEM;
     for (size_t i = 0; i < CATALOGUE_WORDS_MAX && row->words[i]; i++)
         words[i] = fill_in(c->arena, row->words[i], netdev);
-    command = vec_push(&c->commands);
-    path = vec_push(&c->command_paths);
-    if (!command || !path)
+    program = vec_push(&c->programs);
+    path = vec_push(&c->paths);
+    if (!program || !path)
         return -ENOMEM;
     *path = fill_in(c->arena, row->path, netdev);
-    command->program = command_find(c->arena, row->words[0]);
-    command->words = words;
-    command->exits_well = row->exits_well;
+    program->path = program_find(c->arena, row->words[0]);
+    program->words = words;
+    program->exits_well = row->exits_well;
     return *path ? 0 : -ENOMEM;
 }
 
@@ -154,7 +154,7 @@ static int list_commands(struct collection *c)
 
         if (str_find(str_of(row->path), "{netdev}") < 0)
             r = add_command(c, row, NULL);
-        else if (!command_find(c->arena, row->words[0]))
+        else if (!program_find(c->arena, row->words[0]))
             continue;
         else
             for (size_t k = 0; r == 0 && k < netdev_count; k++)
@@ -176,17 +176,17 @@ static const char *join_words(struct arena *arena, const char *const *words)
 }
 
 /* Without the program dmesg the kernel is asked itself. */
-static int take_kernel_log(struct collection *c, struct command *command)
+static int take_kernel_log(struct collection *c, struct program *program)
 {
     struct err err = {0};
-    int r = kernel_log_read(c->arena, &command->output, &err);
+    int r = kernel_log_read(c->arena, &program->output, &err);
 
     if (r == -ENOMEM)
         return r;
-    command->status = r == 0                        ? MANIFEST_OK
+    program->status = r == 0                        ? MANIFEST_OK
                       : r == -EPERM || r == -EACCES ? MANIFEST_DENIED
                                                     : MANIFEST_FAILED;
-    command->error = r == 0 ? NULL : arena_copy(c->arena, err.text, strlen(err.text));
+    program->error = r == 0 ? NULL : arena_copy(c->arena, err.text, strlen(err.text));
     return 0;
 }
 
@@ -194,30 +194,30 @@ static int keep_outputs(struct collection *c)
 {
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < c->commands.count; i++) {
-        struct command *command = &c->commands.items[i];
-        const char *path = c->command_paths.items[i];
+    for (size_t i = 0; r == 0 && i < c->programs.count; i++) {
+        struct program *program = &c->programs.items[i];
+        const char *path = c->paths.items[i];
 
-        if (!command->program && !strcmp(command->words[0], "dmesg")) {
-            r = take_kernel_log(c, command);
-        } else if (!command->program) {
-            command->status = MANIFEST_MISSING;
-            command->error = "there is no such program here";
+        if (!program->path && !strcmp(program->words[0], "dmesg")) {
+            r = take_kernel_log(c, program);
+        } else if (!program->path) {
+            program->status = MANIFEST_MISSING;
+            program->error = "there is no such program here";
         }
-        if (r == 0 && command->output.len) {
-            r = bound(c, take_bytes(&c->taken, path, command->output, false));
+        if (r == 0 && program->output.len) {
+            r = bound(c, take_bytes(&c->taken, path, program->output, false));
             c->commands_kept++;
         }
         if (r == 0)
             r = add_entry(c,
                           (struct manifest_entry){.path = path,
                                                   .kind = MANIFEST_COMMAND,
-                                                  .status = command->status,
-                                                  .bytes = command->output.len,
-                                                  .error = command->error,
-                                                  .command = join_words(c->arena, command->words),
-                                                  .exit_status = command->exit_status,
-                                                  .ms = command->ms});
+                                                  .status = program->status,
+                                                  .bytes = program->output.len,
+                                                  .error = program->error,
+                                                  .command = join_words(c->arena, program->words),
+                                                  .exit_status = program->exit_status,
+                                                  .ms = program->ms});
     }
     return r;
 }
@@ -225,7 +225,7 @@ static int keep_outputs(struct collection *c)
 /* Those with a program move to the front, so that one call runs them all. */
 static int run_commands(struct collection *c, struct err *err)
 {
-    struct command_limits limits = {.timeout_ms = c->options->timeout_ms ? c->options->timeout_ms
+    struct program_limits limits = {.timeout_ms = c->options->timeout_ms ? c->options->timeout_ms
                                                                          : COLLECT_TIMEOUT_MS,
                                     .bytes_max = COMMAND_BYTES_MAX,
                                     .at_a_time = AT_A_TIME};
@@ -234,18 +234,18 @@ static int run_commands(struct collection *c, struct err *err)
 
     if (r < 0)
         return err_set(err, r, "no memory to run commands");
-    for (size_t i = 0; i < c->commands.count; i++) {
-        struct command command = c->commands.items[i];
-        const char *path = c->command_paths.items[i];
+    for (size_t i = 0; i < c->programs.count; i++) {
+        struct program program = c->programs.items[i];
+        const char *path = c->paths.items[i];
 
-        if (!command.program)
+        if (!program.path)
             continue;
-        c->commands.items[i] = c->commands.items[runnable];
-        c->command_paths.items[i] = c->command_paths.items[runnable];
-        c->commands.items[runnable] = command;
-        c->command_paths.items[runnable++] = path;
+        c->programs.items[i] = c->programs.items[runnable];
+        c->paths.items[i] = c->paths.items[runnable];
+        c->programs.items[runnable] = program;
+        c->paths.items[runnable++] = path;
     }
-    return command_run_all(c->arena, c->commands.items, runnable, &limits, err);
+    return program_run_all(c->arena, c->programs.items, runnable, &limits, err);
 }
 
 static const char *format_time(struct arena *arena, int64_t now_s)
@@ -367,8 +367,8 @@ int collect_tree(struct arena *arena, const struct collect_options *options, str
         tree_sort(out);
     take_done(&c.taken);
     vec_done(&c.entries);
-    vec_done(&c.commands);
-    vec_done(&c.command_paths);
+    vec_done(&c.programs);
+    vec_done(&c.paths);
     buf_done(&own);
     return r;
 }

@@ -1,5 +1,5 @@
-/* agent/command - see command.h. */
-#include "agent/command.h"
+/* agent/program - see command.h. */
+#include "agent/program.h"
 
 #include "agent/catalogue.h"
 
@@ -23,7 +23,7 @@
 #define TICK_MS  50 /* between looks whether a program ended */
 
 struct running {
-    struct command *command; /* NULL: a free place */
+    struct program *program; /* NULL: a free place */
     pid_t pid;
     int out, err; /* -1: closed */
     bool reaped, killed, cut;
@@ -47,7 +47,7 @@ static const char *try_folder(struct arena *arena, struct str folder, const char
     return path && access(path, X_OK) == 0 ? path : NULL;
 }
 
-const char *command_find(struct arena *arena, const char *name)
+const char *program_find(struct arena *arena, const char *name)
 {
     const char *env = getenv("PATH"), *found;
     struct str rest = env ? str_of(env) : (struct str){0}, folder;
@@ -106,7 +106,7 @@ static void close_all(int ends[2])
 }
 
 /* posix_spawn does not copy the caller's memory, and may be called beside threads. */
-static int spawn(const struct command *command, char **env, int out, int err, pid_t *pid)
+static int spawn(const struct program *program, char **env, int out, int err, pid_t *pid)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
@@ -135,13 +135,13 @@ static int spawn(const struct command *command, char **env, int out, int err, pi
     (void)sigfillset(&signals);
     (void)posix_spawnattr_setsigdefault(&attr, &signals);
     if (!r)
-        r = posix_spawn(pid, command->program, &actions, &attr, (char *const *)command->words, env);
+        r = posix_spawn(pid, program->path, &actions, &attr, (char *const *)program->words, env);
     (void)posix_spawnattr_destroy(&attr);
     (void)posix_spawn_file_actions_destroy(&actions);
     return -r;
 }
 
-static int start(struct arena *arena, struct running *run, struct command *command, char **env)
+static int start(struct arena *arena, struct running *run, struct program *program, char **env)
 {
     int out[2] = {-1, -1}, err[2] = {-1, -1};
     int r = open_pipe(out);
@@ -150,10 +150,10 @@ static int start(struct arena *arena, struct running *run, struct command *comma
         r = open_pipe(err);
     if (r == 0) {
         *run = (struct running){.out = -1, .err = -1, .started_ms = now_ms()};
-        r = spawn(command, env, out[1], err[1], &run->pid);
+        r = spawn(program, env, out[1], err[1], &run->pid);
         if (r < 0) { /* the program's fault: a bad executable */
-            command->status = r == -EACCES ? MANIFEST_DENIED : MANIFEST_FAILED;
-            command->error = arena_printf(arena, "cannot start: %s", strerror(-r));
+            program->status = r == -EACCES ? MANIFEST_DENIED : MANIFEST_FAILED;
+            program->error = arena_printf(arena, "cannot start: %s", strerror(-r));
             close_all(out);
             close_all(err);
             return 0;
@@ -168,7 +168,7 @@ static int start(struct arena *arena, struct running *run, struct command *comma
     (void)close(err[1]);
     run->out = out[0];
     run->err = err[0];
-    run->command = command;
+    run->program = program;
     return 0;
 }
 
@@ -214,50 +214,50 @@ static struct str first_complaint(const struct running *run)
 
 static void judge(struct arena *arena, struct running *run)
 {
-    struct command *command = run->command;
+    struct program *program = run->program;
     struct str said = first_complaint(run);
     const char *colon = said.len ? ": " : "";
     int status = run->wait_status;
 
-    command->ms = run->ended_ms - run->started_ms;
+    program->ms = run->ended_ms - run->started_ms;
     if (run->killed) {
-        command->status = MANIFEST_TIMEOUT;
-        command->exit_status = -SIGKILL;
-        command->error = arena_printf(
+        program->status = MANIFEST_TIMEOUT;
+        program->exit_status = -SIGKILL;
+        program->error = arena_printf(
             arena, "ended after %.1f s without an answer%s; %zu bytes were not kept",
-            (double)command->ms / 1000,
+            (double)program->ms / 1000,
             run->reaped ? "" : " and does not die, it is stuck in the kernel", run->output.len);
         return;
     }
     if (WIFSIGNALED(status)) {
-        command->status = MANIFEST_FAILED;
-        command->exit_status = -WTERMSIG(status);
-        command->error = arena_printf(arena, "died of signal %d (%s)%s%.*s", WTERMSIG(status),
+        program->status = MANIFEST_FAILED;
+        program->exit_status = -WTERMSIG(status);
+        program->error = arena_printf(arena, "died of signal %d (%s)%s%.*s", WTERMSIG(status),
                                       strsignal(WTERMSIG(status)), colon, STR_ARG(said));
         return;
     }
-    command->exit_status = WEXITSTATUS(status);
-    command->output.p = arena_copy(arena, run->output.p ? run->output.p : "", run->output.len);
-    command->output.len = run->output.len;
-    if (!command->output.p || run->output.failed) {
-        command->output = (struct str){0};
-        command->status = MANIFEST_FAILED;
-        command->error = "no memory for its output";
+    program->exit_status = WEXITSTATUS(status);
+    program->output.p = arena_copy(arena, run->output.p ? run->output.p : "", run->output.len);
+    program->output.len = run->output.len;
+    if (!program->output.p || run->output.failed) {
+        program->output = (struct str){0};
+        program->status = MANIFEST_FAILED;
+        program->error = "no memory for its output";
         return;
     }
     if (run->cut) {
-        command->status = MANIFEST_CUT;
-        command->error = arena_printf(arena, "more than %zu MiB of output", run->output.len >> 20);
-    } else if (command->exit_status == 0 ||
-               (command->exit_status < 32 && command->exits_well >> command->exit_status & 1)) {
-        command->status = MANIFEST_OK;
+        program->status = MANIFEST_CUT;
+        program->error = arena_printf(arena, "more than %zu MiB of output", run->output.len >> 20);
+    } else if (program->exit_status == 0 ||
+               (program->exit_status < 32 && program->exits_well >> program->exit_status & 1)) {
+        program->status = MANIFEST_OK;
     } else {
         bool denied = str_find(said, "ermission denied") >= 0 ||
                       str_find(said, "not permitted") >= 0 || str_find(said, "root") >= 0;
 
-        command->status = denied ? MANIFEST_DENIED : MANIFEST_FAILED;
-        command->error =
-            arena_printf(arena, "exit status %d%s%.*s", command->exit_status, colon, STR_ARG(said));
+        program->status = denied ? MANIFEST_DENIED : MANIFEST_FAILED;
+        program->error =
+            arena_printf(arena, "exit status %d%s%.*s", program->exit_status, colon, STR_ARG(said));
     }
 }
 
@@ -270,7 +270,7 @@ static void finish(struct arena *arena, struct running *run)
         (void)close(run->err);
     buf_done(&run->output);
     buf_done(&run->complaint);
-    run->command = NULL;
+    run->program = NULL;
 }
 
 static void kill_group(struct running *run)
@@ -279,7 +279,7 @@ static void kill_group(struct running *run)
 }
 
 /* Look after one program; finishes it when it is over. */
-static void look(struct arena *arena, struct running *run, const struct command_limits *limits)
+static void look(struct arena *arena, struct running *run, const struct program_limits *limits)
 {
     bool no_cut = false;
     int64_t now;
@@ -313,11 +313,11 @@ static void look(struct arena *arena, struct running *run, const struct command_
 
 static void wait_for_output(struct running *runs, unsigned count)
 {
-    struct pollfd fds[2 * COMMANDS_AT_A_TIME_MAX];
+    struct pollfd fds[2 * PROGRAMS_AT_A_TIME_MAX];
     nfds_t n = 0;
 
     for (unsigned i = 0; i < count; i++) {
-        if (!runs[i].command)
+        if (!runs[i].program)
             continue;
         if (runs[i].out >= 0)
             fds[n++] = (struct pollfd){runs[i].out, POLLIN, 0};
@@ -327,12 +327,12 @@ static void wait_for_output(struct running *runs, unsigned count)
     (void)poll(fds, n, n ? TICK_MS : 5);
 }
 
-int command_run_all(struct arena *arena, struct command *commands, size_t count,
-                    const struct command_limits *limits, struct err *err)
+int program_run_all(struct arena *arena, struct program *programs, size_t count,
+                    const struct program_limits *limits, struct err *err)
 {
-    struct running runs[COMMANDS_AT_A_TIME_MAX] = {0};
+    struct running runs[PROGRAMS_AT_A_TIME_MAX] = {0};
     unsigned places =
-        limits->at_a_time < COMMANDS_AT_A_TIME_MAX ? limits->at_a_time : COMMANDS_AT_A_TIME_MAX;
+        limits->at_a_time < PROGRAMS_AT_A_TIME_MAX ? limits->at_a_time : PROGRAMS_AT_A_TIME_MAX;
     char **env = make_environment(arena);
     size_t next = 0, active;
     int r = 0;
@@ -342,11 +342,11 @@ int command_run_all(struct arena *arena, struct command *commands, size_t count,
     do {
         active = 0;
         for (unsigned i = 0; i < places; i++) {
-            while (!runs[i].command && next < count && r == 0)
-                r = start(arena, &runs[i], &commands[next++], env);
-            if (runs[i].command)
+            while (!runs[i].program && next < count && r == 0)
+                r = start(arena, &runs[i], &programs[next++], env);
+            if (runs[i].program)
                 look(arena, &runs[i], limits);
-            active += runs[i].command != NULL;
+            active += runs[i].program != NULL;
         }
         if (active)
             wait_for_output(runs, places);
