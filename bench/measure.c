@@ -56,7 +56,8 @@ static int run(const char *command, struct sample *out)
         if (errno != EINTR)
             return -errno;
     (void)clock_gettime(CLOCK_MONOTONIC, &end);
-    out->wall_s = (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) * 1e-9;
+    out->wall_s =
+        (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) * 1e-9;
     out->cpu_s = seconds(usage.ru_utime) + seconds(usage.ru_stime);
     out->peak_mib = (double)usage.ru_maxrss / 1024;
     return WIFEXITED(status) && WEXITSTATUS(status) <= 1 ? 0 : -ECHILD;
