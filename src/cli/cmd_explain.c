@@ -1,0 +1,95 @@
+#include "base/file.h"
+#include "cli/common.h"
+#include "fleet/symptom.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CSV_BYTES_MAX ((size_t)4 << 30)
+
+struct explain_args {
+    struct answer_args answer;
+    const char *slow, *metric, *pairs;
+    bool higher_is_slower;
+};
+
+const struct opt explain_opts[] = {
+    {"slow", 's', OPT_TEXT, "HOSTS", "The slow nodes: n417,n033 or n[001-003]",
+     offsetof(struct explain_args, slow)},
+    {"metric", 'm', OPT_TEXT, "FILE", "A number per node: lines of node,value",
+     offsetof(struct explain_args, metric)},
+    {"pairs", 0, OPT_TEXT, "FILE", "A number per pair: lines of node,node,value",
+     offsetof(struct explain_args, pairs)},
+    {"higher-is-slower", 0, OPT_FLAG, NULL, "The numbers are times, not speeds",
+     offsetof(struct explain_args, higher_is_slower)},
+    ANSWER_OPTS(struct explain_args),
+};
+const size_t explain_opt_count = ARRAY_LEN(explain_opts);
+
+static int read_symptom(const struct request *request, const struct explain_args *args,
+                        struct symptom *symptom, size_t *strangers, struct err *err)
+{
+    const char *file = args->metric ? args->metric : args->pairs;
+    char *text;
+    size_t len;
+    int r;
+
+    if (args->slow)
+        return symptom_from_slow(request->arena, request->fleet, args->slow, symptom, strangers,
+                                 err);
+    r = file_read(file, CSV_BYTES_MAX, &text, &len, err);
+    if (r < 0)
+        return r;
+    r = (args->metric ? symptom_from_metric : symptom_from_pairs)(
+        request->arena, request->fleet, file, (struct str){text, len}, symptom, strangers, err);
+    free(text);
+    return r;
+}
+
+static int explain(struct request *request, const struct explain_args *args,
+                   struct explanation *explanation, struct err *err)
+{
+    struct symptom symptom;
+    size_t strangers = 0;
+    int r = read_symptom(request, args, &symptom, &strangers, err);
+
+    if (r < 0)
+        return r;
+    if (strangers)
+        (void)fprintf(stderr,
+                      "firstlight explain: %zu %s left out: they name nodes that were not read\n",
+                      strangers, args->slow ? "names" : "rows");
+    symptom.higher_is_slower = args->higher_is_slower;
+    r = fleet_compare(request->fleet, &request->report.differences,
+                      &request->report.difference_count, err);
+    if (r == 0)
+        r = fleet_explain(request->fleet, &symptom, explanation, err);
+    request->report.kind = REPORT_EXPLAIN;
+    request->report.explanation = explanation;
+    return r;
+}
+
+int cmd_explain(const struct subcommand *command, int argc, char **argv)
+{
+    struct explain_args args = {0};
+    struct explanation explanation = {0};
+    struct err err = {0};
+    struct request request;
+    int words, code = subcommand_parse(command, &args, argc, argv, &words);
+
+    if (code >= 0)
+        return code;
+    if (!!args.slow + !!args.metric + !!args.pairs != 1)
+        return subcommand_trouble(command,
+                                  "say who is slow, by one of --slow, --metric and --pairs");
+    if (!words)
+        return subcommand_trouble(command, "which nodes? Give at least one PATH");
+    code = request_begin(&request, command, &args.answer, argv, words);
+    if (code >= 0)
+        return code;
+    if (explain(&request, &args, &explanation, &err) < 0) {
+        request_done(&request);
+        return subcommand_trouble(command, "%s", err.text);
+    }
+    return request_answer(&request);
+}

@@ -1,0 +1,6 @@
+#include "cli/subcommand.h"
+
+int main(int argc, char **argv)
+{
+    return firstlight_main(argc, argv);
+}

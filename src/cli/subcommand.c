@@ -1,0 +1,140 @@
+#include "cli/subcommand.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char paths_text[] =
+    "PATH is a snapshot (*.snap), a text of lspci (-v, -vv, -vvv, -x...), a folder of one node's "
+    "raw\n"
+    "outputs (lspci*, dmesg*, dmidecode*, cmdline*, lscpu*, nvidia-smi*, ibstat*, sys/ ...), or a\n"
+    "folder of many of those.\n";
+
+const struct subcommand *subcommand_find(const char *name)
+{
+    for (const struct subcommand *command = subcommands; command->name; command++)
+        if (!strcmp(command->name, name))
+            return command;
+    return NULL;
+}
+
+int subcommand_trouble(const struct subcommand *command, const char *format, ...)
+{
+    va_list args;
+
+    (void)fprintf(stderr, "firstlight%s%s: ", command ? " " : "", command ? command->name : "");
+    va_start(args, format);
+    (void)vfprintf(stderr, format, args);
+    va_end(args);
+    (void)fputs("\n", stderr);
+    return EXIT_TROUBLE;
+}
+
+size_t subcommand_opt_count(const struct subcommand *command)
+{
+    return command->opt_count ? *command->opt_count : 0;
+}
+
+void subcommand_help(const struct subcommand *command)
+{
+    struct buf out = {0};
+
+    buf_printf(&out, "Usage: firstlight %s%s%s\n\n%s.\n\n", command->name,
+               *command->usage ? " " : "", command->usage, command->summary);
+    if (subcommand_opt_count(command)) {
+        buf_puts(&out, "Options:\n");
+        opt_help(command->opts, subcommand_opt_count(command), &out);
+        buf_puts(&out, "\n");
+    }
+    if (command->more)
+        buf_puts(&out, command->more);
+    if (!out.failed)
+        (void)fputs(out.p, stdout);
+    buf_done(&out);
+}
+
+int subcommand_parse(const struct subcommand *command, void *args, int argc, char **argv,
+                     int *words)
+{
+    struct err err = {0};
+
+    for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
+        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
+            subcommand_help(command);
+            return EXIT_WELL;
+        }
+    if (opt_parse(command->opts, subcommand_opt_count(command), args, argc, argv, words, &err) < 0)
+        return subcommand_trouble(command, "%s; 'firstlight %s --help' lists them", err.text,
+                                  command->name);
+    return -1;
+}
+
+static int cmd_help(const struct subcommand *command, int argc, char **argv)
+{
+    const struct subcommand *about = argc > 1 ? subcommand_find(argv[1]) : NULL;
+
+    if (argc > 1 && !about)
+        return subcommand_trouble(command, "there is no command '%s'", argv[1]);
+    if (about) {
+        subcommand_help(about);
+        return EXIT_WELL;
+    }
+    (void)fputs("Usage: firstlight COMMAND [ARGUMENT ...]\n\n"
+                "Reads the nodes of a GPU cluster and names the one wrong setting.\n\n"
+                "Commands:\n",
+                stdout);
+    for (const struct subcommand *row = subcommands; row->name; row++)
+        (void)printf("  %-12s %s\n", row->name, row->summary);
+    (void)fputs("\n'firstlight help COMMAND' tells more. Exit codes: 0 well, 1 findings, 2 trouble "
+                "with the request.\n",
+                stdout);
+    return EXIT_WELL;
+}
+
+static int cmd_version(const struct subcommand *command, int argc, char **argv)
+{
+    (void)command;
+    (void)argc;
+    (void)argv;
+    (void)printf("firstlight %s\n", FIRSTLIGHT_VERSION);
+    return EXIT_WELL;
+}
+
+const struct subcommand subcommands[] = {
+    {"inspect", "Judge nodes by the rules; without PATH: this host, now", "[OPTION ...] [PATH ...]",
+     paths_text, inspect_opts, &inspect_opt_count, cmd_inspect},
+    {"compare", "What differs between nodes that should be alike, folded into causes",
+     "[OPTION ...] PATH ...", paths_text, compare_opts, &compare_opt_count, cmd_compare},
+    {"explain", "Which difference explains which nodes are slow",
+     "(--slow HOSTS | --metric FILE | --pairs FILE) [OPTION ...] PATH ...", paths_text,
+     explain_opts, &explain_opt_count, cmd_explain},
+    {"rules", "List the rules, or explain one", "[show RULE ...] [OPTION ...]", NULL, rules_opts,
+     &rules_opt_count, cmd_rules},
+    {"completion", "Print the completion script of a shell", "bash|zsh|fish", NULL, NULL, NULL,
+     cmd_completion},
+    {"version", "Print the version", "", NULL, NULL, NULL, cmd_version},
+    {"help", "Print this help, or a command's", "[COMMAND]", NULL, NULL, NULL, cmd_help},
+    {NULL},
+};
+
+int firstlight_main(int argc, char **argv)
+{
+    const struct subcommand *command;
+    int code;
+
+    if (argc < 2) {
+        (void)cmd_help(NULL, 1, argv);
+        return EXIT_TROUBLE;
+    }
+    if (!strcmp(argv[1], "--version"))
+        return cmd_version(NULL, 1, argv);
+    command =
+        subcommand_find(!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ? "help" : argv[1]);
+    if (!command)
+        return subcommand_trouble(NULL, "there is no command '%s'; 'firstlight help' lists them",
+                                  argv[1]);
+    code = command->run(command, argc - 1, argv + 1);
+    if (fflush(stdout) != 0 || ferror(stdout))
+        return subcommand_trouble(command, "the answer could not be written to standard output");
+    return code;
+}

@@ -1,0 +1,23 @@
+/* fleet/symptom - what the user says about who is slow, read from words and CSV files. */
+#ifndef FLEET_SYMPTOM_H
+#define FLEET_SYMPTOM_H
+
+#include "base/arena.h"
+#include "fleet/fleet.h"
+
+/* A name of the user's may be a node's name, or differ from it by its domain ("n1.cluster" and
+ * "n1"). What names nodes that are not in the fleet is counted in *strangers. All memory in
+ * `arena`; each returns 0, -EINVAL (with file and line) or -ENOMEM; -ENOENT when no name fits a
+ * node. */
+int symptom_from_slow(struct arena *arena, const struct fleet *fleet, const char *hosts,
+                      struct symptom *out, size_t *strangers, struct err *err);
+
+/* Rows node,value; a first row without a number is a heading. */
+int symptom_from_metric(struct arena *arena, const struct fleet *fleet, const char *file,
+                        struct str text, struct symptom *out, size_t *strangers, struct err *err);
+
+/* Rows node,node,value. */
+int symptom_from_pairs(struct arena *arena, const struct fleet *fleet, const char *file,
+                       struct str text, struct symptom *out, size_t *strangers, struct err *err);
+
+#endif

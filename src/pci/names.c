@@ -1,0 +1,504 @@
+#include "pci/names.h"
+
+/* In every spelling since lspci 3.1. Where two texts start alike the longer one stands first. */
+static const struct cap_name caps[] = {
+    {"PM", "Power Management", 0x01, false},
+    {"AGP", "AGP version", 0x02, false},
+    {"VPD", "Vital Product Data", 0x03, false},
+    {"SlotID", "Slot ID", 0x04, false},
+    {"MSI", "MSI:", 0x05, false},
+    {"MSI", "Message Signalled Interrupts", 0x05, false},
+    {"CPCI-HS", "CompactPCI hot-swap", 0x06, false},
+    {"PCI-X", "PCI-X", 0x07, false},
+    {"HT", "HyperTransport", 0x08, false},
+    {"Vendor", "Vendor Specific Information", 0x09, false},
+    {"Vendor", "VirtIO", 0x09, false},
+    {"Vendor", "Intel", 0x09, false},
+    {"DebugPort", "Debug port", 0x0a, false},
+    {"CPCI-RC", "CompactPCI central", 0x0b, false},
+    {"HotPlug", "Hot-plug capable", 0x0c, false},
+    {"SSVID", "Subsystem", 0x0d, false},
+    {"AGP3", "AGP3", 0x0e, false},
+    {"Secure", "Secure device", 0x0f, false},
+    {"Express", "Express", 0x10, false},
+    {"MSI-X", "MSI-X", 0x11, false},
+    {"SATA", "SATA HBA", 0x12, false},
+    {"AF", "PCI Advanced Features", 0x13, false},
+    {"EA", "Enhanced Allocation", 0x14, false},
+    {"AER", "Advanced Error Reporting", 0x01, true},
+    {"VC", "Virtual Channel", 0x02, true},
+    {"DSN", "Device Serial Number", 0x03, true},
+    {"PowerBudget", "Power Budgeting", 0x04, true},
+    {"RCLink", "Root Complex Link", 0x05, true},
+    {"RCILink", "Root Complex Internal Link", 0x06, true},
+    {"RCEC", "Root Complex Event Collector", 0x07, true},
+    {"MFVC", "Multi-Function Virtual Channel", 0x08, true},
+    {"VC", NULL, 0x09, true},
+    {"RCRB", "Root Complex Register Block", 0x0a, true},
+    {"RCRB", "Root Bridge Control Block", 0x0a, true},
+    {"VSEC", "Vendor Specific Information", 0x0b, true},
+    {"ACS", "Access Control Services", 0x0d, true},
+    {"ARI", "Alternative Routing-ID", 0x0e, true},
+    {"ATS", "Address Translation Service", 0x0f, true},
+    {"SR-IOV", "Single Root I/O Virtualization", 0x10, true},
+    {"MR-IOV", "Multi-Root I/O Virtualization", 0x11, true},
+    {"MCAST", "Multicast", 0x12, true},
+    {"PRI", "Page Request Interface", 0x13, true},
+    {"ReBAR", "Physical Resizable BAR", 0x15, true},
+    {"ReBAR", "Resizable BAR", 0x15, true},
+    {"DPA", "Dynamic Power Allocation", 0x16, true},
+    {"TPH", "Transaction Processing Hints", 0x17, true},
+    {"LTR", "Latency Tolerance Reporting", 0x18, true},
+    {"SecPCIe", "Secondary PCI Express", 0x19, true},
+    {"PMUX", "Protocol Multiplexing", 0x1a, true},
+    {"PASID", "Process Address Space ID", 0x1b, true},
+    {"LNR", "LN Requester", 0x1c, true},
+    {"DPC", "Downstream Port Containment", 0x1d, true},
+    {"L1SS", "L1 PM Substates", 0x1e, true},
+    {"PTM", "Precision Time Measurement", 0x1f, true},
+    {"MPHY", "PCI Express over M_PHY", 0x20, true},
+    {"FRS", "FRS Queueing", 0x21, true},
+    {"RTR", "Readiness Time Reporting", 0x22, true},
+    {"DVSEC", "Designated Vendor-Specific", 0x23, true},
+    {"VReBAR", "Virtual Resizable BAR", 0x24, true},
+    {"DLF", "Data Link Feature", 0x25, true},
+    {"16GT", "Physical Layer 16.0 GT/s", 0x26, true},
+    {"LaneMargin", "Lane Margining at the Receiver", 0x27, true},
+    {"HierID", "Hierarchy ID", 0x28, true},
+    {"NPEM", "Native PCIe Enclosure Management", 0x29, true},
+    {"32GT", "Physical Layer 32.0 GT/s", 0x2a, true},
+    {"AltProto", "Alternate Protocol", 0x2b, true},
+    {"SFI", "System Firmware Intermediary", 0x2c, true},
+    {"DOE", "Data Object Exchange", 0x2e, true},
+    {"DEV3", "Device 3", 0x2f, true},
+    {"IDE", "Integrity & Data Encryption", 0x30, true},
+    {"64GT", "Physical Layer 64.0 GT/s", 0x31, true},
+    {"FLitLog", "Flit Logging", 0x32, true},
+    {"FLitPerf", "Flit Performance Measurement", 0x33, true},
+    {"FLitErr", "Flit Error Injection", 0x34, true},
+};
+
+const struct cap_name *cap_by_text(struct str text, bool extended)
+{
+    for (size_t i = 0; i < ARRAY_LEN(caps); i++)
+        if (caps[i].extended == extended && caps[i].text && str_starts(text, caps[i].text))
+            return &caps[i];
+    return NULL;
+}
+
+const struct cap_name *cap_by_id(uint16_t id, bool extended)
+{
+    for (size_t i = 0; i < ARRAY_LEN(caps); i++)
+        if (caps[i].extended == extended && caps[i].id == id)
+            return &caps[i];
+    return NULL;
+}
+
+const char *block_of_register(struct str line)
+{
+    static const struct {
+        const char *label, *block;
+    } registers[] = {
+        {"DevCap", "Express"}, {"DevCtl", "Express"}, {"DevSta", "Express"}, {"LnkCap", "Express"},
+        {"LnkCtl", "Express"}, {"LnkSta", "Express"}, {"Slt", "Express"},    {"RootC", "Express"},
+        {"ACSCap:", "ACS"},    {"ACSCtl:", "ACS"},    {"UE", "AER"},         {"CE", "AER"},
+        {"AERCap:", "AER"},    {"ATSC", "ATS"},       {"Dpc", "DPC"},        {"LaneErr", "SecPCIe"},
+        {"L1Sub", "L1SS"},     {"PTM", "PTM"},        {"IOV", "SR-IOV"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(registers); i++)
+        if (str_starts(line, registers[i].label))
+            return registers[i].block;
+    return "Text";
+}
+
+/* block and reg are globs; NULL matches any. A name ending in '*' is a prefix. */
+struct class_row {
+    const char *block, *reg, *name;
+    enum fact_class class;
+};
+
+/* The first row that fits counts; what no row knows is a setting. */
+static const struct class_row class_rows[] = {
+    {"Express", "LnkSta", "Speed", FACT_CONFIG},
+    {"Express", "LnkSta", "Width", FACT_CONFIG},
+    {"Express", "LnkSta", "SlotClk", FACT_CONFIG},
+    {"Express", "LnkSta", "SpeedMark", FACT_LABEL},
+    {"Express", "LnkSta", "WidthMark", FACT_LABEL},
+    {"Express", "LnkSta", NULL, FACT_STATE},
+    {"Express", "LnkSta2", NULL, FACT_STATE},
+    {"Express", "DevSta", NULL, FACT_STATE},
+    {"Express", "SltSta", NULL, FACT_STATE},
+    {"Express", "RootSta", NULL, FACT_STATE},
+    {"AER", "UESta", NULL, FACT_STATE},
+    {"AER", "CESta", NULL, FACT_STATE},
+    {"AER", "RootSta", "IntMsg*", FACT_CONFIG},
+    {"AER", "RootSta", NULL, FACT_STATE},
+    {"AER", "ErrorSrc", NULL, FACT_STATE},
+    {"AER", "AERCap", "First Error Pointer", FACT_STATE},
+    {"AER", "AERCap", "TLPPfxPres", FACT_STATE},
+    {"AER", "", "HeaderLog", FACT_VOLATILE},
+    {"DPC", "DpcSta", NULL, FACT_STATE},
+    {"DPC", "", "Source", FACT_STATE},
+    {"SecPCIe", "", "LaneErrStat", FACT_STATE},
+    {"16GT", NULL, "offset", FACT_CONFIG},
+    {"16GT", NULL, "version", FACT_CONFIG},
+    {"16GT", NULL, NULL, FACT_STATE},
+    {"32GT", "Phy32Sta", NULL, FACT_STATE},
+    {"64GT", "Phy64Sta", NULL, FACT_STATE},
+    {"LaneMargin", "PortSta", NULL, FACT_STATE},
+    {"PM", "Status", "NoSoftRst", FACT_CONFIG},
+    {"PM", "Status", "PME-Enable", FACT_CONFIG},
+    {"PM", "Status", "DSel", FACT_CONFIG},
+    {"PM", "Status", "DScale", FACT_CONFIG},
+    {"PM", "Status", NULL, FACT_STATE},
+    {"MSI", "", "Address", FACT_VOLATILE},
+    {"MSI", "", "Data", FACT_VOLATILE},
+    {"MSI", "", "Masking", FACT_VOLATILE},
+    {"MSI", "", "Pending", FACT_VOLATILE},
+    {"VC", "Status", NULL, FACT_STATE},
+    {"VC", "VC*", "Status.*", FACT_STATE},
+    {"SR-IOV", "IOVSta", NULL, FACT_STATE},
+    {"SR-IOV", "Region*", "address", FACT_IDENTITY},
+    {"PRI", "PRISta", NULL, FACT_STATE},
+    {"AF", "AFStatus", NULL, FACT_STATE},
+    {"DOE", "DOESta", NULL, FACT_STATE},
+    {"DVSEC", "*Sta", NULL, FACT_STATE},
+    {"DVSEC", "*Sta2", NULL, FACT_STATE},
+    {"DVSEC", "FBModTS", NULL, FACT_STATE},
+    {"IDE", "*Sta", NULL, FACT_STATE},
+    {"DEV3", "DevSta3", NULL, FACT_STATE},
+    {"FLitLog", "*Sts*", NULL, FACT_STATE},
+    {"FLitLog", "Log*", NULL, FACT_STATE},
+    {"FLitErr", "FlitEiSts", NULL, FACT_STATE},
+    {"DSN", "", "serial", FACT_IDENTITY},
+    {"VPD", "", "SN", FACT_IDENTITY},
+    {"VPD", "", "V3", FACT_IDENTITY}, /* ConnectX: UUID */
+    {"VPD", "", "VU", FACT_IDENTITY},
+    {"VPD", "", "product", FACT_LABEL},
+    {"VPD", "", "readable", FACT_STATE},
+    {"SSVID", "", "name", FACT_LABEL},
+    {"RCLink", "Link*", "Addr*", FACT_IDENTITY},
+    {"RCEC", "", "AssociatedBusNumbers", FACT_IDENTITY},
+    {"PCI-X", "Status", "Dev", FACT_IDENTITY},
+    {"PCI-X", "Status", "SCD", FACT_STATE},
+    {"PCI-X", "Status", "USC", FACT_STATE},
+    {"PCI-X", "Status", "RSCEM", FACT_STATE},
+    {"EA", "Entry*", "Base", FACT_IDENTITY},
+    {"MCAST", "McastBAR", "BaseAddr", FACT_IDENTITY},
+    {"MCAST", "McastOverlayBAR", "BaseAddr", FACT_IDENTITY},
+    {"HT", "", "Mapping Address Base", FACT_IDENTITY},
+    {"Control", "", "DisINTx", FACT_VOLATILE},
+    {"Status", NULL, NULL, FACT_STATE},
+    {"SecondaryStatus", NULL, NULL, FACT_STATE},
+    {"BridgeCtl", "", "DiscTmrStat", FACT_STATE},
+    {"Bus", "", "sec-latency", FACT_CONFIG},
+    {"Bus", NULL, NULL, FACT_IDENTITY},
+    {"Interrupt", "", "irq", FACT_VOLATILE},
+    {"IOMMU", "", "group", FACT_VOLATILE},
+    {"Region*", "", "address", FACT_IDENTITY},
+    {"ROM", "", "address", FACT_IDENTITY},
+    {"*Window*", "", "address", FACT_IDENTITY},
+    {"*Window*", "", "bits", FACT_LABEL},
+    {"Modules", NULL, NULL, FACT_LABEL},
+    {"Slot", NULL, NULL, FACT_IDENTITY},
+    {"DeviceTree", NULL, NULL, FACT_LABEL},
+    {"Header", "", "name", FACT_LABEL},
+    {"Header", "", "subsystem", FACT_LABEL},
+    {"Header", "", "classname", FACT_LABEL},
+    {"Header", "", "label", FACT_LABEL},
+    {"Header", "", "progifname", FACT_LABEL},
+    {"Text", NULL, NULL, FACT_LABEL},
+};
+_Static_assert(ARRAY_LEN(class_rows) < 256, "rows are kept as bytes");
+
+struct rename_row {
+    const char *block, *reg, *from, *to;
+};
+
+static const struct rename_row rename_rows[] = {
+    {"Express", "DevCtl", "Report errors.Correctable", "CorrErr"}, /* before 3.6.0 */
+    {"Express", "DevCtl", "Report errors.Non-Fatal", "NonFatalErr"},
+    {"Express", "DevCtl", "Report errors.Fatal", "FatalErr"},
+    {"Express", "DevCtl", "Report errors.Unsupported", "UnsupReq"},
+    {"Express", "DevSta", "UncorrErr", "NonFatalErr"},
+    {"Express", "DevSta", "UnsuppReq", "UnsupReq"},
+    {"Express", "DevCap", "L1", "Latency L1"},
+    {"Express", "LnkCap", "L1", "Exit Latency L1"},
+    {"Express", "LnkCap", "Latency L0", "Exit Latency L0s"}, /* before 3.3 */
+    {"Express", "LnkCap", "Suprise", "Surprise"},
+    {"Express", "LnkCtl", "Disabled", "LnkDisable"}, /* before 3.11.0 */
+    {"Express", "LnkCtl2", "Compliance De-emphasis", "Compliance Preset/De-emphasis"},
+    {"AER", "CESta", "NonFatalErr", "AdvNonFatalErr"},
+    {"AER", "CEMsk", "NonFatalErr", "AdvNonFatalErr"},
+    {"AER", "AERCap", "GenCap", "ECRCGenCap"},
+    {"AER", "AERCap", "CGenEn", "ECRCGenEn"},
+    {"AER", "AERCap", "ChkCap", "ECRCChkCap"},
+    {"AER", "AERCap", "ChkEn", "ECRCChkEn"},
+    {"AER", "RootSta", "IntMsg", "IntMsgNum"},
+    {"DPC", "DpcCap", "INT Msg", "IntMsgNum"},
+    {"SR-IOV", "IOVCap", "Interrupt Message Number", "IntMsgNum"},
+};
+_Static_assert(ARRAY_LEN(rename_rows) < 256, "rows are kept as bytes");
+
+struct hex_row {
+    const char *block, *reg, *name;
+};
+
+static const struct hex_row hex_rows[] = {
+    {"Vendor", "", "Len"},
+    {"VSEC", "", "ID"},
+    {"VSEC", "", "Len"},
+    {"DVSEC", "", "Vendor"},
+    {"DVSEC", "", "ID"},
+    {"DPC", "DpcCtl", "Trigger"},
+    {"DPC", "DpcSta", "Reason"},
+    {"DPC", "DpcSta", "TriggerExt"},
+    {"DPC", "DpcSta", "RP PIO ErrPtr"},
+    {"DPC", "", "Source"},
+    {"AER", "AERCap", "First Error Pointer"},
+    {"AER", "ErrorSrc", NULL},
+    {"Express", "RootSta", "PME ReqID"},
+    {"ATS", "*", "Invalidate Queue Depth"},
+    {"ATS", "*", "Smallest Translation Unit"},
+    {"PASID", "*", "Max PASID Width"},
+    {"PRI", "", "Page Request *"},
+    {"SR-IOV", "", "Function Dependency Link"},
+    {"SR-IOV", "", "Device ID"},
+    {"SR-IOV", "", "Supported Page Size"},
+    {"SR-IOV", "", "System Page Size"},
+    {"SR-IOV", "VF Migration", NULL},
+    {"SR-IOV", "Region*", "address"},
+    {"MSI", "", "Address"},
+    {"MSI", "", "Data"},
+    {"MSI", "", "Masking"},
+    {"MSI", "", "Pending"},
+    {"MCAST", "", "Mcast*"},
+    {"MCAST", "*", "BaseAddr"},
+    {"MSI-X", "*", "offset"},
+    {"VC", "*", "PATOffset"},
+    {"VC", "VC*", "Caps.PATOffset"},
+    {"VC", "VC*", "Ctrl.TC/VC"},
+    {"RCLink", "*", "*Port"},
+    {"RCLink", "*", "*Number"},
+    {"RCLink", "*", "*Component"},
+    {"RCLink", "*", "*ComponentID"},
+    {"DebugPort", "", "offset"},
+    {"SATA", "", "Offset"},
+    {"SlotID", "", "chassis"},
+    {"HT", "*", "<CRCErr"},
+    {"Vendor", "", "offset"},
+    {"Vendor", "", "size"},
+    {"Vendor", "", "multiplier"},
+    {"*", "", "offset"},
+};
+_Static_assert(ARRAY_LEN(hex_rows) < 256, "rows are kept as bytes");
+
+static bool row_fits(const char *pattern, struct str text)
+{
+    size_t len;
+
+    if (!pattern)
+        return true;
+    len = strlen(pattern);
+    if (!memchr(pattern, '*', len))
+        return len == text.len && memcmp(pattern, text.p, len) == 0;
+    return str_glob(pattern, text);
+}
+
+void field_rows_find(struct str block, struct str reg, struct field_rows *rows)
+{
+    *rows = (struct field_rows){.class = FACT_CONFIG};
+    for (size_t i = 0; i < ARRAY_LEN(class_rows); i++) {
+        const struct class_row *row = &class_rows[i];
+
+        if (!row_fits(row->block, block) || !row_fits(row->reg, reg))
+            continue;
+        if (!row->name) {
+            rows->class = row->class;
+            break;
+        }
+        if (rows->class_count < FIELD_ROWS_MAX)
+            rows->classes[rows->class_count++] = (uint8_t)i;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(rename_rows); i++)
+        if (row_fits(rename_rows[i].block, block) && row_fits(rename_rows[i].reg, reg) &&
+            rows->rename_count < FIELD_ROWS_MAX)
+            rows->renames[rows->rename_count++] = (uint8_t)i;
+    for (size_t i = 0; i < ARRAY_LEN(hex_rows); i++)
+        if (row_fits(hex_rows[i].block, block) && row_fits(hex_rows[i].reg, reg) &&
+            rows->hex_count < FIELD_ROWS_MAX)
+            rows->hexes[rows->hex_count++] = (uint8_t)i;
+}
+
+enum fact_class field_rows_class(const struct field_rows *rows, struct str name)
+{
+    for (unsigned i = 0; i < rows->class_count; i++)
+        if (row_fits(class_rows[rows->classes[i]].name, name))
+            return class_rows[rows->classes[i]].class;
+    return rows->class;
+}
+
+struct str field_rows_rename(const struct field_rows *rows, struct str name)
+{
+    for (unsigned i = 0; i < rows->rename_count; i++)
+        if (row_fits(rename_rows[rows->renames[i]].from, name))
+            return str_of(rename_rows[rows->renames[i]].to);
+    return name;
+}
+
+bool field_rows_hex(const struct field_rows *rows, struct str name)
+{
+    for (unsigned i = 0; i < rows->hex_count; i++)
+        if (row_fits(hex_rows[rows->hexes[i]].name, name))
+            return true;
+    return false;
+}
+
+enum fact_class field_class(struct str block, struct str reg, struct str name)
+{
+    struct field_rows rows;
+
+    field_rows_find(block, reg, &rows);
+    return field_rows_class(&rows, name);
+}
+
+/* By the start of the name; the id of the vendor as pci.ids spells it, old spellings too. */
+static const struct {
+    const char *name;
+    uint16_t id;
+} vendors[] = {
+    {"NVIDIA Corporation", 0x10de},
+    {"nVidia Corporation", 0x10de},
+    {"Mellanox Technologies", 0x15b3},
+    {"Intel Corporation", 0x8086},
+    {"Intel Corp.", 0x8086},
+    {"Advanced Micro Devices, Inc. [AMD/ATI]", 0x1002},
+    {"Advanced Micro Devices [AMD] nee ATI", 0x1002},
+    {"Advanced Micro Devices, Inc. [AMD]", 0x1022},
+    {"Advanced Micro Devices [AMD]", 0x1022},
+    {"Broadcom Inc. and subsidiaries", 0x14e4},
+    {"Broadcom Limited", 0x14e4},
+    {"Broadcom Corporation", 0x14e4},
+    {"Broadcom / LSI", 0x1000},
+    {"LSI Logic / Symbios Logic", 0x1000},
+    {"PLX Technology, Inc.", 0x10b5},
+    {"Microchip Technology", 0x11f8},
+    {"Microsemi / PMC / IDT", 0x11f8},
+    {"Microsemi", 0x11f8},
+    {"PMC-Sierra Inc.", 0x11f8},
+    {"Samsung Electronics Co Ltd", 0x144d},
+    {"Micron Technology Inc", 0x1344},
+    {"KIOXIA Corporation", 0x1e0f},
+    {"Solidigm", 0x025e},
+    {"SK hynix", 0x1c5c},
+    {"Sandisk Corp", 0x15b7},
+    {"Marvell Technology Group Ltd.", 0x1b4b},
+    {"Realtek Semiconductor Co., Ltd.", 0x10ec},
+    {"ASPEED Technology, Inc.", 0x1a03},
+    {"ASMedia Technology Inc.", 0x1b21},
+    {"Matrox Electronics Systems Ltd.", 0x102b},
+    {"Texas Instruments", 0x104c},
+    {"Pericom Semiconductor", 0x12d8},
+    {"Amazon.com, Inc.", 0x1d0f},
+    {"Red Hat, Inc.", 0x1af4},
+    {"Xilinx Corporation", 0x10ee},
+    {"Chelsio Communications Inc", 0x1425},
+    {"Cornelis Networks", 0x434e},
+};
+
+uint16_t vendor_by_name(struct str text, size_t *len)
+{
+    for (size_t i = 0; i < ARRAY_LEN(vendors); i++)
+        if (str_starts(text, vendors[i].name)) {
+            if (len)
+                *len = strlen(vendors[i].name);
+            return vendors[i].id;
+        }
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    uint16_t class;
+} class_names[] = {
+    {"Non-VGA unclassified device", 0x0000},
+    {"SCSI storage controller", 0x0100},
+    {"IDE interface", 0x0101},
+    {"RAID bus controller", 0x0104},
+    {"SATA controller", 0x0106},
+    {"Serial Attached SCSI controller", 0x0107},
+    {"Non-Volatile memory controller", 0x0108},
+    {"Mass storage controller", 0x0180},
+    {"Ethernet controller", 0x0200},
+    {"Infiniband controller", 0x0207},
+    {"Fabric controller", 0x0208},
+    {"Network controller", 0x0280},
+    {"VGA compatible controller", 0x0300},
+    {"XGA compatible controller", 0x0301},
+    {"3D controller", 0x0302},
+    {"Display controller", 0x0380},
+    {"Audio device", 0x0403},
+    {"Host bridge", 0x0600},
+    {"ISA bridge", 0x0601},
+    {"PCI bridge", 0x0604},
+    {"CardBus bridge", 0x0607},
+    {"Semi-transparent PCI-to-PCI bridge", 0x0609},
+    {"InfiniBand to PCI host bridge", 0x060a},
+    {"Bridge", 0x0680},
+    {"Communication controller", 0x0780},
+    {"Serial controller", 0x0700},
+    {"PIC", 0x0800},
+    {"DMA controller", 0x0801},
+    {"SD Host controller", 0x0805},
+    {"IOMMU", 0x0806},
+    {"System peripheral", 0x0880},
+    {"USB controller", 0x0c03},
+    {"USB Controller", 0x0c03},
+    {"SMBus", 0x0c05},
+    {"Encryption controller", 0x1080},
+    {"Performance counters", 0x1101},
+    {"Signal processing controller", 0x1180},
+    {"Processing accelerators", 0x1200},
+};
+
+int class_by_name(struct str text)
+{
+    for (size_t i = 0; i < ARRAY_LEN(class_names); i++)
+        if (str_is(text, class_names[i].name))
+            return class_names[i].class;
+    return -1;
+}
+
+const char *device_kind_name(int class, uint16_t vendor, struct str name)
+{
+    enum { NVIDIA = 0x10de, AMD_GPU = 0x1002 };
+
+    switch (class) {
+    case 0x0300:
+    case 0x0302:
+    case 0x0380:
+    case 0x1200:
+        if (vendor == NVIDIA)
+            return "gpu";
+        /* AMD's integrated graphics are no accelerators; those of the Instinct line never have
+         * a VGA class of their own. */
+        return vendor == AMD_GPU &&
+                       (class == 0x1200 || class == 0x0380 || str_find(name, "Instinct") >= 0)
+                   ? "gpu"
+                   : "other";
+    case 0x0200:
+    case 0x0207:
+        return "nic";
+    case 0x0604:
+    case 0x0607:
+    case 0x0609:
+        return "bridge";
+    case 0x0680:
+        return vendor == NVIDIA ? "nvswitch" : "other";
+    case 0x0108:
+        return "nvme";
+    default:
+        return "other";
+    }
+}

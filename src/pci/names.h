@@ -1,0 +1,58 @@
+/* pci/names - the words of PCI: capabilities, registers, fields, vendors, classes.
+ *
+ * Every parser of PCI facts (lspci's text, the config bytes) takes its names and classes from here,
+ * so that the same hardware gives the same facts from any source and any version of lspci. All
+ * tables are constant; nothing fails. */
+#ifndef PCI_NAMES_H
+#define PCI_NAMES_H
+
+#include "base/str.h"
+#include "facts/facts.h"
+
+struct cap_name {
+    const char *block; /* "Express": the block's name in docs/facts.md */
+    const char *text;  /* how lspci's header line starts: "Express"; NULL: only known by id */
+    uint16_t id;
+    bool extended;
+};
+
+/* The capability that a header line of lspci names (the text behind "[60] "), or NULL. `extended`:
+ * its offset has three digits. The longest text that fits wins. */
+const struct cap_name *cap_by_text(struct str text, bool extended);
+
+/* The first capability with this id, or NULL. */
+const struct cap_name *cap_by_id(uint16_t id, bool extended);
+
+/* The capability that a register line without one belongs to ("LnkSta: ..." is Express's); "Text"
+ * when no capability is known for it. */
+const char *block_of_register(struct str line);
+
+/* Which class a fact of a pci subject has. `reg` and `name` as in its path, either may be empty. */
+enum fact_class field_class(struct str block, struct str reg, struct str name);
+
+/* What the tables say of one register's fields: found once, asked for each field. `rename` gives
+ * the name that the newest lspci uses; `hex` tells of a value printed in hex without 0x ("Len=0c").
+ */
+#define FIELD_ROWS_MAX 12
+struct field_rows {
+    enum fact_class class; /* of names that no row knows */
+    uint8_t class_count, rename_count, hex_count;
+    uint8_t classes[FIELD_ROWS_MAX], renames[FIELD_ROWS_MAX], hexes[FIELD_ROWS_MAX];
+};
+void field_rows_find(struct str block, struct str reg, struct field_rows *rows);
+enum fact_class field_rows_class(const struct field_rows *rows, struct str name);
+struct str field_rows_rename(const struct field_rows *rows, struct str name);
+bool field_rows_hex(const struct field_rows *rows, struct str name);
+
+/* Vendor id of a name that starts with a known vendor's ("NVIDIA Corporation Device 2330"), with
+ * the length of that vendor's name in *len (may be NULL); 0 when it is none we know. */
+uint16_t vendor_by_name(struct str text, size_t *len);
+
+/* 16-bit class of lspci's class name ("3D controller" is 0x0302), or -1. */
+int class_by_name(struct str text);
+
+/* `Header.kind` of docs/facts.md from class (-1: not known) and vendor id (0: not known). `name` is
+ * the device's name, for AMD's Instinct cards; may be empty. */
+const char *device_kind_name(int class, uint16_t vendor, struct str name);
+
+#endif

@@ -1,0 +1,227 @@
+#include "report/report.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+
+/* Texts from outside may hold bytes that are no UTF-8: they become U+FFFD, so that the answer is
+ * always valid JSON. */
+static json_t *text_of(const char *text)
+{
+    json_t *value = text ? json_string(text) : json_null();
+    struct buf clean = {0};
+
+    if (value)
+        return value;
+    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+        if (*p < 0x80)
+            buf_add(&clean, (const char *)p, 1);
+        else
+            buf_puts(&clean, "\xef\xbf\xbd");
+    }
+    value = clean.failed ? NULL : json_string(clean.p ? clean.p : "");
+    buf_done(&clean);
+    return value;
+}
+
+static json_t *names_of(const struct fleet *fleet, struct node_set set)
+{
+    json_t *names = json_array();
+
+    for (uint32_t i = 0; i < set.count; i++)
+        (void)json_array_append_new(names, text_of(fleet_node(fleet, set.nodes[i])->name));
+    return names;
+}
+
+static json_t *evidence_of(const struct proof *proofs, uint32_t count)
+{
+    json_t *list = json_array();
+
+    for (uint32_t i = 0; i < count; i++)
+        (void)json_array_append_new(
+            list, json_pack("{s:o, s:i, s:o, s:o}", "source", text_of(proofs[i].source),
+                            proofs[i].binary ? "offset" : "line", (int)proofs[i].line, "where",
+                            text_of(proofs[i].where), "text", text_of(proofs[i].text)));
+    return list;
+}
+
+static json_t *fix_of(const struct rule *rule)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < RULE_FIXES_MAX && rule->fixes[i].what; i++)
+        (void)json_array_append_new(list,
+                                    json_pack("{s:o, s:o}", "where", text_of(rule->fixes[i].where),
+                                              "what", text_of(rule->fixes[i].what)));
+    return list;
+}
+
+static bool unconfirmed(const struct rule *rule)
+{
+    return rule->basis == BASIS_KNOWN;
+}
+
+static json_t *node_of(const struct fleet *fleet, const struct fleet_node *node)
+{
+    json_t *sources = json_array(), *out;
+
+    for (uint32_t i = 0; i < node->source_count && node->sources && node->sources[i]; i++)
+        (void)json_array_append_new(sources, text_of(node->sources[i]));
+    out = json_pack(
+        "{s:o, s:o, s:o, s:i}", "name", text_of(node->name), "cohort",
+        node->error
+            ? json_null()
+            : text_of(fleet_cohort_count(fleet) ? fleet_cohort(fleet, node->cohort)->name : NULL),
+        "sources", sources, "source_count", (int)node->source_count);
+    if (node->error)
+        (void)json_object_set_new(out, "error", text_of(node->error));
+    return out;
+}
+
+static json_t *finding_of(const struct fleet_node *node, const struct fleet_finding *finding)
+{
+    const struct rule *rule = finding->rule;
+
+    return json_pack(
+        "{s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:b, s:i, s:o}", "node", text_of(node->name),
+        "rule", rule->id, "severity", severity_name(rule->severity), "title", text_of(rule->title),
+        "detail", text_of(finding->detail), "harm", text_of(rule->harm), "fix", fix_of(rule),
+        "bios", rule->bios, "unconfirmed", unconfirmed(rule), "places", (int)finding->place_count,
+        "evidence", evidence_of(finding->proofs, finding->proof_count));
+}
+
+static json_t *field_of(const struct fleet *fleet, const struct diff_field *field)
+{
+    json_t *values = json_array();
+
+    for (uint32_t i = 0; i < field->value_count; i++)
+        (void)json_array_append_new(values, json_pack("{s:o, s:i, s:o}", "value",
+                                                      text_of(field->values[i].text), "count",
+                                                      (int)field->values[i].nodes.count, "nodes",
+                                                      names_of(fleet, field->values[i].nodes)));
+    return json_pack("{s:o, s:o, s:o}", "role", text_of(field->role), "path", text_of(field->path),
+                     "values", values);
+}
+
+static json_t *difference_of(const struct fleet *fleet, const struct difference *difference)
+{
+    static const char *const kinds[] = {"setting", "missing device", "extra device", "renumbered",
+                                        "tool version"};
+    json_t *fields = json_array(), *also = json_array(), *out;
+
+    for (uint32_t i = 0; i < difference->field_count; i++)
+        (void)json_array_append_new(fields, field_of(fleet, &difference->fields[i]));
+    for (size_t i = 0; i < ARRAY_LEN(difference->also) && difference->also[i]; i++)
+        (void)json_array_append_new(also, json_string(difference->also[i]->id));
+    out = json_pack("{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:f, s:o}", "rank",
+                    (int)difference->rank, "kind", kinds[difference->kind], "cause",
+                    difference->cause ? json_string(difference->cause->id) : json_null(), "title",
+                    text_of(difference->title), "also", also, "nodes",
+                    names_of(fleet, difference->nodes), "fields", fields, "changed_facts",
+                    (int)difference->changed_facts, "score", difference->score, "evidence",
+                    evidence_of(difference->proofs, difference->proof_count));
+    if (difference->cause) {
+        (void)json_object_set_new(out, "severity",
+                                  json_string(severity_name(difference->cause->severity)));
+        (void)json_object_set_new(out, "harm", text_of(difference->cause->harm));
+        (void)json_object_set_new(out, "fix", fix_of(difference->cause));
+        (void)json_object_set_new(out, "bios", json_boolean(difference->cause->bios));
+        (void)json_object_set_new(out, "unconfirmed", json_boolean(unconfirmed(difference->cause)));
+    }
+    return out;
+}
+
+static json_t *cause_of(const struct report *report, const struct cause *cause)
+{
+    const struct difference *difference = &report->differences[cause->difference];
+
+    return json_pack("{s:o, s:o, s:i, s:f, s:f, s:i, s:i, s:i, s:i, s:f, s:o, s:o}", "cause",
+                     difference->cause ? json_string(difference->cause->id) : json_null(), "title",
+                     text_of(difference->title), "difference", (int)difference->rank, "p", cause->p,
+                     "p_corrected", cause->p_corrected, "slow_with", (int)cause->slow_with,
+                     "slow_all", (int)cause->slow_all, "fast_with", (int)cause->fast_with,
+                     "fast_all", (int)cause->fast_all, "effect",
+                     isfinite(cause->effect) ? cause->effect : 0.0, "nodes",
+                     names_of(report->fleet, difference->nodes), "counter_examples",
+                     names_of(report->fleet, cause->counter_examples));
+}
+
+static json_t *explanation_of(const struct report *report)
+{
+    const struct explanation *explanation = report->explanation;
+    json_t *causes = json_array(), *confounders = json_array();
+
+    for (uint32_t i = 0; i < explanation->cause_count; i++)
+        (void)json_array_append_new(causes, cause_of(report, &explanation->causes[i]));
+    for (uint32_t i = 0; i < explanation->confounder_count; i++)
+        (void)json_array_append_new(confounders, cause_of(report, &explanation->confounders[i]));
+    return json_pack("{s:o, s:i, s:i, s:o, s:o, s:o}", "causes", causes, "explaining",
+                     (int)explanation->explaining, "tried", (int)explanation->tried, "confounders",
+                     confounders, "slow", names_of(report->fleet, explanation->slow), "note",
+                     text_of(explanation->note));
+}
+
+static json_t *unknowns_of(const struct report *report)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < fleet_node_count(report->fleet); i++) {
+        const struct fleet_node *node = fleet_node(report->fleet, i);
+
+        for (uint32_t k = 0; k < node->unknown_count; k++)
+            (void)json_array_append_new(list,
+                                        json_pack("{s:o, s:o, s:o}", "node", text_of(node->name),
+                                                  "what", text_of(node->unknowns[k].what), "why",
+                                                  text_of(node->unknowns[k].why)));
+        if (node->error)
+            (void)json_array_append_new(
+                list, json_pack("{s:o, s:s, s:o}", "node", text_of(node->name), "what",
+                                "the whole node", "why", text_of(node->error)));
+    }
+    for (size_t i = 0; i < report->trouble_count; i++)
+        (void)json_array_append_new(list, json_pack("{s:n, s:o, s:o}", "node", "what",
+                                                    text_of(report->troubles[i].path), "why",
+                                                    text_of(report->troubles[i].text)));
+    return list;
+}
+
+static int append(const char *bytes, size_t len, void *out)
+{
+    buf_add(out, bytes, len);
+    return ((struct buf *)out)->failed ? -1 : 0;
+}
+
+int report_json(const struct report *report, struct buf *out)
+{
+    json_t *root = json_object(), *nodes = json_array(), *findings = json_array();
+    int r = 0;
+
+    for (size_t i = 0; i < fleet_node_count(report->fleet); i++) {
+        const struct fleet_node *node = fleet_node(report->fleet, i);
+
+        (void)json_array_append_new(nodes, node_of(report->fleet, node));
+        for (uint32_t k = 0; k < node->finding_count; k++)
+            (void)json_array_append_new(findings, finding_of(node, &node->findings[k]));
+    }
+    (void)json_object_set_new(root, "firstlight", json_string(FIRSTLIGHT_VERSION));
+    (void)json_object_set_new(root, "policy", json_string(policy_name(report->policy)));
+    (void)json_object_set_new(root, "nodes", nodes);
+    (void)json_object_set_new(root, "findings", findings);
+    if (report->kind != REPORT_INSPECT) {
+        json_t *differences = json_array();
+
+        for (size_t i = 0; i < report->difference_count; i++)
+            (void)json_array_append_new(differences,
+                                        difference_of(report->fleet, &report->differences[i]));
+        (void)json_object_set_new(root, "differences", differences);
+    }
+    (void)json_object_set_new(root, "unknown", unknowns_of(report));
+    if (report->explanation)
+        (void)json_object_set_new(root, "explanation", explanation_of(report));
+    if (json_dump_callback(root, append, out, JSON_INDENT(1)) < 0 || out->failed)
+        r = -ENOMEM;
+    buf_puts(out, "\n");
+    json_decref(root);
+    return out->failed ? -ENOMEM : r;
+}

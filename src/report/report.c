@@ -1,0 +1,154 @@
+#include "report/report.h"
+
+#include "base/hash.h"
+#include "base/hostlist.h"
+#include "base/map.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+bool report_has_findings(const struct report *report)
+{
+    if (report->kind != REPORT_INSPECT && report->difference_count)
+        return true;
+    for (size_t i = 0; i < fleet_node_count(report->fleet); i++) {
+        const struct fleet_node *node = fleet_node(report->fleet, i);
+
+        for (uint32_t k = 0; k < node->finding_count; k++)
+            if (node->findings[k].rule->severity > SEVERITY_INFO)
+                return true;
+    }
+    return false;
+}
+
+const char *report_nodes(struct arena *arena, const struct fleet *fleet, const uint32_t *nodes,
+                         uint32_t count)
+{
+    const char **names;
+
+    if (count > 1 && count == fleet_node_count(fleet))
+        return arena_printf(arena, "all %u nodes", count);
+    names = arena_alloc(arena, (count + 1) * sizeof(*names));
+    if (!names)
+        return NULL;
+    for (uint32_t i = 0; i < count; i++)
+        names[i] = fleet_node(fleet, nodes[i])->name;
+    return hostlist_fold(arena, names, count);
+}
+
+static int worst_first(const void *a, const void *b)
+{
+    const struct grouped *x = a, *y = b;
+
+    if (x->rule->severity != y->rule->severity)
+        return x->rule->severity < y->rule->severity ? 1 : -1;
+    if (x->node_count != y->node_count)
+        return x->node_count < y->node_count ? 1 : -1;
+    return x->rule->number < y->rule->number ? -1 : x->rule->number > y->rule->number;
+}
+
+long report_group(struct arena *arena, const struct fleet *fleet, const struct grouped **out)
+{
+    size_t rules = rule_count(), groups = 0;
+    struct grouped *items = arena_alloc(arena, (rules + 1) * sizeof(*items));
+    uint32_t **nodes = arena_alloc(arena, (rules + 1) * sizeof(*nodes));
+
+    if (!items || !nodes)
+        return -ENOMEM;
+    for (int pass = 0; pass < 2; pass++) { /* count, then fill */
+        for (size_t i = 0; i < fleet_node_count(fleet); i++) {
+            const struct fleet_node *node = fleet_node(fleet, i);
+
+            for (uint32_t k = 0; k < node->finding_count; k++) {
+                const struct fleet_finding *finding = &node->findings[k];
+                struct grouped *group = NULL;
+
+                for (size_t g = 0; g < groups && !group; g++)
+                    if (items[g].rule == finding->rule)
+                        group = &items[g];
+                if (!group) {
+                    group = &items[groups++];
+                    *group = (struct grouped){.rule = finding->rule, .first = finding};
+                }
+                if (pass)
+                    nodes[group - items][group->node_count] = (uint32_t)i;
+                group->node_count++;
+            }
+        }
+        for (size_t g = 0; g < groups && !pass; g++) {
+            nodes[g] = arena_alloc(arena, items[g].node_count * sizeof(**nodes));
+            if (!nodes[g])
+                return -ENOMEM;
+            items[g].nodes = nodes[g];
+            items[g].node_count = 0;
+        }
+    }
+    if (groups)
+        qsort(items, groups, sizeof(*items), worst_first);
+    *out = items;
+    return (long)groups;
+}
+
+static bool same_sentence(const void *value, const void *key)
+{
+    const struct grouped_unknown *a = value;
+    const struct fleet_unknown *b = key;
+
+    return !strcmp(a->what, b->what) && !strcmp(a->why, b->why);
+}
+
+/* Different sentences that are kept: what is unknown is written by us, so this is far away. */
+#define UNKNOWN_GROUPS_MAX 4096
+
+long report_group_unknowns(struct arena *arena, const struct fleet *fleet,
+                           const struct grouped_unknown **out)
+{
+    struct map seen = {.equal = same_sentence};
+    struct grouped_unknown *items = arena_alloc(arena, UNKNOWN_GROUPS_MAX * sizeof(*items));
+    uint32_t **nodes = arena_alloc(arena, UNKNOWN_GROUPS_MAX * sizeof(*nodes));
+    long count = 0;
+
+    if (!items || !nodes)
+        return -ENOMEM;
+    for (int pass = 0; pass < 2 && count >= 0; pass++) {
+        for (size_t i = 0; i < fleet_node_count(fleet) && count >= 0; i++) {
+            const struct fleet_node *node = fleet_node(fleet, i);
+
+            for (uint32_t k = 0; k < node->unknown_count; k++) {
+                const struct fleet_unknown *unknown = &node->unknowns[k];
+                uint64_t hash = hash_mix(hash64(unknown->what, strlen(unknown->what)),
+                                         hash64(unknown->why, strlen(unknown->why)));
+                struct grouped_unknown *group = map_get(&seen, hash, unknown);
+
+                if (!group && count == UNKNOWN_GROUPS_MAX)
+                    continue;
+                if (!group) {
+                    group = &items[count++];
+                    *group = (struct grouped_unknown){.what = unknown->what, .why = unknown->why};
+                    if (map_add(&seen, hash, group) < 0) {
+                        count = -ENOMEM;
+                        break;
+                    }
+                }
+                /* A node that says the same twice counts once. */
+                if (pass && (!group->node_count ||
+                             nodes[group - items][group->node_count - 1] != (uint32_t)i))
+                    nodes[group - items][group->node_count++] = (uint32_t)i;
+                else if (!pass)
+                    group->node_count++;
+            }
+        }
+        for (long g = 0; g < count && !pass; g++) {
+            nodes[g] = arena_alloc(arena, items[g].node_count * sizeof(**nodes));
+            if (!nodes[g]) {
+                count = -ENOMEM;
+                break;
+            }
+            items[g].nodes = nodes[g];
+            items[g].node_count = 0;
+        }
+    }
+    map_done(&seen);
+    *out = items;
+    return count;
+}
