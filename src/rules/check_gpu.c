@@ -92,8 +92,10 @@ void check_topo_through_cpu(struct check *check)
         return; /* no switches, or too few to tell the exception */
     for (unsigned i = 0; i < TOPO_GPUS_MAX; i++)
         if (nearest.near[i] > 0 && nearest.near[i] < NEAR_SWITCH)
-            check_hit(check, 0, nearest.at[i], "GPU%u: %s to its nearest NIC; %u GPUs have PIX or "
-                      "PXB", i, nearest.at[i].fact->text, by_switch);
+            check_hit(check, 0, nearest.at[i],
+                      "GPU%u: %s to its nearest NIC; %u GPUs have PIX or "
+                      "PXB",
+                      i, nearest.at[i].fact->text, by_switch);
     if (by_cpu)
         check_detail(check, "%u of %u GPUs", by_cpu, by_cpu + by_switch);
 }

@@ -36,7 +36,8 @@ struct judge {
     struct map memo; /* block -> block_hits */
     VEC(struct place) places;
     VEC(struct block_hit) scratch;
-    uint32_t *first, *last; /* by test: 1 + index into places */
+    uint32_t *first, *last;    /* by test: 1 + index into places */
+    const struct rule **named; /* by subject: the last finding whose detail names it */
 };
 
 /* ---- who is who ---- */
@@ -419,14 +420,13 @@ static const char *names_of(struct judge *judge)
     struct report *report = &judge->report;
     char text[512];
     size_t len = 0, shown = 0, all = 0;
-    uint32_t before = UINT32_MAX;
 
     for (size_t i = 0; i < report->evidence.count; i++) {
         uint32_t subject = report->evidence.items[i].subject;
 
-        if (subject == 0 || subject == before)
+        if (subject == 0 || judge->named[subject] == judge->check.rule)
             continue;
-        before = subject;
+        judge->named[subject] = judge->check.rule;
         if (all++ < DETAIL_NAMES_MAX && len < sizeof(text) - 1) {
             len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", shown++ ? ", " : "",
                                     check_role(&judge->check, subject));
@@ -521,7 +521,8 @@ int rules_judge(const struct rules *rules, struct node *node, const struct topo 
     report->seen = arena_alloc(node->arena, (rules->block_count + 1) * sizeof(uint32_t));
     judge.first = arena_alloc(node->arena, (rules->test_count + 1) * sizeof(uint32_t));
     judge.last = arena_alloc(node->arena, (rules->test_count + 1) * sizeof(uint32_t));
-    if (!report->seen || !judge.first || !judge.last || mark_who(&judge.check) < 0)
+    judge.named = arena_alloc(node->arena, node->subject_count * sizeof(*judge.named));
+    if (!report->seen || !judge.first || !judge.last || !judge.named || mark_who(&judge.check) < 0)
         goto out;
     scan_node(&judge);
     judge_rules(&judge);
