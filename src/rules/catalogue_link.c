@@ -354,7 +354,8 @@ static const struct rule rules[] = {
         .fixes = {{"site", "find the error in dmesg and in the BMC's log first"},
                   {"run time", "after that, remove and rescan: echo 1 > "
                                "/sys/bus/pci/devices/BDF/remove; echo 1 > /sys/bus/pci/rescan"}},
-        ROWS({.who = WHO_PORT, .is = ON("DPC.DpcSta.Trigger")}),
+        ROWS({.who = WHO_PORT, .is = ON("DPC.DpcSta.Trigger")},
+             {.who = WHO_PORT, .is = SOME("Log.dpc"), .say = "in the kernel's log"}),
     },
     {
         .number = 33,
@@ -374,6 +375,9 @@ static const struct rule rules[] = {
                   {"BIOS (Oracle X8)", "Maximum Payload Size: Auto, 128 to 4096"},
                   {"kernel", "pci=pcie_bus_perf, or pci=pcie_bus_safe where devices are plugged in "
                              "later"}},
+        ROWS({.who = WHO_PCI,
+              .is = SOME("Log.mps_failed"),
+              .say = "the kernel could not set the payload size"}),
         .check = check_max_payload,
         .needs = "pci:Express",
         .claims = GLOBS("*:Express.DevCtl.MaxPayload", "host:cmdline.pci"),

@@ -163,6 +163,7 @@ struct row_test {
     X(KEY_SRIOV_VFS, "SR-IOV.Number of VFs")                                                       \
     X(KEY_SMI_FB_TOTAL, "SMI.FB Memory Usage.Total")                                               \
     X(KEY_SMI_PSTATE, "SMI.Performance State")                                                     \
+    X(KEY_SMI_NAME, "SMI.Product Name")                                                            \
     X(KEY_SMI_GPUS, "smi.gpus")                                                                    \
     X(KEY_CMDLINE_IOMMU, "cmdline.iommu")                                                          \
     X(KEY_CMDLINE_INTEL_IOMMU, "cmdline.intel_iommu")                                              \
@@ -297,7 +298,7 @@ void check_topo_through_cpu(struct check *check);
 void check_topo_hidden(struct check *check);
 void check_uvm_hmm(struct check *check);
 void check_xid_fatal(struct check *check);
-void check_xid_memory(struct check *check);
+void check_xid_hardware(struct check *check);
 void check_xid_application(struct check *check);
 void check_fabric_manager_version(struct check *check);
 void check_peermem(struct check *check);

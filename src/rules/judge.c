@@ -81,6 +81,10 @@ static int mark_who(struct check *check)
     check->who = who;
     for (uint32_t i = 0; i < check->node->subject_count; i++)
         who[i] = kinds[check->node->subjects[i].kind];
+    /* Where only nvidia-smi named a device, it is a GPU without PCI facts. */
+    for (uint32_t i = 0; i < check->node->subject_count; i++)
+        if (check->node->subjects[i].kind == SUBJECT_PCI && check_fact(check, i, KEY_SMI_NAME).fact)
+            who[i] |= WHO_GPU;
     for (uint32_t i = 0; i < topo->count; i++) {
         const struct topo_device *device = &topo->devices[i];
         uint32_t bits = kind_bits(device);
