@@ -189,15 +189,27 @@ static void head_fields(struct registers *r, const struct cap_name *name, struct
 static void head_kind(struct registers *r, const struct cap_name *name, struct str text)
 {
     if (str_is(str_of(name->text), "Vendor Specific Information")) {
-        ptrdiff_t intel = str_find(text, "Intel");
+        struct str rest = str_trim(str_skip(text, strlen(name->text) + 1));
 
-        if (intel < 0) {
+        if (!str_starts(rest, "Intel") && !str_starts(rest, "VirtIO")) {
             head_fields(r, name, text);
             return;
         }
-        text = str_skip(text, (size_t)intel);
+        text = rest;
     }
     registers_text(r, 0, STR("kind"), text);
+}
+
+/* "Designated Vendor-Specific: Vendor=1e98 ID=0000 Rev=0 Len=56: CXL" */
+static void head_dvsec(struct registers *r, const struct cap_name *name, struct str text)
+{
+    ptrdiff_t kind = str_find(text, ": CXL");
+
+    if (kind > 0) {
+        registers_text(r, 0, STR("kind"), STR("CXL"));
+        text.len = (size_t)kind;
+    }
+    head_fields(r, name, text);
 }
 
 static void head_pcix(struct registers *r, const struct cap_name *name, struct str text)
@@ -215,21 +227,26 @@ static void head_sata(struct registers *r, const struct cap_name *name, struct s
         registers_text(r, 0, STR("revision"), str_skip(word, 1));
     if (str_word(&text, &word))
         registers_text(r, 0, STR("location"), word);
+    registers_open(r, STR("BAR"));
     registers_fields(r, 0, text);
+}
+
+/* "Debug port: BAR=1 offset=00a0" */
+static void head_debug(struct registers *r, const struct cap_name *name, struct str text)
+{
+    registers_open(r, STR("Port"));
+    registers_fields(r, 0, str_skip(text, strlen(name->text) + 1));
 }
 
 static const struct {
     const char *block;
     void (*parse)(struct registers *r, const struct cap_name *name, struct str text);
 } heads[] = {
-    {"Express", head_express}, {"PM", head_version},
-    {"AGP", head_version},     {"DSN", head_dsn},
-    {"HT", head_ht},           {"SSVID", head_ssvid},
-    {"Vendor", head_kind},     {"VSEC", head_fields},
-    {"DVSEC", head_fields},    {"MSI", head_fields},
-    {"MSI-X", head_fields},    {"SlotID", head_fields},
-    {"SATA", head_sata},       {"DebugPort", head_fields},
-    {"PCI-X", head_pcix},
+    {"Express", head_express}, {"PM", head_version},      {"AGP", head_version},
+    {"DSN", head_dsn},         {"HT", head_ht},           {"SSVID", head_ssvid},
+    {"Vendor", head_kind},     {"VSEC", head_fields},     {"DVSEC", head_dvsec},
+    {"MSI", head_fields},      {"MSI-X", head_fields},    {"SlotID", head_fields},
+    {"SATA", head_sata},       {"DebugPort", head_debug}, {"PCI-X", head_pcix},
 };
 
 /* ---- lines that are no plain registers; each returns false when the line is none of its own ----
@@ -312,6 +329,16 @@ static bool line_sriov(struct registers *r, uint32_t line, struct str text)
     return true;
 }
 
+/* "BAR=4 offset=00003000 size=00001000", "multiplier=00000004" of a virtio device */
+static bool line_vendor(struct registers *r, uint32_t line, struct str text)
+{
+    if (!str_starts(text, "BAR=") && !str_starts(text, "multiplier="))
+        return false;
+    registers_open(r, STR("VirtIO"));
+    registers_fields(r, line, text);
+    return true;
+}
+
 /* The fields of the vital product data: "[SN] Serial number: MT2231" */
 static bool line_vpd(struct registers *r, uint32_t line, struct str text)
 {
@@ -336,7 +363,7 @@ static const struct {
     bool (*parse)(struct registers *r, uint32_t line, struct str text);
 } lines[] = {
     {"PM", line_pm},        {"ReBAR", line_rebar}, {"VReBAR", line_rebar},
-    {"SR-IOV", line_sriov}, {"VPD", line_vpd},
+    {"SR-IOV", line_sriov}, {"VPD", line_vpd},     {"Vendor", line_vendor},
 };
 
 /* The lines below the first. */

@@ -221,6 +221,10 @@ static const struct rename_row rename_rows[] = {
     {"Express", "DevCtl", "Report errors.Non-Fatal", "NonFatalErr"},
     {"Express", "DevCtl", "Report errors.Fatal", "FatalErr"},
     {"Express", "DevCtl", "Report errors.Unsupported", "UnsupReq"},
+    {"Express", "DevCtl", "Correctable", "CorrErr"}, /* the same, on a line a mailer broke */
+    {"Express", "DevCtl", "Non-Fatal", "NonFatalErr"},
+    {"Express", "DevCtl", "Fatal", "FatalErr"},
+    {"Express", "DevCtl", "Unsupported", "UnsupReq"},
     {"Express", "DevSta", "UncorrErr", "NonFatalErr"},
     {"Express", "DevSta", "UnsuppReq", "UnsupReq"},
     {"Express", "DevCap", "L1", "Latency L1"},
@@ -238,6 +242,15 @@ static const struct rename_row rename_rows[] = {
     {"AER", "RootSta", "IntMsg", "IntMsgNum"},
     {"DPC", "DpcCap", "INT Msg", "IntMsgNum"},
     {"SR-IOV", "IOVCap", "Interrupt Message Number", "IntMsgNum"},
+    {"DOE", "DOECap", "Interrupt Message Number", "IntMsgNum"},
+    {"Express", "SltCap", "Surpise", "Surprise"},
+    {"MSI", "", "Mask", "Maskable"}, /* before 3.1.5 */
+    {"MSI-X", "", "Mask", "Masked"},
+    {"MSI-X", "", "TabSize", "Count"},
+    {"PTM", "PTMCap", "RequesterCap", "Requester"},
+    {"PTM", "PTMCap", "ResponderCap", "Responder"},
+    {"PTM", "PTMCap", "RootCap", "Root"},
+    {"PTM", "PTMControl", "RootSelect", "RootSelected"},
 };
 _Static_assert(ARRAY_LEN(rename_rows) < 256, "rows are kept as bytes");
 
@@ -283,13 +296,20 @@ static const struct hex_row hex_rows[] = {
     {"RCLink", "*", "*Number"},
     {"RCLink", "*", "*Component"},
     {"RCLink", "*", "*ComponentID"},
-    {"DebugPort", "", "offset"},
-    {"SATA", "", "Offset"},
+    {"EA", "Entry*", "Base"},
+    {"EA", "Entry*", "MaxOffset"},
+    {"IDE", "*RID*", "Base"},
+    {"IDE", "*RID*", "Limit"},
+    {"IDE", "*RID*", "SegBase"},
+    {"DVSEC", "Block*", "offset"},
+    {"DVSEC", "FBModTS", NULL},
+    {"DebugPort", "Port", "offset"},
+    {"SATA", "BAR", "Offset"},
     {"SlotID", "", "chassis"},
     {"HT", "*", "<CRCErr"},
-    {"Vendor", "", "offset"},
-    {"Vendor", "", "size"},
-    {"Vendor", "", "multiplier"},
+    {"Vendor", "VirtIO", "offset"},
+    {"Vendor", "VirtIO", "size"},
+    {"Vendor", "VirtIO", "multiplier"},
     {"*", "", "offset"},
 };
 _Static_assert(ARRAY_LEN(hex_rows) < 256, "rows are kept as bytes");
