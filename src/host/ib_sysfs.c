@@ -161,17 +161,6 @@ static unsigned counters_read(struct fact_builder *b, struct port *port, const c
     return added;
 }
 
-/* Was this subject read in this run, under another path? */
-static bool seen_since(const struct node *node, uint32_t subject, uint32_t first_source)
-{
-    const struct subject *s = &node->subjects[subject];
-
-    for (uint32_t i = 0; i < s->count; i++)
-        if (s->refs[i].source >= first_source)
-            return true;
-    return false;
-}
-
 static void port_read(struct node *node, struct port *port, uint32_t first_source)
 {
     struct fact_builder *b = node->builder;
@@ -181,7 +170,7 @@ static void port_read(struct node *node, struct port *port, uint32_t first_sourc
     uint64_t bdf = 0;
     uint16_t source;
 
-    if (!subject || seen_since(node, subject, first_source))
+    if (!subject || sysdir_seen(node, subject, first_source))
         return;
     has_pci = sysdir_pci(&port->sysdir, port->device_dir, &bdf);
     fact_begin(b, STR("ib"));

@@ -84,3 +84,13 @@ uint16_t sysdir_source(struct sysdir *sysdir, struct node *node, struct str dir,
     }
     return node_source(node, name, kind, (struct str){text, sysdir->text.len});
 }
+
+bool sysdir_seen(const struct node *node, uint32_t subject, uint32_t first_source)
+{
+    const struct subject *s = &node->subjects[subject];
+
+    for (uint32_t i = 0; i < s->count; i++)
+        if (s->refs[i].source >= first_source)
+            return true;
+    return false;
+}

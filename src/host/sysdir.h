@@ -42,4 +42,8 @@ bool sysdir_pci(const struct sysdir *sysdir, struct str dir, uint64_t *bdf);
  * failed. */
 uint16_t sysdir_source(struct sysdir *sysdir, struct node *node, struct str dir, const char *kind);
 
+/* Has the subject something from a source with this index or a later one? A tree can hold the same
+ * device under two paths; its first is read. */
+bool sysdir_seen(const struct node *node, uint32_t subject, uint32_t first_source);
+
 #endif
