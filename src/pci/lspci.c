@@ -1,5 +1,6 @@
 #include "pci/lspci.h"
 
+#include "pci/config.h"
 #include "pci/hex.h"
 #include "pci/lspci_caps.h"
 #include "pci/lspci_clean.h"
@@ -251,7 +252,7 @@ out:
 
 int lspci_parse(struct node *node, uint16_t source, struct str text, struct err *err)
 {
-    static const struct lspci_options best = {.prefer = LSPCI_BEST};
+    static const struct lspci_options best = {.prefer = LSPCI_BEST, .decode = pci_config_rows};
 
     return lspci_parse_with(node, source, text, &best, err);
 }
