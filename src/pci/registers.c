@@ -38,8 +38,12 @@ static const char *const sub_labels[] = {
 
 /* Names of several words whose values follow without a colon. */
 static const char *const long_names[] = {
-    "Exit Latency L0s", "Exit Latency L1", "Latency L0s", "Latency L0",    "Latency L1",
-    "PME ReqID",        "RP PIO Log",      "INT Msg",     "LN System CLS",
+    "Exit Latency L0s", "Exit Latency L1",
+    "Latency L0s",      "Latency L0",
+    "Latency L1",       "PME ReqID",
+    "RP PIO Log",       "INT Msg",
+    "LN System CLS",    "Interrupt Message Number",
+    "Cache SF Cov",     "Cache SF Gran",
 };
 
 /* Names whose values are words and may be followed by a flag without a comma. */
