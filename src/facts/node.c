@@ -82,6 +82,21 @@ uint16_t node_source(struct node *node, const char *name, const char *kind, stru
     return (uint16_t)(node->source_count - 1);
 }
 
+uint16_t node_tree_source(struct node *node, const struct tree *tree,
+                          const struct tree_entry *entry, const char *kind)
+{
+    const char *separator = str_ends(str_of(tree->name), "/") ? "" : ":";
+    const char *name = *tree->name
+                           ? arena_printf(node->arena, "%s%s%s", tree->name, separator, entry->path)
+                           : entry->path;
+
+    if (!name) {
+        node->failed = true;
+        name = "";
+    }
+    return node_source(node, name, kind, entry->bytes);
+}
+
 static uint32_t subject_add(struct node *node, enum subject_kind kind, struct str name,
                             uint64_t bdf)
 {
@@ -211,9 +226,9 @@ uint32_t node_fact_line(const struct node *node, struct fact_at at)
     const struct source *source = &node->sources[at.ref->source];
     uint32_t line = at.ref->line + at.fact->line;
 
-    if (source->binary || !source->lines)
+    if (source->binary)
         return line;
-    return source->lines[line - 1];
+    return source->line_base + (source->lines ? source->lines[line - 1] : line);
 }
 
 struct str node_fact_text(const struct node *node, struct fact_at at)

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "facts/facts.h"
+#include "facts/tree.h"
 
 /* Kinds of things that facts are about, and how their names are written. */
 enum subject_kind {
@@ -33,7 +34,8 @@ struct fact_ref {
 struct subject {
     enum subject_kind kind;
     const char *name;
-    uint64_t bdf; /* PCI: domain << 16 | bus << 8 | device << 3 | function; else 0 */
+    uint64_t bdf; /* PCI: domain << 16 | bus << 8 | device << 3 | function; RDMA port and network
+                     interface: of the function they stand on, where known; else 0 */
     struct fact_ref *refs;
     uint32_t count, space;
 };
@@ -44,8 +46,9 @@ struct source {
     struct str text;  /* the bytes; owned by the node's arena or by whoever made the node; may be
                          empty when they were not kept */
     const uint32_t
-        *lines;  /* line i of `text` (from 0) was line lines[i] of the file; NULL: i + 1 */
-    bool binary; /* lines are byte offsets */
+        *lines;         /* line i of `text` (from 0) was line lines[i] of the file; NULL: i + 1 */
+    uint32_t line_base; /* lines of the file before `text`, when that is a part of a file */
+    bool binary;        /* lines are byte offsets */
 };
 
 /* Something that could not be seen, and why: printed as unknown, never taken for clean. */
@@ -86,6 +89,9 @@ int node_ok(const struct node *node);
 
 /* Each returns an index; on no memory it sets node->failed and returns 0 (host, first source). */
 uint16_t node_source(struct node *node, const char *name, const char *kind, struct str text);
+/* The source of a tree's entry: "n001.snap:proc/cmdline", "fleet/n001/proc/cmdline". */
+uint16_t node_tree_source(struct node *node, const struct tree *tree,
+                          const struct tree_entry *entry, const char *kind);
 uint32_t node_subject(struct node *node, enum subject_kind kind, struct str name);
 uint32_t node_pci(struct node *node, uint64_t bdf); /* the subject of a PCI function */
 

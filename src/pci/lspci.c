@@ -1,0 +1,313 @@
+#include "pci/lspci.h"
+
+#include "pci/config.h"
+#include "pci/hex.h"
+#include "pci/lspci_caps.h"
+#include "pci/lspci_clean.h"
+#include "pci/lspci_index.h"
+#include "pci/lspci_lines.h"
+
+#include <errno.h>
+
+/* How far lspci_looks_like reads. */
+#define SNIFF_BYTES 65536
+#define SNIFF_LINES 400
+
+/* What the parse of one dump carries along. */
+struct dump {
+    struct node *node;
+    uint16_t source;
+    uint32_t line; /* of the text's first line in the source, from 1 */
+    const struct lspci_options *options;
+    struct err *err;
+    bool pcie, extended, denied; /* some device shows an Express, an extended capability, none */
+};
+
+struct device_sink {
+    struct dump *dump;
+    uint32_t subject, line; /* of the chunk */
+};
+
+static void put_block(void *arg, const struct fact_block *block, uint32_t line)
+{
+    struct device_sink *sink = arg;
+
+    node_attach(sink->dump->node, sink->subject, block, sink->dump->source, sink->line + line);
+}
+
+/* Cut a line at one tab, with the deeper lines below it, off *rest; *lines is how many it has. */
+static struct str cut_chunk(struct str *rest, uint32_t *lines)
+{
+    const char *p = rest->p, *end = rest->p + rest->len;
+    struct str chunk;
+
+    *lines = 0;
+    while (p < end) {
+        const char *newline = memchr(p, '\n', (size_t)(end - p));
+
+        ++*lines;
+        p = newline ? newline + 1 : end;
+        if (end - p < 2 || p[0] != '\t' || p[1] != '\t')
+            break;
+    }
+    chunk = str_range(rest->p, p);
+    *rest = str_range(p, end);
+    return chunk;
+}
+
+static bool below_header(struct str rest)
+{
+    return str_starts(rest, "\tSubsystem:") || str_starts(rest, "\tDeviceName:");
+}
+
+/* Lines that only the kernel or the tool knows, not the config bytes. */
+static bool not_in_bytes(struct str chunk)
+{
+    static const char *const labels[] = {
+        "\tRegion ",    "\tExpansion ROM", "\tNUMA node:",       "\tIOMMU group:",
+        "\tKernel ",    "\tPhysical Slot", "\tDevice tree node", "\tFlags:",
+        "\tMemory at ", "\tI/O ports at ", "\tInterrupt:",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(labels); i++)
+        if (str_starts(chunk, labels[i]))
+            return true;
+    return false;
+}
+
+static void parse_cap(struct dump *dump, struct str chunk, struct device_sink *sink, bool skip)
+{
+    const char *newline = memchr(chunk.p, '\n', chunk.len);
+    struct str first = str_range(chunk.p + 1, newline ? newline : chunk.p + chunk.len);
+    bool extended;
+
+    switch (lspci_cap_kind(first, &extended)) {
+    case CAP_DENIED:
+        dump->denied = true;
+        node_add_unseen(dump->node, (int)sink->subject, dump->source, "*", "PCI capabilities",
+                        "lspci ran without root");
+        return;
+    case CAP_BROKEN:
+        node_add_unseen(dump->node, (int)sink->subject, dump->source, "*",
+                        "the rest of the PCI capabilities", "the chain of capabilities is broken");
+        return;
+    case CAP_NONE:
+        return;
+    case CAP_BLOCK:
+        break;
+    }
+    dump->extended |= extended;
+    dump->pcie |= str_find(first, "] Express") > 0;
+    if (!skip)
+        put_block(sink, lspci_cap_parse(dump->node->builder, chunk), 0);
+}
+
+/* Bytes that are all ones come from a device that did not answer. */
+static bool answers(struct str bytes)
+{
+    return bytes.len < 4 || memcmp(bytes.p, "\xff\xff\xff\xff", 4) != 0;
+}
+
+static int parse_device(struct dump *dump, const struct lspci_device *device)
+{
+    enum lspci_prefer prefer = dump->options->prefer;
+    struct device_sink sink = {.dump = dump, .line = dump->line + device->line};
+    struct lspci_sink lines = {.put = put_block, .arg = &sink};
+    struct fact_builder *builder = dump->node->builder;
+    struct str rest = device->body, chunk;
+    uint8_t bytes[HEX_BYTES_MAX];
+    size_t byte_count = 0;
+    uint32_t count;
+    bool from_bytes = false;
+    int r;
+
+    sink.subject = node_pci(dump->node, device->bdf);
+    if (device->hex.len && dump->options->decode && prefer != LSPCI_TEXT) {
+        byte_count = hex_rows(device->hex, bytes);
+        if (!answers((struct str){(const char *)bytes, byte_count}))
+            byte_count = 0;
+        /* A text without capability lines ("lspci -x") leaves even 64 bytes to the decoder. */
+        from_bytes = byte_count >= 256 || prefer == LSPCI_BYTES ||
+                     (byte_count >= 64 && !memchr(device->body.p, '\t', device->body.len));
+    }
+    chunk = rest;
+    (void)cut_chunk(&rest, &count);
+    while (below_header(rest)) {
+        uint32_t more;
+
+        (void)cut_chunk(&rest, &more);
+        count += more;
+    }
+    chunk.len -= rest.len;
+    put_block(&sink, lspci_header_parse(builder, chunk), 0);
+    sink.line += count;
+    while (rest.len) {
+        chunk = cut_chunk(&rest, &count);
+        if (str_starts(chunk, "\tCapabilities:"))
+            parse_cap(dump, chunk, &sink, from_bytes);
+        else if (!from_bytes || not_in_bytes(chunk))
+            lspci_line_parse(builder, chunk, &lines);
+        sink.line += count;
+    }
+    if (!from_bytes || !byte_count)
+        return 0;
+    r = dump->options->decode(dump->node, dump->source, device->bdf,
+                              (struct str){(const char *)bytes, byte_count},
+                              dump->line + device->hex_line, dump->err);
+    return r == -ENOMEM ? r : 0;
+}
+
+/* Line number, from 1, at which `text` starts in the source's text; 1 when it is no part of it. */
+static uint32_t first_line(const struct source *source, struct str text)
+{
+    const char *p = source->text.p;
+    uint32_t line = 1;
+
+    if (!p || text.p < p || text.p >= p + source->text.len)
+        return 1;
+    while ((p = memchr(p, '\n', (size_t)(text.p - p)))) {
+        line++;
+        p++;
+    }
+    return line;
+}
+
+/* Lines of registers without the devices they belong to, as `grep ACSCtl` leaves them. */
+static bool has_loose_registers(struct str text)
+{
+    static const char *const labels[] = {"ACSCtl:", "LnkSta:", "LnkCap:", "DevCtl:", "UESta:"};
+    struct str line;
+
+    if (text.len > SNIFF_BYTES)
+        text.len = SNIFF_BYTES;
+    for (unsigned i = 0; i < SNIFF_LINES && str_line(&text, &line); i++) {
+        line = str_trim(line);
+        for (size_t k = 0; k < ARRAY_LEN(labels); k++)
+            if (str_starts(line, labels[k]))
+                return true;
+    }
+    return false;
+}
+
+/* Put the repaired text in the source's place. */
+static int repair(struct node *node, struct source *source, struct str *text, uint32_t first)
+{
+    struct lspci_clean clean;
+    uint32_t *lines;
+    int r = lspci_clean(node->arena, *text, &clean);
+
+    if (r < 0)
+        return r;
+    lines = (uint32_t *)clean.lines;
+    for (uint32_t i = 0; i < clean.line_count; i++)
+        lines[i] += first - 1;
+    source->text = *text = clean.text;
+    source->lines = clean.lines;
+    return 0;
+}
+
+static int no_device(struct node *node, uint16_t source, struct str text, struct err *err)
+{
+    if (!has_loose_registers(text))
+        return err_set(err, -EINVAL, "no device as lspci prints it");
+    node_add_unseen(node, -1, source, NULL, "registers without the devices they belong to",
+                    "unattributable: the lines of lspci were picked out without device names");
+    return 0;
+}
+
+int lspci_parse_with(struct node *node, uint16_t source, struct str text,
+                     const struct lspci_options *options, struct err *err)
+{
+    struct dump dump = {.node = node, .source = source, .options = options, .err = err};
+    struct str original = text;
+    struct lspci_index index;
+    int r = lspci_index_build(&index, text);
+
+    dump.line = first_line(&node->sources[source], text);
+    if (r == 0 && index.dirty && lspci_looks_like(text)) {
+        r = repair(node, &node->sources[source], &text, dump.line);
+        dump.line = 1;
+        lspci_index_done(&index);
+        if (r == 0)
+            r = lspci_index_build(&index, text);
+    }
+    if (r < 0)
+        goto out;
+    if (!index.devices.count) {
+        r = no_device(node, source, original, err);
+        goto out;
+    }
+    for (size_t i = 0; i < index.devices.count && r == 0; i++)
+        r = parse_device(&dump, &index.devices.items[i]);
+    if (dump.pcie && !dump.extended && !dump.denied)
+        node_add_unseen(node, -1, source, "ACS", "extended PCI capabilities (ACS, AER ...)",
+                        "config space above 256 bytes was not readable (no ECAM/MMCONFIG, or lspci "
+                        "without root)");
+out:
+    lspci_index_done(&index);
+    if (r == 0)
+        r = node_ok(node);
+    return r == -ENOMEM ? err_set(err, r, "no memory for the facts of lspci") : r;
+}
+
+int lspci_parse(struct node *node, uint16_t source, struct str text, struct err *err)
+{
+    static const struct lspci_options best = {.prefer = LSPCI_BEST, .decode = pci_config_rows};
+
+    return lspci_parse_with(node, source, text, &best, err);
+}
+
+/* ---- telling dumps from other texts, and from each other ---- */
+
+bool lspci_looks_like(struct str text)
+{
+    struct str rest = text, line;
+    uint64_t bdf;
+
+    if (rest.len > SNIFF_BYTES)
+        rest.len = SNIFF_BYTES;
+    for (unsigned i = 0; i < SNIFF_LINES && str_line(&rest, &line); i++) {
+        struct str bare = line;
+        size_t len;
+
+        while (bare.len && (bare.p[0] == '>' || bare.p[0] == ' ' || bare.p[0] == '\t'))
+            bare = str_skip(bare, 1);
+        len = lspci_address(bare, &bdf);
+        bare = str_skip(bare, len);
+        if (len && (str_find(bare, ": ") > 0 || bare.p[0] == '"'))
+            return true;
+    }
+    return has_loose_registers(text);
+}
+
+/* A dump ends where an address comes again or lies before the one above it in another domain's
+ * absence: lspci prints addresses in order. */
+size_t lspci_split(struct str text, struct str *parts, size_t max)
+{
+    struct str rest = text, line;
+    uint64_t bdf, last = 0;
+    const char *start = text.p;
+    size_t count = 0;
+    bool any = false;
+
+    while (rest.len && count + 1 < max) {
+        const char *at = rest.p;
+        struct str bare;
+
+        (void)str_line(&rest, &line);
+        bare = line;
+        while (bare.len && (bare.p[0] == '>' || bare.p[0] == ' '))
+            bare = str_skip(bare, 1);
+        if (!bare.len || !lspci_address(bare, &bdf))
+            continue;
+        if (any && bdf <= last) {
+            parts[count++] = str_range(start, at);
+            start = at;
+        }
+        last = bdf;
+        any = true;
+    }
+    if (max)
+        parts[count++] = str_range(start, text.p + text.len);
+    return count;
+}

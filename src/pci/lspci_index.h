@@ -1,0 +1,35 @@
+/* pci/lspci_index - where the devices of a dump start and end.
+ *
+ * One pass over the text that looks at the first bytes of each line; it also notices whether the
+ * text is as lspci wrote it. Slices point into the text. */
+#ifndef PCI_LSPCI_INDEX_H
+#define PCI_LSPCI_INDEX_H
+
+#include "base/str.h"
+#include "base/vec.h"
+
+struct lspci_device {
+    uint64_t bdf;
+    struct str body;   /* from behind the address to the last line, hex rows left out */
+    struct str hex;    /* the hex rows, or empty */
+    uint32_t line;     /* of the header line, from 0 */
+    uint32_t hex_line; /* of the first hex row */
+};
+
+struct lspci_index {
+    VEC(struct lspci_device) devices;
+    bool dirty; /* some line is not as lspci writes it: pci/lspci_clean can help */
+};
+
+/* At most this many devices of one dump are read. */
+#define LSPCI_DEVICES_MAX 65536
+
+/* Returns 0 or -ENOMEM; call lspci_index_done either way. */
+int lspci_index_build(struct lspci_index *index, struct str text);
+void lspci_index_done(struct lspci_index *index);
+
+/* Does the line start with a device's address ("19:00.0 3D controller", also with a domain, a path
+ * of -PP before it)? Returns the length up to the text behind the address, 0 when it does not. */
+size_t lspci_address(struct str line, uint64_t *bdf);
+
+#endif
