@@ -167,6 +167,7 @@ static const struct class_row class_rows[] = {
     {"DVSEC", "*Sta", NULL, FACT_STATE},
     {"DVSEC", "*Sta2", NULL, FACT_STATE},
     {"DVSEC", "FBModTS", NULL, FACT_STATE},
+    {"DVSEC", "Range*", "base", FACT_IDENTITY},
     {"IDE", "*Sta", NULL, FACT_STATE},
     {"DEV3", "DevSta3", NULL, FACT_STATE},
     {"FLitLog", "*Sts*", NULL, FACT_STATE},
@@ -204,6 +205,7 @@ static const struct class_row class_rows[] = {
     {"Modules", NULL, NULL, FACT_LABEL},
     {"Slot", NULL, NULL, FACT_IDENTITY},
     {"DeviceTree", NULL, NULL, FACT_LABEL},
+    {"Header", "", "gone", FACT_STATE},
     {"Header", "", "name", FACT_LABEL},
     {"Header", "", "subsystem", FACT_LABEL},
     {"Header", "", "classname", FACT_LABEL},
@@ -252,6 +254,10 @@ static const struct rename_row rename_rows[] = {
     {"PTM", "PTMCap", "ResponderCap", "Responder"},
     {"PTM", "PTMCap", "RootCap", "Root"},
     {"PTM", "PTMControl", "RootSelect", "RootSelected"},
+    {"DVSEC", "CXLCap", "Mem HW Init", "MemHWInit"}, /* before 3.11 */
+    {"DVSEC", "CXLCtl", "Cache SF Cov", "CacheSFCov"},
+    {"DVSEC", "CXLCtl", "Cache SF Gran", "CacheSFGran"},
+    {"DVSEC", "CXLCtl", "Clean", "CacheClean"},
 };
 _Static_assert(ARRAY_LEN(rename_rows) < 256, "rows are kept as bytes");
 
@@ -299,11 +305,6 @@ static const struct hex_row hex_rows[] = {
     {"RCLink", "*", "*ComponentID"},
     {"EA", "Entry*", "Base"},
     {"EA", "Entry*", "MaxOffset"},
-    {"IDE", "*RID*", "Base"},
-    {"IDE", "*RID*", "Limit"},
-    {"IDE", "*RID*", "SegBase"},
-    {"DVSEC", "Block*", "offset"},
-    {"DVSEC", "FBModTS", NULL},
     {"DebugPort", "Port", "offset"},
     {"SATA", "BAR", "Offset"},
     {"SlotID", "", "chassis"},
@@ -311,6 +312,17 @@ static const struct hex_row hex_rows[] = {
     {"Vendor", "VirtIO", "offset"},
     {"Vendor", "VirtIO", "size"},
     {"Vendor", "VirtIO", "multiplier"},
+    {"Vendor", "", "offset"},
+    {"Vendor", "", "size"},
+    {"Vendor", "", "multiplier"},
+    {"VC", "", "Port Arbitration Table"},
+    {"DVSEC", "Block*", "offset"},
+    {"DVSEC", "FBModTS", NULL},
+    {"DVSEC", "CXLCap2", "Cache Size"},
+    {"DVSEC", "", "FuncMap *"},
+    {"IDE", "*", "Base"},
+    {"IDE", "*", "Limit"},
+    {"IDE", "*", "SegBase"},
 };
 _Static_assert(ARRAY_LEN(hex_rows) < 256, "rows are kept as bytes");
 

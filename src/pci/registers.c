@@ -43,6 +43,7 @@ static const char *const long_names[] = {
     "Latency L1",       "PME ReqID",
     "RP PIO Log",       "INT Msg",
     "LN System CLS",    "Interrupt Message Number",
+    "Cache SF Cov",     "Cache SF Gran",
 };
 
 /* Names whose values are words and may be followed by a flag without a comma. */
