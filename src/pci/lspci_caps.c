@@ -188,16 +188,14 @@ static void head_fields(struct registers *r, const struct cap_name *name, struct
 /* "VirtIO: CommonCfg", "Intel Capabilities v1": what kind of vendor block it is. */
 static void head_kind(struct registers *r, const struct cap_name *name, struct str text)
 {
-    if (str_is(str_of(name->text), "Vendor Specific Information")) {
-        struct str rest = str_trim(str_skip(text, strlen(name->text) + 1));
+    ptrdiff_t virtio = str_find(text, "VirtIO: "), intel = str_find(text, "Intel");
 
-        if (!str_starts(rest, "Intel") && !str_starts(rest, "VirtIO")) {
-            head_fields(r, name, text);
-            return;
-        }
-        text = rest;
-    }
-    registers_text(r, 0, STR("kind"), text);
+    if (virtio >= 0)
+        registers_text(r, 0, STR("VirtIO"), str_skip(text, (size_t)virtio + strlen("VirtIO: ")));
+    else if (intel >= 0)
+        registers_text(r, 0, STR("kind"), str_skip(text, (size_t)intel));
+    else
+        head_fields(r, name, text);
 }
 
 static void head_pcix(struct registers *r, const struct cap_name *name, struct str text)
@@ -222,7 +220,7 @@ static void head_sata(struct registers *r, const struct cap_name *name, struct s
 /* "Debug port: BAR=1 offset=00a0" */
 static void head_debug(struct registers *r, const struct cap_name *name, struct str text)
 {
-    registers_open(r, (struct str){0});
+    registers_open(r, STR("Port"));
     registers_fields(r, 0, str_skip(text, strlen(name->text) + 1));
 }
 
@@ -511,9 +509,9 @@ static const struct {
     const char *block;
     bool (*parse)(struct registers *r, uint32_t line, struct str text);
 } lines[] = {
-    {"PM", line_pm},   {"ReBAR", line_rebar},   {"VReBAR", line_rebar}, {"SR-IOV", line_sriov},
-    {"VPD", line_vpd}, {"MCAST", line_mcast},   {"VC", line_vc},        {"DVSEC", line_dvsec},
-    {"IDE", line_ide}, {"Vendor", line_vendor},
+    {"PM", line_pm},       {"ReBAR", line_rebar},   {"VReBAR", line_rebar}, {"SR-IOV", line_sriov},
+    {"VPD", line_vpd},     {"Vendor", line_vendor}, {"MCAST", line_mcast},  {"VC", line_vc},
+    {"DVSEC", line_dvsec}, {"IDE", line_ide},
 };
 
 /* The lines below the first. */
