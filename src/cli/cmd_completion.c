@@ -1,13 +1,13 @@
-#include "cli/command.h"
+#include "cli/subcommand.h"
 #include "rules/rules.h"
 
 #include <stdio.h>
 
-/* The scripts are made from the table of commands, so they know every option there is. */
+/* The scripts are made from the table of subcommands, so they know every option there is. */
 
-static void words_of(const struct command *command, const char *dashes)
+static void words_of(const struct subcommand *command, const char *dashes)
 {
-    for (size_t i = 0; i < command_opt_count(command); i++)
+    for (size_t i = 0; i < subcommand_opt_count(command); i++)
         (void)printf("%s%s%s", i ? " " : "", dashes, command->opts[i].name);
 }
 
@@ -19,11 +19,11 @@ static void bash(void)
                "    local cur=${COMP_WORDS[COMP_CWORD]} words=\n"
                "    if [ \"$COMP_CWORD\" -eq 1 ]; then");
     (void)printf("        words='");
-    for (const struct command *row = commands; row->name; row++)
-        (void)printf("%s%s", row == commands ? "" : " ", row->name);
+    for (const struct subcommand *row = subcommands; row->name; row++)
+        (void)printf("%s%s", row == subcommands ? "" : " ", row->name);
     (void)puts("'\n    else\n        case ${COMP_WORDS[1]} in");
-    for (const struct command *row = commands; row->name; row++) {
-        if (!command_opt_count(row))
+    for (const struct subcommand *row = subcommands; row->name; row++) {
+        if (!subcommand_opt_count(row))
             continue;
         (void)printf("        %s) words='", row->name);
         words_of(row, "--");
@@ -54,20 +54,20 @@ static void zsh(void)
     (void)puts("#compdef firstlight\n"
                "# zsh completion for firstlight: put it in a folder of $fpath as _firstlight\n"
                "_firstlight() {\n"
-               "    local -a commands=(");
-    for (const struct command *row = commands; row->name; row++)
+               "    local -a subcommands=(");
+    for (const struct subcommand *row = subcommands; row->name; row++)
         (void)printf("        '%s:%s'\n", row->name, row->summary);
     (void)puts("    )\n"
                "    if (( CURRENT == 2 )); then\n"
-               "        _describe command commands\n"
+               "        _describe command subcommands\n"
                "        return\n"
                "    fi\n"
                "    case $words[2] in");
-    for (const struct command *row = commands; row->name; row++) {
-        if (!command_opt_count(row))
+    for (const struct subcommand *row = subcommands; row->name; row++) {
+        if (!subcommand_opt_count(row))
             continue;
         (void)printf("    %s) _arguments", row->name);
-        for (size_t i = 0; i < command_opt_count(row); i++)
+        for (size_t i = 0; i < subcommand_opt_count(row); i++)
             (void)printf(" '--%s[%s]%s'", row->opts[i].name, row->opts[i].help,
                          row->opts[i].arg ? ":value:_files" : "");
         (void)puts(" '*:path:_files' ;;");
@@ -78,10 +78,10 @@ static void zsh(void)
 static void fish(void)
 {
     (void)puts("# fish completion for firstlight: ~/.config/fish/completions/firstlight.fish");
-    for (const struct command *row = commands; row->name; row++) {
+    for (const struct subcommand *row = subcommands; row->name; row++) {
         (void)printf("complete -c firstlight -n __fish_use_subcommand -a %s -d '%s'\n", row->name,
                      row->summary);
-        for (size_t i = 0; i < command_opt_count(row); i++)
+        for (size_t i = 0; i < subcommand_opt_count(row); i++)
             (void)printf("complete -c firstlight -n '__fish_seen_subcommand_from %s' -l %s%s -d "
                          "'%s'\n",
                          row->name, row->opts[i].name, row->opts[i].arg ? " -r" : "",
@@ -89,7 +89,7 @@ static void fish(void)
     }
 }
 
-int cmd_completion(const struct command *command, int argc, char **argv)
+int cmd_completion(const struct subcommand *command, int argc, char **argv)
 {
     static const struct {
         const char *shell;
@@ -101,5 +101,5 @@ int cmd_completion(const struct command *command, int argc, char **argv)
             shells[i].print();
             return EXIT_WELL;
         }
-    return command_trouble(command, "which shell? bash, zsh or fish");
+    return subcommand_trouble(command, "which shell? bash, zsh or fish");
 }

@@ -69,26 +69,27 @@ static int explain(struct request *request, const struct explain_args *args,
     return r;
 }
 
-int cmd_explain(const struct command *command, int argc, char **argv)
+int cmd_explain(const struct subcommand *command, int argc, char **argv)
 {
     struct explain_args args = {0};
     struct explanation explanation = {0};
     struct err err = {0};
     struct request request;
-    int words, code = command_parse(command, &args, argc, argv, &words);
+    int words, code = subcommand_parse(command, &args, argc, argv, &words);
 
     if (code >= 0)
         return code;
     if (!!args.slow + !!args.metric + !!args.pairs != 1)
-        return command_trouble(command, "say who is slow, by one of --slow, --metric and --pairs");
+        return subcommand_trouble(command,
+                                  "say who is slow, by one of --slow, --metric and --pairs");
     if (!words)
-        return command_trouble(command, "which nodes? Give at least one PATH");
+        return subcommand_trouble(command, "which nodes? Give at least one PATH");
     code = request_begin(&request, command, &args.answer, argv, words);
     if (code >= 0)
         return code;
     if (explain(&request, &args, &explanation, &err) < 0) {
         request_done(&request);
-        return command_trouble(command, "%s", err.text);
+        return subcommand_trouble(command, "%s", err.text);
     }
     return request_answer(&request);
 }

@@ -1,5 +1,5 @@
 #include "base/term.h"
-#include "cli/command.h"
+#include "cli/subcommand.h"
 #include "rules/rules.h"
 
 #include <jansson.h>
@@ -79,7 +79,7 @@ static void show(const struct rule *rule)
     buf_done(&policies);
 }
 
-static int show_rules(const struct command *command, const struct rules_args *args, char **names,
+static int show_rules(const struct subcommand *command, const struct rules_args *args, char **names,
                       int count)
 {
     json_t *list = args->json ? json_array() : NULL;
@@ -89,8 +89,8 @@ static int show_rules(const struct command *command, const struct rules_args *ar
         const struct rule *rule = rule_by_id(names[i]);
 
         if (!rule) {
-            code = command_trouble(command, "there is no rule '%s'; 'firstlight rules' lists them",
-                                   names[i]);
+            code = subcommand_trouble(
+                command, "there is no rule '%s'; 'firstlight rules' lists them", names[i]);
             continue;
         }
         if (list) {
@@ -134,24 +134,24 @@ static int list_rules(const struct rules_args *args, unsigned policies)
     return EXIT_WELL;
 }
 
-int cmd_rules(const struct command *command, int argc, char **argv)
+int cmd_rules(const struct subcommand *command, int argc, char **argv)
 {
     struct rules_args args = {0};
     unsigned policies = POLICY_ANY;
     enum policy policy;
-    int words, code = command_parse(command, &args, argc, argv, &words);
+    int words, code = subcommand_parse(command, &args, argc, argv, &words);
 
     if (code >= 0)
         return code;
     if (args.policy) {
         if (policy_of(args.policy, &policy) < 0)
-            return command_trouble(command, "--policy is bare-metal, vm-ats or gb200, not '%s'",
-                                   args.policy);
+            return subcommand_trouble(command, "--policy is bare-metal, vm-ats or gb200, not '%s'",
+                                      args.policy);
         policies = 1u << policy;
     }
     if (!words)
         return list_rules(&args, policies);
     if (strcmp(argv[0], "show") != 0 || words < 2)
-        return command_trouble(command, "expected nothing, or 'show' and the name of a rule");
+        return subcommand_trouble(command, "expected nothing, or 'show' and the name of a rule");
     return show_rules(command, &args, argv + 1, words - 1);
 }

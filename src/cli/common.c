@@ -72,7 +72,7 @@ static int load(struct request *request, char **paths, int count, struct err *er
     return 0;
 }
 
-int request_begin(struct request *request, const struct command *command,
+int request_begin(struct request *request, const struct subcommand *command,
                   const struct answer_args *args, char **paths, int count)
 {
     struct err err = {0};
@@ -80,7 +80,7 @@ int request_begin(struct request *request, const struct command *command,
     *request = (struct request){.command = command, .args = args};
     if (load(request, paths, count, &err) < 0) {
         request_done(request);
-        return command_trouble(command, "%s", err.text);
+        return subcommand_trouble(command, "%s", err.text);
     }
     return -1;
 }
@@ -133,7 +133,7 @@ int request_answer(struct request *request)
     if (r == 0 && request->args->html)
         r = write_html(request, &err);
     if (r < 0)
-        code = command_trouble(request->command, "%s", err.text);
+        code = subcommand_trouble(request->command, "%s", err.text);
     else if (all_failed(request))
         code = EXIT_TROUBLE;
     else

@@ -2,7 +2,7 @@
 #ifndef CLI_COMMON_H
 #define CLI_COMMON_H
 
-#include "cli/command.h"
+#include "cli/subcommand.h"
 #include "report/report.h"
 
 #include <stddef.h>
@@ -47,7 +47,7 @@ struct answer_args {
 
 /* A request: the nodes that were read, and the report that points into them. */
 struct request {
-    const struct command *command;
+    const struct subcommand *command;
     const struct answer_args *args;
     struct arena *arena;
     struct inputs inputs;
@@ -56,7 +56,7 @@ struct request {
 };
 
 /* Find and load the nodes. Returns -1 to go on, else the exit code (the sentence is printed). */
-int request_begin(struct request *request, const struct command *command,
+int request_begin(struct request *request, const struct subcommand *command,
                   const struct answer_args *args, char **paths, int count);
 
 /* Print the answer and write the HTML page; frees all. Returns the exit code. */

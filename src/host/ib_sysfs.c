@@ -2,11 +2,10 @@
 
 #include "host/ib_facts.h"
 #include "host/scan.h"
+#include "host/sysdir.h"
 
 #include <errno.h>
-#include <stdio.h>
 
-#define VALUE_MAX    256
 #define GID_TYPE_MAX 8
 
 /* Files of the device's folder, then of the port's. */
@@ -30,13 +29,11 @@ static const struct ib_row port_files[] = {
 static const char *const traffic[] = {"*_data",         "*_packets",   "rx_*_requests",
                                       "rx_dct_connect", "*_packets_*", "*_bytes"};
 
-/* A port that is being read: its paths, and the text that becomes its source. */
+/* A port that is being read, and its paths. */
 struct port {
-    const struct tree *tree;
+    struct sysdir sysdir;
     struct str device, number;  /* "mlx5_0", "1" */
     struct str device_dir, dir; /* with a '/' at the end */
-    struct buf text;
-    uint32_t lines;
 };
 
 /* "<anything>/mlx5_0/ports/1/state" */
@@ -65,74 +62,19 @@ static bool port_of(const char *path, struct port *port)
     return true;
 }
 
-static const struct tree_entry *find(const struct tree *tree, struct str dir, const char *name)
-{
-    char path[4096];
-    int len = snprintf(path, sizeof(path), "%.*s%s", STR_ARG(dir), name);
-
-    return len < 0 || (size_t)len >= sizeof(path) ? NULL : tree_find(tree, path);
-}
-
-static const struct tree_entry *under(const struct tree *tree, struct str dir, const char *name,
-                                      size_t *count)
-{
-    char path[4096];
-    int len = snprintf(path, sizeof(path), "%.*s%s", STR_ARG(dir), name);
-
-    *count = 0;
-    return len < 0 || (size_t)len >= sizeof(path) ? NULL : tree_under(tree, path, count);
-}
-
-/* The first line of a file; a bound for files that only look like sysfs. */
-static struct str value_of(const struct tree_entry *entry)
-{
-    struct str rest = entry->bytes, line = {0};
-
-    (void)str_line(&rest, &line);
-    line = str_trim(line);
-    return line.len > VALUE_MAX ? (struct str){line.p, VALUE_MAX} : line;
-}
-
-/* A line of the port's text; returns its number, from 0. */
-static uint32_t note(struct port *port, const char *name, struct str value)
-{
-    buf_printf(&port->text, "%s: %.*s\n", name, STR_ARG(value));
-    return port->lines++;
-}
-
 static void files_read(struct fact_builder *b, struct port *port, struct str dir,
                        const struct ib_row *rows, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        const struct tree_entry *entry = find(port->tree, dir, rows[i].key);
+        const struct tree_entry *entry = sysdir_find(&port->sysdir, dir, rows[i].key);
         struct str value;
 
         if (!entry || entry->link)
             continue;
-        value = value_of(entry);
+        value = sysdir_value(entry);
         if (value.len)
-            ib_add(b, &rows[i], note(port, rows[i].key, value), value);
+            ib_add(b, &rows[i], sysdir_note(&port->sysdir, rows[i].key, value), value);
     }
-}
-
-/* The device's PCI function: from its link "device", the class entry's own link, or the uevent. */
-static bool pci_of(const struct port *port, uint64_t *bdf)
-{
-    struct str own = {port->device_dir.p, port->device_dir.len - 1};
-    const struct tree_entry *entry = find(port->tree, port->device_dir, "device");
-    struct str rest, line;
-
-    if (entry && entry->link && ib_path_bdf(entry->bytes, bdf))
-        return true;
-    entry = find(port->tree, own, "");
-    if (entry && entry->link && ib_path_bdf(entry->bytes, bdf))
-        return true;
-    entry = find(port->tree, port->device_dir, "device/uevent");
-    rest = entry ? entry->bytes : (struct str){0};
-    while (str_line(&rest, &line))
-        if (str_starts(line, "PCI_SLOT_NAME=") && bdf_parse(str_skip(line, 14), bdf) == 0)
-            return true;
-    return ib_path_bdf(own, bdf);
 }
 
 static void pci_read(struct fact_builder *b, struct port *port, uint64_t bdf)
@@ -140,7 +82,7 @@ static void pci_read(struct fact_builder *b, struct port *port, uint64_t bdf)
     char text[BDF_TEXT_MAX];
 
     bdf_print(bdf, text);
-    fact_text(b, FACT_IDENTITY, note(port, "device", str_of(text)),
+    fact_text(b, FACT_IDENTITY, sysdir_note(&port->sysdir, "device", str_of(text)),
               fact_key(b, STR(""), STR("pci")), str_of(text));
 }
 
@@ -148,21 +90,21 @@ static void pci_read(struct fact_builder *b, struct port *port, uint64_t bdf)
 static void gids_read(struct fact_builder *b, struct port *port)
 {
     static const struct ib_row guid = {"gids/0", "port_guid", IB_GUID, FACT_IDENTITY};
-    const struct tree_entry *entry = find(port->tree, port->dir, "gids/0");
+    const struct tree_entry *entry = sysdir_find(&port->sysdir, port->dir, "gids/0");
     struct str types[GID_TYPE_MAX], value;
     struct buf joined = {0};
     size_t count, seen = 0;
 
     if (entry && !entry->link) {
-        value = value_of(entry);
+        value = sysdir_value(entry);
         if (value.len == 39 && str_starts(value, "fe80:"))
-            ib_add(b, &guid, note(port, "gids/0", value), str_skip(value, 20));
+            ib_add(b, &guid, sysdir_note(&port->sysdir, "gids/0", value), str_skip(value, 20));
     }
-    entry = under(port->tree, port->dir, "gid_attrs/types/", &count);
+    entry = sysdir_under(&port->sysdir, port->dir, "gid_attrs/types/", &count);
     for (size_t i = 0; i < count && seen < GID_TYPE_MAX; i++) {
         size_t k = 0;
 
-        value = value_of(&entry[i]);
+        value = sysdir_value(&entry[i]);
         while (k < seen && !str_eq(types[k], value))
             k++;
         if (!value.len || k < seen)
@@ -172,16 +114,16 @@ static void gids_read(struct fact_builder *b, struct port *port)
     }
     if (joined.len && !joined.failed) {
         value = (struct str){joined.p, joined.len};
-        fact_text(b, FACT_CONFIG, note(port, "gid_attrs/types", value),
+        fact_text(b, FACT_CONFIG, sysdir_note(&port->sysdir, "gid_attrs/types", value),
                   fact_key(b, STR(""), STR("gid_types")), value);
     }
     buf_done(&joined);
-    entry = under(port->tree, port->dir, "gid_attrs/ndevs/", &count);
+    entry = sysdir_under(&port->sysdir, port->dir, "gid_attrs/ndevs/", &count);
     for (size_t i = 0; i < count; i++) {
-        value = value_of(&entry[i]);
+        value = sysdir_value(&entry[i]);
         if (!value.len)
             continue;
-        fact_text(b, FACT_LABEL, note(port, "gid_attrs/ndevs", value),
+        fact_text(b, FACT_LABEL, sysdir_note(&port->sysdir, "gid_attrs/ndevs", value),
                   fact_key(b, STR(""), STR("netdev")), value);
         break;
     }
@@ -198,12 +140,12 @@ static enum fact_class counter_class(struct str name)
 static unsigned counters_read(struct fact_builder *b, struct port *port, const char *folder)
 {
     size_t count;
-    const struct tree_entry *entry = under(port->tree, port->dir, folder, &count);
+    const struct tree_entry *entry = sysdir_under(&port->sysdir, port->dir, folder, &count);
     unsigned added = 0;
 
     for (size_t i = 0; i < count; i++) {
         struct str name = str_skip(str_of(entry[i].path), port->dir.len + strlen(folder));
-        struct str value = value_of(&entry[i]);
+        struct str value = sysdir_value(&entry[i]);
         int64_t number;
 
         /* lifespan is how often the driver refreshes the others. */
@@ -211,22 +153,12 @@ static unsigned counters_read(struct fact_builder *b, struct port *port, const c
             memchr(name.p, '/', name.len) || str_is(name, "lifespan") ||
             str_to_i64(value, 10, &number) < 0)
             continue;
-        fact_number(b, counter_class(name), note(port, entry[i].path + port->dir.len, value),
+        fact_number(b, counter_class(name),
+                    sysdir_note(&port->sysdir, entry[i].path + port->dir.len, value),
                     fact_key(b, STR(""), name), number, STR(""));
         added++;
     }
     return added;
-}
-
-/* Was this subject read in this run, under another path? */
-static bool seen_since(const struct node *node, uint32_t subject, uint32_t first_source)
-{
-    const struct subject *s = &node->subjects[subject];
-
-    for (uint32_t i = 0; i < s->count; i++)
-        if (s->refs[i].source >= first_source)
-            return true;
-    return false;
 }
 
 static void port_read(struct node *node, struct port *port, uint32_t first_source)
@@ -237,11 +169,10 @@ static void port_read(struct node *node, struct port *port, uint32_t first_sourc
     bool has_pci, has_counters;
     uint64_t bdf = 0;
     uint16_t source;
-    char *name, *text;
 
-    if (!subject || seen_since(node, subject, first_source))
+    if (!subject || sysdir_seen(node, subject, first_source))
         return;
-    has_pci = pci_of(port, &bdf);
+    has_pci = sysdir_pci(&port->sysdir, port->device_dir, &bdf);
     fact_begin(b, STR("ib"));
     files_read(b, port, port->device_dir, device_files, ARRAY_LEN(device_files));
     if (has_pci)
@@ -254,14 +185,7 @@ static void port_read(struct node *node, struct port *port, uint32_t first_sourc
     has_counters |= counters_read(b, port, "hw_counters/") > 0;
     counters = fact_end(b);
 
-    name =
-        arena_printf(node->arena, "%s:%.*s", port->tree->name, (int)port->dir.len - 1, port->dir.p);
-    text = arena_copy(node->arena, port->text.p ? port->text.p : "", port->text.len);
-    if (!name || !text || port->text.failed) {
-        node->failed = true;
-        return;
-    }
-    source = node_source(node, name, "sysfs-ib", (struct str){text, port->text.len});
+    source = sysdir_source(&port->sysdir, node, port->dir, "sysfs-ib");
     node_attach(node, subject, facts, source, 1);
     if (has_counters)
         node_attach(node, subject, counters, source, 1);
@@ -272,17 +196,16 @@ static void port_read(struct node *node, struct port *port, uint32_t first_sourc
 int ib_sysfs_parse(struct node *node, const struct tree *tree, struct err *err)
 {
     uint32_t first_source = node->source_count;
-    struct port port = {.tree = tree};
+    struct port port = {.sysdir = {.tree = tree}};
     unsigned ports = 0;
 
     for (size_t i = 0; i < tree->count && ports < IB_PORTS_MAX && node_ok(node) == 0; i++) {
         if (tree->entries[i].link || !port_of(tree->entries[i].path, &port))
             continue;
-        buf_clear(&port.text);
-        port.lines = 0;
+        sysdir_clear(&port.sysdir);
         port_read(node, &port, first_source);
         ports++;
     }
-    buf_done(&port.text);
+    sysdir_done(&port.sysdir);
     return node_ok(node) < 0 ? err_set(err, -ENOMEM, "no memory for the RDMA ports") : 0;
 }

@@ -291,7 +291,7 @@ static const struct config_field debug_fields[] = {
     NUMBER(13, 3, "BAR"),
     HEX(0, 13, 4, "offset"),
 };
-static const struct config_reg debug_regs[] = {REG(2, 2, "", debug_fields)};
+static const struct config_reg debug_regs[] = {REG(2, 2, "Port", debug_fields)};
 
 static void subsystem(const struct config_view *view)
 {
@@ -330,7 +330,7 @@ static void sata(const struct config_view *view)
     if (bar >= 4 && bar <= 9) {
         (void)snprintf(text, sizeof(text), "BAR%u", bar - 4);
         config_put_text(view, 4, "", "location", text);
-        config_put_printf(view, 4, "", "Offset", "%08x", bars >> 4 & 0xfffff);
+        config_put_printf(view, 4, "BAR", "Offset", "%08x", bars >> 4 & 0xfffff);
     } else if (bar == 15) {
         config_put_text(view, 4, "", "location", "InCfgSpace");
     } else {
@@ -433,21 +433,23 @@ static void virtio(const struct config_view *view, unsigned length, unsigned typ
     static const char *const types[] = {NULL, "CommonCfg", "Notify", "ISR",         "DeviceCfg",
                                         NULL, NULL,        NULL,     "SharedMemory"};
     const char *name = type < ARRAY_LEN(types) && types[type] ? types[type] : "<unknown>";
+    char kind[32];
 
-    config_put_value(view, 3, "", "VirtIO", name);
-    config_put_number(view, 4, "", "BAR", config_get(view, 4, 1), NULL);
+    (void)snprintf(kind, sizeof(kind), "VirtIO: %s", name);
+    config_put_text(view, 3, "", "kind", kind);
+    config_put_number(view, 4, "VirtIO", "BAR", config_get(view, 4, 1), NULL);
     if (type == 8) {
-        config_put_printf(view, 8, "", "offset", "%08x%08x", config_get(view, 16, 4),
+        config_put_printf(view, 8, "VirtIO", "offset", "%08x%08x", config_get(view, 16, 4),
                           config_get(view, 8, 4));
-        config_put_printf(view, 12, "", "size", "%08x%08x", config_get(view, 20, 4),
+        config_put_printf(view, 12, "VirtIO", "size", "%08x%08x", config_get(view, 20, 4),
                           config_get(view, 12, 4));
-        config_put_number(view, 5, "", "id", config_get(view, 5, 1), NULL);
+        config_put_number(view, 5, "VirtIO", "id", config_get(view, 5, 1), NULL);
     } else {
-        config_put_printf(view, 8, "", "offset", "%08x", config_get(view, 8, 4));
-        config_put_printf(view, 12, "", "size", "%08x", config_get(view, 12, 4));
+        config_put_printf(view, 8, "VirtIO", "offset", "%08x", config_get(view, 8, 4));
+        config_put_printf(view, 12, "VirtIO", "size", "%08x", config_get(view, 12, 4));
     }
     if (type == 2 && length >= 20)
-        config_put_printf(view, 16, "", "multiplier", "%08x", config_get(view, 16, 4));
+        config_put_printf(view, 16, "VirtIO", "multiplier", "%08x", config_get(view, 16, 4));
 }
 
 static void vendor(const struct config_view *view)

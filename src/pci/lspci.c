@@ -3,11 +3,16 @@
 #include "pci/config.h"
 #include "pci/hex.h"
 #include "pci/lspci_caps.h"
+#include "pci/lspci_clean.h"
 #include "pci/lspci_index.h"
 #include "pci/lspci_lines.h"
 #include "pci/registers.h"
 
 #include <errno.h>
+
+/* How far lspci_looks_like reads. */
+#define SNIFF_BYTES 65536
+#define SNIFF_LINES 400
 
 /* What the parse of one dump carries along. */
 struct dump {
@@ -183,20 +188,71 @@ static uint32_t first_line(const struct source *source, struct str text)
     return line;
 }
 
+/* Lines of registers without the devices they belong to, as `grep ACSCtl` leaves them. */
+static bool has_loose_registers(struct str text)
+{
+    static const char *const labels[] = {"ACSCtl:", "LnkSta:", "LnkCap:", "DevCtl:", "UESta:"};
+    struct str line;
+
+    if (text.len > SNIFF_BYTES)
+        text.len = SNIFF_BYTES;
+    for (unsigned i = 0; i < SNIFF_LINES && str_line(&text, &line); i++) {
+        line = str_trim(line);
+        for (size_t k = 0; k < ARRAY_LEN(labels); k++)
+            if (str_starts(line, labels[k]))
+                return true;
+    }
+    return false;
+}
+
+/* Put the repaired text in the source's place. */
+static int repair(struct node *node, struct source *source, struct str *text, uint32_t first)
+{
+    struct lspci_clean clean;
+    uint32_t *lines;
+    int r = lspci_clean(node->arena, *text, &clean);
+
+    if (r < 0)
+        return r;
+    lines = (uint32_t *)clean.lines;
+    for (uint32_t i = 0; i < clean.line_count; i++)
+        lines[i] += first - 1;
+    source->text = *text = clean.text;
+    source->lines = clean.lines;
+    return 0;
+}
+
+static int no_device(struct node *node, uint16_t source, struct str text, struct err *err)
+{
+    if (!has_loose_registers(text))
+        return err_set(err, -EINVAL, "no device as lspci prints it");
+    node_add_unseen(node, -1, source, NULL, "registers without the devices they belong to",
+                    "unattributable: the lines of lspci were picked out without device names");
+    return 0;
+}
+
 int lspci_parse_with(struct node *node, uint16_t source, struct str text,
                      const struct lspci_options *options, struct err *err)
 {
     struct dump dump = {.node = node, .source = source, .options = options, .err = err};
+    struct str original = text;
     struct lspci_index index;
     int r = lspci_index_build(&index, text);
 
+    dump.line = first_line(&node->sources[source], text);
+    if (r == 0 && index.dirty && lspci_looks_like(text)) {
+        r = repair(node, &node->sources[source], &text, dump.line);
+        dump.line = 1;
+        lspci_index_done(&index);
+        if (r == 0)
+            r = lspci_index_build(&index, text);
+    }
     if (r < 0)
         goto out;
     if (!index.devices.count) {
-        r = err_set(err, -EINVAL, "no device as lspci prints it");
+        r = no_device(node, source, original, err);
         goto out;
     }
-    dump.line = first_line(&node->sources[source], text);
     for (size_t i = 0; i < index.devices.count && r == 0; i++)
         r = parse_device(&dump, &index.devices.items[i]);
     if (dump.pcie && !dump.extended && !dump.denied)
@@ -219,17 +275,14 @@ int lspci_parse(struct node *node, uint16_t source, struct str text, struct err 
 
 /* ---- telling dumps from other texts, and from each other ---- */
 
-#define SNIFF_BYTES 65536
-#define SNIFF_LINES 400
-
 bool lspci_looks_like(struct str text)
 {
-    struct str line;
+    struct str rest = text, line;
     uint64_t bdf;
 
-    if (text.len > SNIFF_BYTES)
-        text.len = SNIFF_BYTES;
-    for (unsigned i = 0; i < SNIFF_LINES && str_line(&text, &line); i++) {
+    if (rest.len > SNIFF_BYTES)
+        rest.len = SNIFF_BYTES;
+    for (unsigned i = 0; i < SNIFF_LINES && str_line(&rest, &line); i++) {
         struct str bare = line;
         size_t len;
 
@@ -240,7 +293,7 @@ bool lspci_looks_like(struct str text)
         if (len && (str_find(bare, ": ") > 0 || bare.p[0] == '"'))
             return true;
     }
-    return false;
+    return has_loose_registers(text);
 }
 
 /* A dump ends where an address comes again or lies before the one above it in another domain's

@@ -94,6 +94,24 @@ const struct cap_name *cap_by_id(uint16_t id, bool extended)
     return NULL;
 }
 
+const char *block_of_register(struct str line)
+{
+    static const struct {
+        const char *label, *block;
+    } registers[] = {
+        {"DevCap", "Express"}, {"DevCtl", "Express"}, {"DevSta", "Express"}, {"LnkCap", "Express"},
+        {"LnkCtl", "Express"}, {"LnkSta", "Express"}, {"Slt", "Express"},    {"RootC", "Express"},
+        {"ACSCap:", "ACS"},    {"ACSCtl:", "ACS"},    {"UE", "AER"},         {"CE", "AER"},
+        {"AERCap:", "AER"},    {"ATSC", "ATS"},       {"Dpc", "DPC"},        {"LaneErr", "SecPCIe"},
+        {"L1Sub", "L1SS"},     {"PTM", "PTM"},        {"IOV", "SR-IOV"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(registers); i++)
+        if (str_starts(line, registers[i].label))
+            return registers[i].block;
+    return "Text";
+}
+
 /* block and reg are globs; NULL matches any. A name ending in '*' is a prefix. */
 struct class_row {
     const char *block, *reg, *name;
@@ -205,6 +223,10 @@ static const struct rename_row rename_rows[] = {
     {"Express", "DevCtl", "Report errors.Non-Fatal", "NonFatalErr"},
     {"Express", "DevCtl", "Report errors.Fatal", "FatalErr"},
     {"Express", "DevCtl", "Report errors.Unsupported", "UnsupReq"},
+    {"Express", "DevCtl", "Correctable", "CorrErr"}, /* the same, on a line a mailer broke */
+    {"Express", "DevCtl", "Non-Fatal", "NonFatalErr"},
+    {"Express", "DevCtl", "Fatal", "FatalErr"},
+    {"Express", "DevCtl", "Unsupported", "UnsupReq"},
     {"Express", "DevSta", "UncorrErr", "NonFatalErr"},
     {"Express", "DevSta", "UnsuppReq", "UnsupReq"},
     {"Express", "DevCap", "L1", "Latency L1"},
@@ -227,6 +249,14 @@ static const struct rename_row rename_rows[] = {
     {"DVSEC", "CXLCtl", "Cache SF Cov", "CacheSFCov"},
     {"DVSEC", "CXLCtl", "Cache SF Gran", "CacheSFGran"},
     {"DVSEC", "CXLCtl", "Clean", "CacheClean"},
+    {"Express", "SltCap", "Surpise", "Surprise"},
+    {"MSI", "", "Mask", "Maskable"}, /* before 3.1.5 */
+    {"MSI-X", "", "Mask", "Masked"},
+    {"MSI-X", "", "TabSize", "Count"},
+    {"PTM", "PTMCap", "RequesterCap", "Requester"},
+    {"PTM", "PTMCap", "ResponderCap", "Responder"},
+    {"PTM", "PTMCap", "RootCap", "Root"},
+    {"PTM", "PTMControl", "RootSelect", "RootSelected"},
 };
 _Static_assert(ARRAY_LEN(rename_rows) < 256, "rows are kept as bytes");
 
@@ -272,13 +302,20 @@ static const struct hex_row hex_rows[] = {
     {"RCLink", "*", "*Number"},
     {"RCLink", "*", "*Component"},
     {"RCLink", "*", "*ComponentID"},
-    {"DebugPort", "", "offset"},
-    {"SATA", "", "Offset"},
+    {"EA", "Entry*", "Base"},
+    {"EA", "Entry*", "MaxOffset"},
+    {"IDE", "*RID*", "Base"},
+    {"IDE", "*RID*", "Limit"},
+    {"IDE", "*RID*", "SegBase"},
+    {"DVSEC", "Block*", "offset"},
+    {"DVSEC", "FBModTS", NULL},
+    {"DebugPort", "Port", "offset"},
+    {"SATA", "BAR", "Offset"},
     {"SlotID", "", "chassis"},
     {"HT", "*", "<CRCErr"},
-    {"Vendor", "", "offset"},
-    {"Vendor", "", "size"},
-    {"Vendor", "", "multiplier"},
+    {"Vendor", "VirtIO", "offset"},
+    {"Vendor", "VirtIO", "size"},
+    {"Vendor", "VirtIO", "multiplier"},
     {"*", "", "offset"},
     {"VC", "", "Port Arbitration Table"},
     {"DVSEC", "Block*", "offset"},

@@ -23,6 +23,10 @@ const struct cap_name *cap_by_text(struct str text, bool extended);
 /* The first capability with this id, or NULL. */
 const struct cap_name *cap_by_id(uint16_t id, bool extended);
 
+/* The capability that a register line without one belongs to ("LnkSta: ..." is Express's); "Text"
+ * when no capability is known for it. */
+const char *block_of_register(struct str line);
+
 /* Which class a fact of a pci subject has. `reg` and `name` as in its path, either may be empty. */
 enum fact_class field_class(struct str block, struct str reg, struct str name);
 

@@ -160,13 +160,13 @@ void registers_text(struct registers *r, uint32_t line, struct str name, struct 
                   fact_key(r->builder, r->reg, name), one_blanks(text, blanks, sizeof(blanks)));
 }
 
-/* "75.000W" and "75W" are the same limit. */
+/* "75.000W", "75.000000" and "75W" are the same limit: its digits. */
 static struct str watts(struct str text)
 {
-    size_t len = text.len - 1;
+    size_t len = str_ends(text, "W") ? text.len - 1 : text.len;
 
     if (!memchr(text.p, '.', len))
-        return text;
+        return (struct str){text.p, len};
     while (text.p[len - 1] == '0')
         len--;
     if (text.p[len - 1] == '.')
@@ -203,13 +203,11 @@ static bool special_value(struct registers *r, uint32_t line, struct str name, s
         registers_number(r, line, name, width_parse(value), value);
         return true;
     }
-    if (str_ends(name, "PowerLimit") && str_ends(value, "W") && value.len > 1) {
+    if (str_ends(name, "PowerLimit") && value.len && (is_digit(value.p[0]) || value.p[0] == '>')) {
         char text[32];
         struct str w = watts(value);
         int len = snprintf(text, sizeof(text), "%.*sW", (int)(w.len > 24 ? 24 : w.len), w.p);
 
-        if (str_ends(w, "W"))
-            len--;
         registers_text(r, line, name, (struct str){text, (size_t)len});
         return true;
     }
@@ -328,7 +326,10 @@ static void piece_end(struct registers *r, uint32_t line, struct piece *piece)
         if (!name.len)
             while (!is_blank(words.p[name.len]))
                 name = (struct str){words.p, name.len + 1};
-        registers_value(r, line, name, str_skip(words, name.len));
+        words = str_trim(str_skip(words, name.len));
+        if (str_starts(words, "# ")) /* "Slot # 40" before 3.2 */
+            words = str_skip(words, 2);
+        registers_value(r, line, name, words);
     }
     *piece = (struct piece){0};
 }
@@ -448,9 +449,10 @@ static void take_word(struct registers *r, uint32_t line, struct piece *piece, s
         registers_value(r, line, name, str_range(colon + 1, word.p + word.len));
     } else {
         piece_add(piece, word);
-        /* "RCB 64 bytes LnkDisable-": the value of a plain name ends by itself. */
+        /* "RCB 64 bytes LnkDisable-": a number after a plain name ends by itself. */
         if (!piece->named && piece->count == 2 &&
-            (is_digit(word.p[0]) || word.p[0] == '#' || word.p[0] == '<') && value_ends(rest))
+            (is_digit(word.p[0]) || (word.p[0] == '#' && word.len > 1) || word.p[0] == '<') &&
+            value_ends(rest))
             piece_end(r, line, piece);
         else if (!piece->named && piece->count == 3 && str_is(word, "bytes"))
             piece_end(r, line, piece);
@@ -469,7 +471,7 @@ void registers_fields(struct registers *r, uint32_t line, struct str text)
 
         if (last)
             word.len--;
-        if (word.len && !str_is(word, "<?>"))
+        if (word.len && !str_is(word, "<?>") && !str_is(word, "[...]"))
             take_word(r, line, &piece, word, last ? (struct str){0} : text);
         if (last)
             piece_end(r, line, &piece);
@@ -523,6 +525,8 @@ void registers_more(struct registers *r, uint32_t line, struct str text)
     struct str whole = text, label;
 
     r->prefix = (struct str){0};
+    if (str_ends(text, "<?>") && !memchr(text.p, ':', text.len) && !memchr(text.p, '=', text.len))
+        return; /* "Port Arbitration Table <?>" */
     if (take_label(&text, &label)) {
         if (IN_LIST(label, whole_values)) {
             registers_value(r, line, label, text);
@@ -561,6 +565,10 @@ void registers_line(struct registers *r, uint32_t line, struct str text)
 
     if (text.len > REGISTERS_LINE_MAX)
         text.len = REGISTERS_LINE_MAX;
+    if (text.len && text.p[0] == '<') { /* "<unreadable>", "<error in resizable BAR: ...>" */
+        take_sentence(r, line, text);
+        return;
+    }
     if (!take_label(&text, &label)) {
         registers_open(r, (struct str){0});
         if (memchr(whole.p, '=', whole.len) || memchr(whole.p, '+', whole.len) ||

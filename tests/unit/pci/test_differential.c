@@ -50,10 +50,10 @@ static const struct exception only_bytes[] = {
     {"IDE.*", "since 3.13"},
     {"DVSEC.title", "since 3.11"},
     {"DVSEC.CXLCtl2.*", "since 3.11"},
-    {"Vendor.id", "since 3.10", "virtio"},
-    {"Vendor.VirtIO", "SharedMemory since 3.10", "virtio"},
-    {"Vendor.offset", "of SharedMemory, 64 bits since 3.10", "virtio"},
-    {"Vendor.size", "of SharedMemory, 64 bits since 3.10", "virtio"},
+    {"Vendor.VirtIO.id", "since 3.10", "virtio"},
+    {"Vendor.kind", "SharedMemory since 3.10", "virtio"},
+    {"Vendor.VirtIO.offset", "of SharedMemory, 64 bits since 3.10", "virtio"},
+    {"Vendor.VirtIO.size", "of SharedMemory, 64 bits since 3.10", "virtio"},
     {"DOE.DOESta.Error", "3.9 looks at the wrong bits", "dvsec-cxl"},
     {"Header.gone", "found by the whole space being ones"},
 };
@@ -61,9 +61,9 @@ static const struct exception only_bytes[] = {
 /* What lspci prints and bytes can't tell, or where lspci is wrong. */
 static const struct exception only_text[] = {
     {"VPD.readable", "a dump holds no vital product data"},
-    {"Vendor.VirtIO", "SharedMemory since 3.10", "virtio"},
-    {"Vendor.offset", "of SharedMemory, 64 bits since 3.10", "virtio"},
-    {"Vendor.size", "of SharedMemory, 64 bits since 3.10", "virtio"},
+    {"Vendor.kind", "SharedMemory since 3.10", "virtio"},
+    {"Vendor.VirtIO.offset", "of SharedMemory, 64 bits since 3.10", "virtio"},
+    {"Vendor.VirtIO.size", "of SharedMemory, 64 bits since 3.10", "virtio"},
     {"DOE.DOESta.Error", "3.9 looks at the wrong bits", "dvsec-cxl"},
 };
 

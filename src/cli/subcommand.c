@@ -1,4 +1,4 @@
-#include "cli/command.h"
+#include "cli/subcommand.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,15 +10,15 @@ static const char paths_text[] =
     "outputs (lspci*, dmesg*, dmidecode*, cmdline*, lscpu*, nvidia-smi*, ibstat*, sys/ ...), or a\n"
     "folder of many of those.\n";
 
-const struct command *command_find(const char *name)
+const struct subcommand *subcommand_find(const char *name)
 {
-    for (const struct command *command = commands; command->name; command++)
+    for (const struct subcommand *command = subcommands; command->name; command++)
         if (!strcmp(command->name, name))
             return command;
     return NULL;
 }
 
-int command_trouble(const struct command *command, const char *format, ...)
+int subcommand_trouble(const struct subcommand *command, const char *format, ...)
 {
     va_list args;
 
@@ -30,20 +30,20 @@ int command_trouble(const struct command *command, const char *format, ...)
     return EXIT_TROUBLE;
 }
 
-size_t command_opt_count(const struct command *command)
+size_t subcommand_opt_count(const struct subcommand *command)
 {
     return command->opt_count ? *command->opt_count : 0;
 }
 
-void command_help(const struct command *command)
+void subcommand_help(const struct subcommand *command)
 {
     struct buf out = {0};
 
     buf_printf(&out, "Usage: firstlight %s%s%s\n\n%s.\n\n", command->name,
                *command->usage ? " " : "", command->usage, command->summary);
-    if (command_opt_count(command)) {
+    if (subcommand_opt_count(command)) {
         buf_puts(&out, "Options:\n");
-        opt_help(command->opts, command_opt_count(command), &out);
+        opt_help(command->opts, subcommand_opt_count(command), &out);
         buf_puts(&out, "\n");
     }
     if (command->more)
@@ -53,36 +53,37 @@ void command_help(const struct command *command)
     buf_done(&out);
 }
 
-int command_parse(const struct command *command, void *args, int argc, char **argv, int *words)
+int subcommand_parse(const struct subcommand *command, void *args, int argc, char **argv,
+                     int *words)
 {
     struct err err = {0};
 
     for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
-            command_help(command);
+            subcommand_help(command);
             return EXIT_WELL;
         }
-    if (opt_parse(command->opts, command_opt_count(command), args, argc, argv, words, &err) < 0)
-        return command_trouble(command, "%s; 'firstlight %s --help' lists them", err.text,
-                               command->name);
+    if (opt_parse(command->opts, subcommand_opt_count(command), args, argc, argv, words, &err) < 0)
+        return subcommand_trouble(command, "%s; 'firstlight %s --help' lists them", err.text,
+                                  command->name);
     return -1;
 }
 
-static int cmd_help(const struct command *command, int argc, char **argv)
+static int cmd_help(const struct subcommand *command, int argc, char **argv)
 {
-    const struct command *about = argc > 1 ? command_find(argv[1]) : NULL;
+    const struct subcommand *about = argc > 1 ? subcommand_find(argv[1]) : NULL;
 
     if (argc > 1 && !about)
-        return command_trouble(command, "there is no command '%s'", argv[1]);
+        return subcommand_trouble(command, "there is no command '%s'", argv[1]);
     if (about) {
-        command_help(about);
+        subcommand_help(about);
         return EXIT_WELL;
     }
     (void)fputs("Usage: firstlight COMMAND [ARGUMENT ...]\n\n"
                 "Reads the nodes of a GPU cluster and names the one wrong setting.\n\n"
                 "Commands:\n",
                 stdout);
-    for (const struct command *row = commands; row->name; row++)
+    for (const struct subcommand *row = subcommands; row->name; row++)
         (void)printf("  %-12s %s\n", row->name, row->summary);
     (void)fputs("\n'firstlight help COMMAND' tells more. Exit codes: 0 well, 1 findings, 2 trouble "
                 "with the request.\n",
@@ -90,7 +91,7 @@ static int cmd_help(const struct command *command, int argc, char **argv)
     return EXIT_WELL;
 }
 
-static int cmd_version(const struct command *command, int argc, char **argv)
+static int cmd_version(const struct subcommand *command, int argc, char **argv)
 {
     (void)command;
     (void)argc;
@@ -99,7 +100,7 @@ static int cmd_version(const struct command *command, int argc, char **argv)
     return EXIT_WELL;
 }
 
-const struct command commands[] = {
+const struct subcommand subcommands[] = {
     {"inspect", "Judge nodes by the rules; without PATH: this host, now", "[OPTION ...] [PATH ...]",
      paths_text, inspect_opts, &inspect_opt_count, cmd_inspect},
     {"compare", "What differs between nodes that should be alike, folded into causes",
@@ -118,7 +119,7 @@ const struct command commands[] = {
 
 int firstlight_main(int argc, char **argv)
 {
-    const struct command *command;
+    const struct subcommand *command;
     int code;
 
     if (argc < 2) {
@@ -127,12 +128,13 @@ int firstlight_main(int argc, char **argv)
     }
     if (!strcmp(argv[1], "--version"))
         return cmd_version(NULL, 1, argv);
-    command = command_find(!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ? "help" : argv[1]);
+    command =
+        subcommand_find(!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ? "help" : argv[1]);
     if (!command)
-        return command_trouble(NULL, "there is no command '%s'; 'firstlight help' lists them",
-                               argv[1]);
+        return subcommand_trouble(NULL, "there is no command '%s'; 'firstlight help' lists them",
+                                  argv[1]);
     code = command->run(command, argc - 1, argv + 1);
     if (fflush(stdout) != 0 || ferror(stdout))
-        return command_trouble(command, "the answer could not be written to standard output");
+        return subcommand_trouble(command, "the answer could not be written to standard output");
     return code;
 }
