@@ -211,6 +211,7 @@ static const struct class_row class_rows[] = {
     {"Header", "", "classname", FACT_LABEL},
     {"Header", "", "label", FACT_LABEL},
     {"Header", "", "progifname", FACT_LABEL},
+    {"AERCount", NULL, NULL, FACT_STATE},
     {"Text", NULL, NULL, FACT_LABEL},
 };
 _Static_assert(ARRAY_LEN(class_rows) < 256, "rows are kept as bytes");
@@ -246,10 +247,6 @@ static const struct rename_row rename_rows[] = {
     {"DPC", "DpcCap", "INT Msg", "IntMsgNum"},
     {"SR-IOV", "IOVCap", "Interrupt Message Number", "IntMsgNum"},
     {"DOE", "DOECap", "Interrupt Message Number", "IntMsgNum"},
-    {"DVSEC", "CXLCap", "Mem HW Init", "MemHWInit"}, /* before 3.11 */
-    {"DVSEC", "CXLCtl", "Cache SF Cov", "CacheSFCov"},
-    {"DVSEC", "CXLCtl", "Cache SF Gran", "CacheSFGran"},
-    {"DVSEC", "CXLCtl", "Clean", "CacheClean"},
     {"Express", "SltCap", "Surpise", "Surprise"},
     {"MSI", "", "Mask", "Maskable"}, /* before 3.1.5 */
     {"MSI-X", "", "Mask", "Masked"},
@@ -258,6 +255,10 @@ static const struct rename_row rename_rows[] = {
     {"PTM", "PTMCap", "ResponderCap", "Responder"},
     {"PTM", "PTMCap", "RootCap", "Root"},
     {"PTM", "PTMControl", "RootSelect", "RootSelected"},
+    {"DVSEC", "CXLCap", "Mem HW Init", "MemHWInit"}, /* before 3.11 */
+    {"DVSEC", "CXLCtl", "Cache SF Cov", "CacheSFCov"},
+    {"DVSEC", "CXLCtl", "Cache SF Gran", "CacheSFGran"},
+    {"DVSEC", "CXLCtl", "Clean", "CacheClean"},
 };
 _Static_assert(ARRAY_LEN(rename_rows) < 256, "rows are kept as bytes");
 
