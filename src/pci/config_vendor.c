@@ -265,7 +265,6 @@ static void cxl(const struct config_view *view, unsigned id, unsigned revision, 
         [10] = "PCIe DVSEC for Test Capability",
     };
 
-    config_put_text(view, 4, "", "kind", "CXL");
     if (id < ARRAY_LEN(titles) && titles[id])
         config_put_text(view, 8, "", "title", titles[id]);
     switch (id) {

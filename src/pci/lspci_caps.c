@@ -189,16 +189,14 @@ static void head_fields(struct registers *r, const struct cap_name *name, struct
 /* "VirtIO: CommonCfg", "Intel Capabilities v1": what kind of vendor block it is. */
 static void head_kind(struct registers *r, const struct cap_name *name, struct str text)
 {
-    if (str_is(str_of(name->text), "Vendor Specific Information")) {
-        struct str rest = str_trim(str_skip(text, strlen(name->text) + 1));
+    ptrdiff_t virtio = str_find(text, "VirtIO: "), intel = str_find(text, "Intel");
 
-        if (!str_starts(rest, "Intel") && !str_starts(rest, "VirtIO")) {
-            head_fields(r, name, text);
-            return;
-        }
-        text = rest;
-    }
-    registers_text(r, 0, STR("kind"), text);
+    if (virtio >= 0)
+        registers_text(r, 0, STR("VirtIO"), str_skip(text, (size_t)virtio + strlen("VirtIO: ")));
+    else if (intel >= 0)
+        registers_text(r, 0, STR("kind"), str_skip(text, (size_t)intel));
+    else
+        head_fields(r, name, text);
 }
 
 static void head_pcix(struct registers *r, const struct cap_name *name, struct str text)
@@ -220,12 +218,10 @@ static void head_sata(struct registers *r, const struct cap_name *name, struct s
     registers_fields(r, 0, text);
 }
 
-<<<<<<< HEAD
-=======
 /* "Debug port: BAR=1 offset=00a0" */
 static void head_debug(struct registers *r, const struct cap_name *name, struct str text)
 {
-    registers_open(r, (struct str){0});
+    registers_open(r, STR("Port"));
     registers_fields(r, 0, str_skip(text, strlen(name->text) + 1));
 }
 
@@ -237,7 +233,6 @@ static void head_dvsec(struct registers *r, const struct cap_name *name, struct 
     head_fields(r, name, text);
 }
 
->>>>>>> main
 /* "Enhanced Allocation (EA): NumEntries=4, secondary=1, subordinate=2" */
 static void head_ea(struct registers *r, const struct cap_name *name, struct str text)
 {
@@ -246,16 +241,6 @@ static void head_ea(struct registers *r, const struct cap_name *name, struct str
     (void)name;
     if (colon > 0)
         registers_fields(r, 0, str_skip(text, (size_t)colon + 2));
-<<<<<<< HEAD
-}
-
-/* "Debug port: BAR=1 offset=00a0" */
-static void head_debug(struct registers *r, const struct cap_name *name, struct str text)
-{
-    registers_open(r, STR("Port"));
-    registers_fields(r, 0, str_skip(text, strlen(name->text) + 1));
-=======
->>>>>>> main
 }
 
 static const struct {
@@ -363,151 +348,10 @@ static bool line_vendor(struct registers *r, uint32_t line, struct str text)
     if (!str_starts(text, "BAR=") && !str_starts(text, "multiplier="))
         return false;
     registers_open(r, STR("VirtIO"));
-<<<<<<< HEAD
-=======
     registers_fields(r, line, text);
     return true;
 }
 
-/* "McastCap: MaxGroups 64, WindowSz 1 (2 bytes)\t\tMcastCtl: ...": lspci forgets to end the line.
- */
-static bool line_mcast(struct registers *r, uint32_t line, struct str text)
-{
-    ptrdiff_t control = str_find(text, "McastCtl:");
-
-    if (control <= 0)
-        return false;
-    registers_line(r, line, str_trim((struct str){text.p, (size_t)control}));
-    registers_line(r, line, str_skip(text, (size_t)control));
-    return true;
-}
-
-/* "Port Arbitration Table [1b8] <?>" */
-static bool line_vc(struct registers *r, uint32_t line, struct str text)
-{
-    ptrdiff_t open = str_find(text, "["), close = str_find(text, "]");
-
-    if (!str_starts(text, "Port Arbitration Table") || open < 0 || close < open)
-        return false;
-    registers_open(r, (struct str){0});
-    registers_value(r, line, STR("Port Arbitration Table"),
-                    str_range(text.p + open + 1, text.p + close));
-    return true;
-}
-
-/* "Range1: 0000000000000000-00000003ffffffff [size=0x400000000]"; its flags stand on the next line
- */
-static bool cxl_range(struct registers *r, uint32_t line, struct str text)
-{
-    ptrdiff_t colon = str_find(text, ": "), dash = str_find(text, "-");
-    char size[SIZE_TEXT_MAX];
-    struct str word;
-    uint64_t base, limit;
-
-    if (!str_starts(text, "Range") || colon < 0 || dash < colon)
-        return false;
-    registers_open(r, (struct str){text.p, (size_t)colon});
-    word = str_range(text.p + colon + 2, text.p + dash);
-    text = str_skip(text, (size_t)dash + 1);
-    if (str_to_u64(word, 16, &base) < 0)
-        return true;
-    registers_number(r, line, STR("base"), (int64_t)base, word);
-    if (str_word(&text, &word) && str_to_u64(word, 16, &limit) == 0 && limit > base &&
-        limit - base < INT64_MAX)
-        registers_number(r, line, STR("size"), (int64_t)(limit - base + 1),
-                         size_print(limit - base + 1, size));
-    return true;
-}
-
-/* "CXLCtl: Cache- IO+ Mem+ Cache SF Cov 0 Cache SF Gran 0 Cache Clean- Viral-" before 3.11 */
-static bool cxl_control(struct registers *r, uint32_t line, struct str text)
-{
-    static const char *const names[] = {"Cache SF Cov", "Cache SF Gran"};
-    ptrdiff_t at = str_find(text, names[0]), clean;
-    struct str word;
-
-    if (!str_starts(text, "CXLCtl:") || at < 0)
-        return false;
-    registers_line(r, line, (struct str){text.p, (size_t)at});
-    text = str_skip(text, (size_t)at);
-    for (size_t i = 0; i < ARRAY_LEN(names) && str_starts(text, names[i]); i++) {
-        text = str_skip(text, strlen(names[i]));
-        if (str_word(&text, &word))
-            registers_value(r, line, str_of(names[i]), word);
-        text = str_trim(text);
-    }
-    clean = str_find(text, "Cache Clean");
-    if (clean == 0) {
-        registers_fields(r, line, str_skip(text, 6)); /* "Clean- Viral-" */
-        return true;
-    }
->>>>>>> main
-    registers_fields(r, line, text);
-    return true;
-}
-
-<<<<<<< HEAD
-=======
-/* What CXL prints that is no plain register. */
-static bool line_dvsec(struct registers *r, uint32_t line, struct str text)
-{
-    if (str_find(text, "DVSEC") >= 0 && str_find(text, ":") < 0) {
-        if (str_ends(text, "<?>"))
-            text = str_trim((struct str){text.p, text.len - 3});
-        registers_open(r, (struct str){0});
-        registers_text(r, line, STR("title"), text);
-        return true;
-    }
-    if (cxl_range(r, line, text) || cxl_control(r, line, text))
-        return true;
-    if (str_starts(text, "CXLCap2:")) /* since 3.11 */
-        text = str_trim(str_skip(text, 8));
-    if (str_starts(text, "Cache Size")) {
-        text = str_trim(str_skip(text, 10));
-        if (str_starts(text, ":"))
-            text = str_skip(text, 1);
-        registers_open(r, STR("CXLCap2"));
-        registers_value(r, line, STR("Cache Size"), text);
-        return true;
-    }
-    if (str_starts(text, "AlternateBus:") && text.len > 13 + 6) { /* lspci's second is memory */
-        registers_open(r, (struct str){0});
-        registers_text(r, line, STR("AlternateMem"), str_trim(str_skip(text, 13)));
-        return true;
-    }
-    return false;
-}
-
-/* "[83c]SelectiveIDE#0 Ctl: En- ... TC0 TeeLim- ID0 Default": the offset is printed by -vvv only,
- * and some words have their value glued on. */
-static bool line_ide(struct registers *r, uint32_t line, struct str text)
-{
-    ptrdiff_t close = str_find(text, "]"), colon;
-    struct str word;
-
-    if (text.len && text.p[0] == '[' && close > 0)
-        text = str_skip(text, (size_t)close + 1);
-    colon = str_find(text, ": ");
-    if (colon < 0)
-        return false;
-    registers_open(r, (struct str){text.p, (size_t)colon});
-    text = str_skip(text, (size_t)colon + 1);
-    while (str_word(&text, &word)) {
-        bool number = word.len > 2 && word.p[2] >= '0' && word.p[2] <= '9';
-
-        if (number && (str_starts(word, "TC") || str_starts(word, "ID")))
-            registers_value(r, line, (struct str){word.p, 2}, str_skip(word, 2));
-        else if (str_is(word, "Default"))
-            registers_flag(r, line, word, true);
-        else if (str_is(word, "secure") || str_is(word, "insecure") || str_is(word, "reserved"))
-            registers_text(r, line, STR("Status"), word);
-        else
-            registers_fields(r, line, word);
-    }
-    return true;
-}
-
->>>>>>> main
 /* The fields of the vital product data: "[SN] Serial number: MT2231" */
 static bool line_vpd(struct registers *r, uint32_t line, struct str text)
 {
@@ -531,7 +375,6 @@ static const struct {
     const char *block;
     bool (*parse)(struct registers *r, uint32_t line, struct str text);
 } lines[] = {
-<<<<<<< HEAD
     {"PM", line_pm},
     {"ReBAR", line_rebar},
     {"VReBAR", line_rebar},
@@ -542,11 +385,6 @@ static const struct {
     {"VC", lspci_line_vc},
     {"DVSEC", lspci_line_dvsec},
     {"IDE", lspci_line_ide},
-=======
-    {"PM", line_pm},   {"ReBAR", line_rebar},   {"VReBAR", line_rebar}, {"SR-IOV", line_sriov},
-    {"VPD", line_vpd}, {"MCAST", line_mcast},   {"VC", line_vc},        {"DVSEC", line_dvsec},
-    {"IDE", line_ide}, {"Vendor", line_vendor},
->>>>>>> main
 };
 
 /* The lines below the first. */

@@ -51,7 +51,7 @@ static const struct exception only_bytes[] = {
     {"DVSEC.title", "since 3.11"},
     {"DVSEC.CXLCtl2.*", "since 3.11"},
     {"Vendor.VirtIO.id", "since 3.10", "virtio"},
-    {"Vendor.kind", "SharedMemory since 3.10", "virtio"},
+    {"Vendor.VirtIO", "SharedMemory since 3.10", "virtio"},
     {"Vendor.VirtIO.offset", "of SharedMemory, 64 bits since 3.10", "virtio"},
     {"Vendor.VirtIO.size", "of SharedMemory, 64 bits since 3.10", "virtio"},
     {"DOE.DOESta.Error", "3.9 looks at the wrong bits", "dvsec-cxl"},
@@ -61,7 +61,7 @@ static const struct exception only_bytes[] = {
 /* What lspci prints and bytes can't tell, or where lspci is wrong. */
 static const struct exception only_text[] = {
     {"VPD.readable", "a dump holds no vital product data"},
-    {"Vendor.kind", "SharedMemory since 3.10", "virtio"},
+    {"Vendor.VirtIO", "SharedMemory since 3.10", "virtio"},
     {"Vendor.VirtIO.offset", "of SharedMemory, 64 bits since 3.10", "virtio"},
     {"Vendor.VirtIO.size", "of SharedMemory, 64 bits since 3.10", "virtio"},
     {"DOE.DOESta.Error", "3.9 looks at the wrong bits", "dvsec-cxl"},
