@@ -6,6 +6,7 @@
 #include "pci/lspci_clean.h"
 #include "pci/lspci_index.h"
 #include "pci/lspci_lines.h"
+#include "pci/registers.h"
 
 #include <errno.h>
 
@@ -79,6 +80,7 @@ static void parse_cap(struct dump *dump, struct str chunk, struct device_sink *s
 {
     const char *newline = memchr(chunk.p, '\n', chunk.len);
     struct str first = str_range(chunk.p + 1, newline ? newline : chunk.p + chunk.len);
+    struct registers r;
     bool extended;
 
     switch (lspci_cap_kind(first, &extended)) {
@@ -88,6 +90,12 @@ static void parse_cap(struct dump *dump, struct str chunk, struct device_sink *s
                         "lspci ran without root");
         return;
     case CAP_BROKEN:
+        if (skip)
+            return; /* the bytes tell it again */
+        registers_begin(&r, dump->node->builder, STR("Cap"));
+        registers_text(&r, 0, STR("chain"),
+                       str_find(first, "looped") >= 0 ? STR("looped") : STR("broken"));
+        put_block(sink, fact_end(dump->node->builder), 0);
         node_add_unseen(dump->node, (int)sink->subject, dump->source, "*",
                         "the rest of the PCI capabilities", "the chain of capabilities is broken");
         return;
@@ -106,6 +114,14 @@ static void parse_cap(struct dump *dump, struct str chunk, struct device_sink *s
 static bool answers(struct str bytes)
 {
     return bytes.len < 4 || memcmp(bytes.p, "\xff\xff\xff\xff", 4) != 0;
+}
+
+/* Some root ports have a class that is no bridge's; the lines of a bridge tell. */
+static enum lspci_shape shape_of(struct str body)
+{
+    if (str_find(body, "\n\tBus: primary=") < 0)
+        return LSPCI_SHAPE_UNKNOWN;
+    return str_find(body, "\n\tMemory window 0:") < 0 ? LSPCI_SHAPE_BRIDGE : LSPCI_SHAPE_CARDBUS;
 }
 
 static int parse_device(struct dump *dump, const struct lspci_device *device)
@@ -139,7 +155,7 @@ static int parse_device(struct dump *dump, const struct lspci_device *device)
         count += more;
     }
     chunk.len -= rest.len;
-    put_block(&sink, lspci_header_parse(builder, chunk), 0);
+    put_block(&sink, lspci_header_parse(builder, chunk, shape_of(device->body)), 0);
     sink.line += count;
     while (rest.len) {
         chunk = cut_chunk(&rest, &count);

@@ -188,28 +188,14 @@ static void head_fields(struct registers *r, const struct cap_name *name, struct
 /* "VirtIO: CommonCfg", "Intel Capabilities v1": what kind of vendor block it is. */
 static void head_kind(struct registers *r, const struct cap_name *name, struct str text)
 {
-    if (str_is(str_of(name->text), "Vendor Specific Information")) {
-        struct str rest = str_trim(str_skip(text, strlen(name->text) + 1));
+    ptrdiff_t virtio = str_find(text, "VirtIO: "), intel = str_find(text, "Intel");
 
-        if (!str_starts(rest, "Intel") && !str_starts(rest, "VirtIO")) {
-            head_fields(r, name, text);
-            return;
-        }
-        text = rest;
-    }
-    registers_text(r, 0, STR("kind"), text);
-}
-
-/* "Designated Vendor-Specific: Vendor=1e98 ID=0000 Rev=0 Len=56: CXL" */
-static void head_dvsec(struct registers *r, const struct cap_name *name, struct str text)
-{
-    ptrdiff_t kind = str_find(text, ": CXL");
-
-    if (kind > 0) {
-        registers_text(r, 0, STR("kind"), STR("CXL"));
-        text.len = (size_t)kind;
-    }
-    head_fields(r, name, text);
+    if (virtio >= 0)
+        registers_text(r, 0, STR("VirtIO"), str_skip(text, (size_t)virtio + strlen("VirtIO: ")));
+    else if (intel >= 0)
+        registers_text(r, 0, STR("kind"), str_skip(text, (size_t)intel));
+    else
+        head_fields(r, name, text);
 }
 
 static void head_pcix(struct registers *r, const struct cap_name *name, struct str text)
@@ -238,6 +224,24 @@ static void head_debug(struct registers *r, const struct cap_name *name, struct 
     registers_fields(r, 0, str_skip(text, strlen(name->text) + 1));
 }
 
+/* "Designated Vendor-Specific: Vendor=1e98 ID=0000 Rev=1 Len=56: CXL" */
+static void head_dvsec(struct registers *r, const struct cap_name *name, struct str text)
+{
+    if (str_ends(text, ": CXL"))
+        text.len -= strlen(": CXL");
+    head_fields(r, name, text);
+}
+
+/* "Enhanced Allocation (EA): NumEntries=4, secondary=1, subordinate=2" */
+static void head_ea(struct registers *r, const struct cap_name *name, struct str text)
+{
+    ptrdiff_t colon = str_find(text, ": ");
+
+    (void)name;
+    if (colon > 0)
+        registers_fields(r, 0, str_skip(text, (size_t)colon + 2));
+}
+
 static const struct {
     const char *block;
     void (*parse)(struct registers *r, const struct cap_name *name, struct str text);
@@ -247,6 +251,7 @@ static const struct {
     {"Vendor", head_kind},     {"VSEC", head_fields},     {"DVSEC", head_dvsec},
     {"MSI", head_fields},      {"MSI-X", head_fields},    {"SlotID", head_fields},
     {"SATA", head_sata},       {"DebugPort", head_debug}, {"PCI-X", head_pcix},
+    {"EA", head_ea},
 };
 
 /* ---- lines that are no plain registers; each returns false when the line is none of its own ----
@@ -276,6 +281,13 @@ static bool line_rebar(struct registers *r, uint32_t line, struct str text)
     size_t len = 0;
     int64_t bytes;
 
+    if (str_starts(text, "<error in resizable BAR: num_bars=")) {
+        rest = str_skip(text, strlen("<error in resizable BAR: num_bars="));
+        registers_open(r, (struct str){0});
+        if (str_word(&rest, &word))
+            registers_value(r, line, STR("num_bars"), word);
+        return true;
+    }
     if (!str_starts(text, "BAR ") || text.len < 6 || current < 0)
         return false;
     name[0] = 'B', name[1] = 'A', name[2] = 'R', name[3] = text.p[4];
@@ -339,6 +351,141 @@ static bool line_vendor(struct registers *r, uint32_t line, struct str text)
     return true;
 }
 
+/* "McastCap: MaxGroups 64, WindowSz 1 (2 bytes)\t\tMcastCtl: ...": lspci forgets to end the line.
+ */
+static bool line_mcast(struct registers *r, uint32_t line, struct str text)
+{
+    ptrdiff_t control = str_find(text, "McastCtl:");
+
+    if (control <= 0)
+        return false;
+    registers_line(r, line, str_trim((struct str){text.p, (size_t)control}));
+    registers_line(r, line, str_skip(text, (size_t)control));
+    return true;
+}
+
+/* "Port Arbitration Table [1b8] <?>" */
+static bool line_vc(struct registers *r, uint32_t line, struct str text)
+{
+    ptrdiff_t open = str_find(text, "["), close = str_find(text, "]");
+
+    if (!str_starts(text, "Port Arbitration Table") || open < 0 || close < open)
+        return false;
+    registers_open(r, (struct str){0});
+    registers_value(r, line, STR("Port Arbitration Table"),
+                    str_range(text.p + open + 1, text.p + close));
+    return true;
+}
+
+/* "Range1: 0000000000000000-00000003ffffffff [size=0x400000000]"; its flags stand on the next line
+ */
+static bool cxl_range(struct registers *r, uint32_t line, struct str text)
+{
+    ptrdiff_t colon = str_find(text, ": "), dash = str_find(text, "-");
+    char size[SIZE_TEXT_MAX];
+    struct str word;
+    uint64_t base, limit;
+
+    if (!str_starts(text, "Range") || colon < 0 || dash < colon)
+        return false;
+    registers_open(r, (struct str){text.p, (size_t)colon});
+    word = str_range(text.p + colon + 2, text.p + dash);
+    text = str_skip(text, (size_t)dash + 1);
+    if (str_to_u64(word, 16, &base) < 0)
+        return true;
+    registers_number(r, line, STR("base"), (int64_t)base, word);
+    if (str_word(&text, &word) && str_to_u64(word, 16, &limit) == 0 && limit > base &&
+        limit - base < INT64_MAX)
+        registers_number(r, line, STR("size"), (int64_t)(limit - base + 1),
+                         size_print(limit - base + 1, size));
+    return true;
+}
+
+/* "CXLCtl: Cache- IO+ Mem+ Cache SF Cov 0 Cache SF Gran 0 Cache Clean- Viral-" before 3.11 */
+static bool cxl_control(struct registers *r, uint32_t line, struct str text)
+{
+    static const char *const names[] = {"Cache SF Cov", "Cache SF Gran"};
+    ptrdiff_t at = str_find(text, names[0]), clean;
+    struct str word;
+
+    if (!str_starts(text, "CXLCtl:") || at < 0)
+        return false;
+    registers_line(r, line, (struct str){text.p, (size_t)at});
+    text = str_skip(text, (size_t)at);
+    for (size_t i = 0; i < ARRAY_LEN(names) && str_starts(text, names[i]); i++) {
+        text = str_skip(text, strlen(names[i]));
+        if (str_word(&text, &word))
+            registers_value(r, line, str_of(names[i]), word);
+        text = str_trim(text);
+    }
+    clean = str_find(text, "Cache Clean");
+    if (clean == 0) {
+        registers_fields(r, line, str_skip(text, 6)); /* "Clean- Viral-" */
+        return true;
+    }
+    registers_fields(r, line, text);
+    return true;
+}
+
+/* What CXL prints that is no plain register. */
+static bool line_dvsec(struct registers *r, uint32_t line, struct str text)
+{
+    if (str_find(text, "DVSEC") >= 0 && str_find(text, ":") < 0) {
+        if (str_ends(text, "<?>"))
+            text = str_trim((struct str){text.p, text.len - 3});
+        registers_open(r, (struct str){0});
+        registers_text(r, line, STR("title"), text);
+        return true;
+    }
+    if (cxl_range(r, line, text) || cxl_control(r, line, text))
+        return true;
+    if (str_starts(text, "CXLCap2:")) /* since 3.11 */
+        text = str_trim(str_skip(text, 8));
+    if (str_starts(text, "Cache Size")) {
+        text = str_trim(str_skip(text, 10));
+        if (str_starts(text, ":"))
+            text = str_skip(text, 1);
+        registers_open(r, STR("CXLCap2"));
+        registers_value(r, line, STR("Cache Size"), text);
+        return true;
+    }
+    if (str_starts(text, "AlternateBus:") && text.len > 13 + 6) { /* lspci's second is memory */
+        registers_open(r, (struct str){0});
+        registers_text(r, line, STR("AlternateMem"), str_trim(str_skip(text, 13)));
+        return true;
+    }
+    return false;
+}
+
+/* "[83c]SelectiveIDE#0 Ctl: En- ... TC0 TeeLim- ID0 Default": the offset is printed by -vvv only,
+ * and some words have their value glued on. */
+static bool line_ide(struct registers *r, uint32_t line, struct str text)
+{
+    ptrdiff_t close = str_find(text, "]"), colon;
+    struct str word;
+
+    if (text.len && text.p[0] == '[' && close > 0)
+        text = str_skip(text, (size_t)close + 1);
+    colon = str_find(text, ": ");
+    if (colon < 0)
+        return false;
+    registers_open(r, (struct str){text.p, (size_t)colon});
+    text = str_skip(text, (size_t)colon + 1);
+    while (str_word(&text, &word)) {
+        bool number = word.len > 2 && word.p[2] >= '0' && word.p[2] <= '9';
+
+        if (number && (str_starts(word, "TC") || str_starts(word, "ID")))
+            registers_value(r, line, (struct str){word.p, 2}, str_skip(word, 2));
+        else if (str_is(word, "Default"))
+            registers_flag(r, line, word, true);
+        else if (str_is(word, "secure") || str_is(word, "insecure") || str_is(word, "reserved"))
+            registers_text(r, line, STR("Status"), word);
+        else
+            registers_fields(r, line, word);
+    }
+    return true;
+}
+
 /* The fields of the vital product data: "[SN] Serial number: MT2231" */
 static bool line_vpd(struct registers *r, uint32_t line, struct str text)
 {
@@ -362,8 +509,9 @@ static const struct {
     const char *block;
     bool (*parse)(struct registers *r, uint32_t line, struct str text);
 } lines[] = {
-    {"PM", line_pm},        {"ReBAR", line_rebar}, {"VReBAR", line_rebar},
-    {"SR-IOV", line_sriov}, {"VPD", line_vpd},     {"Vendor", line_vendor},
+    {"PM", line_pm},       {"ReBAR", line_rebar},   {"VReBAR", line_rebar}, {"SR-IOV", line_sriov},
+    {"VPD", line_vpd},     {"Vendor", line_vendor}, {"MCAST", line_mcast},  {"VC", line_vc},
+    {"DVSEC", line_dvsec}, {"IDE", line_ide},
 };
 
 /* The lines below the first. */
@@ -388,6 +536,11 @@ static void cap_lines(struct registers *r, struct str rest)
         if (text.len > REGISTERS_LINE_MAX)
             text.len = REGISTERS_LINE_MAX;
         deeper = tabs > 2 || line.p[tabs] == ' ';
+        if (deeper && str_starts(text, "Port Arbitration Table")) {
+            r->prefix = (struct str){0};
+            registers_flag(r, number, STR("Port Arbitration Table"), true);
+            continue;
+        }
         if (deeper && !(own && parse == line_vpd)) {
             registers_more(r, number, text);
             continue;

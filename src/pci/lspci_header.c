@@ -2,7 +2,7 @@
 
 #include "pci/registers.h"
 
-#define CACHE_KIND 0x7002
+#define CACHE_KIND 0x7020 /* and the shape */
 
 static bool is_hex(char c)
 {
@@ -124,9 +124,9 @@ static struct device_class class_parse(struct str text)
     return class;
 }
 
-static void header_line(struct registers *r, struct str text)
+static void header_line(struct registers *r, struct str text, enum lspci_shape shape)
 {
-    struct str prog_if = {0}, rev = {0}, class_text, word;
+    struct str prog_if = {0}, rev = {0}, class_text, word = {0};
     struct device_class class;
     struct named_ids device;
     uint64_t number;
@@ -147,10 +147,15 @@ static void header_line(struct registers *r, struct str text)
         registers_number(r, 0, STR("rev"), (int64_t)number, rev);
     if (str_word(&prog_if, &word) && str_to_u64(word, 16, &number) == 0)
         registers_number(r, 0, STR("progif"), (int64_t)number, word);
+    /* Nobody answered on the bus: what is left of the ids comes from the kernel's memory. */
+    if (str_is(rev, "ff") && str_is(word, "ff"))
+        registers_flag(r, 0, STR("gone"), true);
     kind = device_kind_name(class.number, device.vendor < 0 ? 0 : (uint16_t)device.vendor,
                             device.name);
     registers_text(r, 0, STR("kind"), str_of(kind));
-    if (class.number >= 0)
+    if (shape != LSPCI_SHAPE_UNKNOWN)
+        registers_number(r, 0, STR("type"), shape == LSPCI_SHAPE_BRIDGE ? 1 : 2, (struct str){0});
+    else if (class.number >= 0)
         registers_number(r, 0, STR("type"),
                          class.number == 0x0607                             ? 2
                          : class.number == 0x0604 || class.number == 0x0609 ? 1
@@ -177,9 +182,10 @@ static void below_line(struct registers *r, uint32_t line, struct str text)
     }
 }
 
-const struct fact_block *lspci_header_parse(struct fact_builder *builder, struct str chunk)
+const struct fact_block *lspci_header_parse(struct fact_builder *builder, struct str chunk,
+                                            enum lspci_shape shape)
 {
-    const struct fact_block *block = fact_cached(builder, CACHE_KIND, chunk);
+    const struct fact_block *block = fact_cached(builder, CACHE_KIND + shape, chunk);
     struct str rest = chunk, line;
     struct registers r;
 
@@ -189,12 +195,12 @@ const struct fact_block *lspci_header_parse(struct fact_builder *builder, struct
     if (str_line(&rest, &line)) {
         if (line.len > REGISTERS_LINE_MAX)
             line.len = REGISTERS_LINE_MAX;
-        header_line(&r, str_trim(line));
+        header_line(&r, str_trim(line), shape);
     }
     for (uint32_t number = 1; str_line(&rest, &line); number++) {
         if (line.len > REGISTERS_LINE_MAX)
             line.len = REGISTERS_LINE_MAX;
         below_line(&r, number, str_trim(line));
     }
-    return fact_end_cached(builder, CACHE_KIND, chunk);
+    return fact_end_cached(builder, CACHE_KIND + shape, chunk);
 }

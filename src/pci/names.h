@@ -39,7 +39,12 @@ struct field_rows {
     uint8_t class_count, rename_count, hex_count;
     uint8_t classes[FIELD_ROWS_MAX], renames[FIELD_ROWS_MAX], hexes[FIELD_ROWS_MAX];
 };
-void field_rows_find(struct str block, struct str reg, struct field_rows *rows);
+struct field_block { /* where the rows of one block stand in the tables */
+    uint8_t class_first, class_last, rename_first, rename_last, hex_first, hex_last;
+};
+void field_block_find(struct str block, struct field_block *range);
+void field_rows_find(const struct field_block *range, struct str block, struct str reg,
+                     struct field_rows *rows);
 enum fact_class field_rows_class(const struct field_rows *rows, struct str name);
 struct str field_rows_rename(const struct field_rows *rows, struct str name);
 bool field_rows_hex(const struct field_rows *rows, struct str name);

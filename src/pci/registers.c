@@ -43,6 +43,7 @@ static const char *const long_names[] = {
     "Latency L1",       "PME ReqID",
     "RP PIO Log",       "INT Msg",
     "LN System CLS",    "Interrupt Message Number",
+    "Cache SF Cov",     "Cache SF Gran",
 };
 
 /* Names whose values are words and may be followed by a flag without a comma. */
@@ -50,8 +51,8 @@ static const char *const worded_names[] = {"OBFF", "LN", "EmergencyPowerReductio
 
 static bool in_list(struct str text, const char *const *list, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        if (str_is(text, list[i]))
+    for (size_t i = 0; i < count && text.len; i++)
+        if (*list[i] == *text.p && str_is(text, list[i]))
             return true;
     return false;
 }
@@ -71,6 +72,7 @@ static bool is_blank(char c)
 void registers_begin(struct registers *r, struct fact_builder *builder, struct str block)
 {
     *r = (struct registers){.builder = builder, .block = block};
+    field_block_find(block, &r->range);
     fact_begin(builder, block);
     registers_open(r, (struct str){0});
 }
@@ -81,7 +83,7 @@ void registers_open(struct registers *r, struct str reg)
         reg.len = REGISTERS_NAME_MAX;
     r->reg = reg;
     r->prefix = (struct str){0};
-    field_rows_find(r->block, reg, &r->rows);
+    field_rows_find(&r->range, r->block, reg, &r->rows);
 }
 
 static bool printable(struct str text)

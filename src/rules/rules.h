@@ -20,7 +20,7 @@ const char *severity_name(enum severity severity); /* "info" "reliability" ... *
 
 /* What is right depends on what the cluster is for. */
 enum policy { POLICY_BARE_METAL, POLICY_VM_ATS, POLICY_GB200, POLICY_COUNT };
-const char *policy_name(enum policy policy); /* "bare-metal" "vm-ats" "gb200" */
+const char *policy_name(enum policy policy);       /* "bare-metal" "vm-ats" "gb200" */
 int policy_of(const char *name, enum policy *out); /* -EINVAL */
 #define POLICY_ANY ((1u << POLICY_COUNT) - 1)
 
@@ -40,9 +40,9 @@ struct rule {
     const char *id;  /* "ACS_REDIRECT_ON_P2P_PATH" */
     const char *title;
     enum severity severity;
-    unsigned basis;    /* BASIS_* bits */
-    unsigned policies; /* 1u << POLICY_* bits under which it is judged */
-    bool bios;         /* a BIOS option does this */
+    unsigned basis;                    /* BASIS_* bits */
+    unsigned policies;                 /* 1u << POLICY_* bits under which it is judged */
+    bool bios;                         /* a BIOS option does this */
     const char *looks_at, *good, *bad; /* for people: the exact spelling of the tools */
     const char *harm;                  /* what it does, with the published number */
     const char *source;                /* where that was read */
@@ -52,6 +52,9 @@ struct rule {
     const struct row_test *tests;
     unsigned test_count;
     void (*check)(struct check *check);
+    /* What `check` rests on, as "who:block who:block": when none of it was seen, the rule is
+     * unknown. Rows say it themselves. NULL: nothing, or nothing that this machine could show. */
+    const char *needs;
 
     /* How a difference between nodes is named: globs "who:path", where who is a device kind or
      * subject kind or "*" ("port:ACS.ACSCtl.*Redir", "host:cmdline.iommu", "*:IOMMU.present").
@@ -67,8 +70,8 @@ const struct rule *rule_by_id(const char *id); /* NULL */
 
 struct evidence {
     uint32_t subject;
-    struct fact_at at;    /* at.fact may be NULL: then `text` says it all */
-    const char *text;     /* in words, when the line does not speak for itself; may be NULL */
+    struct fact_at at; /* at.fact may be NULL: then `text` says it all */
+    const char *text;  /* in words, when the line does not speak for itself; may be NULL */
 };
 
 struct finding {
@@ -78,9 +81,12 @@ struct finding {
     uint32_t evidence_count;
 };
 
+/* Something that was not seen. Rules that lack the same source are folded into one unknown. */
 struct unknown {
-    const struct rule *rule; /* NULL: about the node */
-    const char *what, *why;
+    const struct rule *rule;         /* the only rule it is about; NULL: several, or the node */
+    const char *what, *why;          /* "kernel log (dmesg)", "not among the inputs" */
+    const struct rule *const *rules; /* all rules that were not judged for it */
+    uint32_t rule_count;             /* may be 0: nothing to judge hangs on it */
 };
 
 struct findings { /* everything in the node's arena */

@@ -1,0 +1,218 @@
+#include "rules/engine.h"
+
+#include <stdio.h>
+
+/* Where the blocks of facts come from, for a person who should fetch them. The kinds are those of
+ * the sources (struct source): when one was read and shows nothing, nothing is wrong. */
+static const struct origin {
+    const char *blocks, *kinds; /* words */
+    const char *what;
+} origins[] = {
+    {"log Log Xid SXid iommu osc", "dmesg kmsg klog journal", "kernel log (dmesg)"},
+    {"cmdline", "cmdline", "kernel command line (/proc/cmdline)"},
+    {"SMI smi", "nvidia-smi", "nvidia-smi -q"},
+    {"nvlink", "nvlink", "nvidia-smi nvlink -s"},
+    {"topo", "topo", "nvidia-smi topo -m"},
+    {"cpu vulnerability", "lscpu cpu", "CPUs (lscpu)"},
+    {"mem", "meminfo", "memory (/proc/meminfo)"},
+    {"sysctl", "sysctl", "sysctl -a"},
+    {"limit shm", "limits ulimit", "limits (ulimit -a)"},
+    {"module modparam", "modules lsmod", "kernel modules (/proc/modules)"},
+    {"ib ibcount", "ibstat ibv_devinfo infiniband", "RDMA ports (ibstat, /sys/class/infiniband)"},
+    {"mlx mlx_next", "mlxconfig", "mlxconfig -e q"},
+    {"net netcount", "ethtool net", "network interfaces (ethtool -i, /sys/class/net)"},
+    {"dimm DIMM bios system board bmc", "dmidecode smbios", "dmidecode"},
+    {"edac", "edac", "memory errors (/sys/devices/system/edac)"},
+    {"service", "systemctl", "services (systemctl list-units)"},
+    {"package ofed", "packages dpkg rpm ofed", "package versions"},
+    {"os", "os-release uname", "system and kernel version (uname -r, /etc/os-release)"},
+    {"clock", "chronyc timedatectl", "clock (chronyc tracking)"},
+    {"disk fs", "df mounts", "file systems (df)"},
+    {"AERCount", "aer", "error counters (/sys/bus/pci/devices/*/aer_dev_*)"},
+};
+
+/* A rule that could not be judged, while they are gathered. */
+struct lack {
+    bool done;                 /* told through a node's own `unseen` */
+    const struct origin *from; /* the source it lacks */
+};
+
+static bool has_word(const char *words, const char *word)
+{
+    struct str rest = str_of(words), head;
+
+    while (str_word(&rest, &head))
+        if (str_is(head, word))
+            return true;
+    return false;
+}
+
+const struct origin *origin_of(const char *block)
+{
+    for (size_t i = 0; i < ARRAY_LEN(origins); i++)
+        if (has_word(origins[i].blocks, block))
+            return &origins[i];
+    return NULL;
+}
+
+static bool origin_given(const struct check *check, const struct origin *origin)
+{
+    for (uint32_t i = 0; i < check->node->source_count; i++)
+        if (check->node->sources[i].kind && has_word(origin->kinds, check->node->sources[i].kind))
+            return true;
+    return false;
+}
+
+static bool seen(const struct check *check, const struct need *need)
+{
+    return check->report->seen[check->rules->block_at[need->block] - 1] & need->who;
+}
+
+/* Is there anything that the rule is about? RDMA ports and interfaces are only known from the very
+ * source that may be missing, so an RDMA card stands for them. */
+static bool applies(uint32_t there, unsigned who, unsigned has)
+{
+    if (has && !(has & there))
+        return false;
+    if (who & (WHO_IB | WHO_NET) && there & WHO_RDMA)
+        return true;
+    return (there & who) || who & WHO_DIMM;
+}
+
+/* Give the unknown its rules: those marked in `wanted`. */
+static void add_unknown(struct check *check, const char *what, const char *why,
+                        const struct rule *const *rules, uint32_t count)
+{
+    struct report *report = check->report;
+    struct unknown *unknown = vec_push(&report->unknowns);
+    const struct rule **copy = arena_alloc(report->arena, (count + 1) * sizeof(*copy));
+
+    if (!unknown || !copy) {
+        report->failed = true;
+        return;
+    }
+    if (count)
+        memcpy(copy, rules, count * sizeof(*copy));
+    *unknown = (struct unknown){count == 1 ? rules[0] : NULL, what, why, copy, count};
+}
+
+/* One kind of thing that the node's readers could not see: told once, however many devices. */
+struct fold {
+    const struct unseen *unseen; /* the first of them */
+    uint32_t who;                /* whom it is about */
+    uint32_t count;              /* devices */
+};
+#define FOLDS_MAX 64
+
+static bool same_unseen(const struct unseen *a, const struct unseen *b)
+{
+    if (!a->block != !b->block || (a->block && strcmp(a->block, b->block)))
+        return false;
+    return !strcmp(a->what, b->what) && !strcmp(a->why, b->why);
+}
+
+static uint32_t fold_unseen(const struct check *check, struct fold *folds)
+{
+    const struct node *node = check->node;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < node->unseen_count; i++) {
+        const struct unseen *unseen = &node->unseen[i];
+        uint32_t f = 0;
+
+        while (f < count && !same_unseen(folds[f].unseen, unseen))
+            f++;
+        if (f == FOLDS_MAX)
+            continue;
+        if (f == count)
+            folds[count++] = (struct fold){.unseen = unseen};
+        folds[f].count += unseen->subject > 0;
+        folds[f].who |= unseen->subject >= 0 ? check->who[unseen->subject] : UINT32_MAX;
+    }
+    return count;
+}
+
+/* A rule is hit by what a reader could not see when that is about its devices and its block. When
+ * it is about the whole node, only if the block was not seen elsewhere. */
+static bool hits_need(const struct check *check, const struct fold *fold, const struct need *need)
+{
+    if (!fold->unseen->block || !(fold->who & need->who) ||
+        !applies(check->there, need->who, need->has) ||
+        !str_glob(fold->unseen->block, str_of(need->name)))
+        return false;
+    return fold->unseen->subject >= 0 || !seen(check, need);
+}
+
+static void tell_fold(struct check *check, const struct fold *fold, struct lack *lacks,
+                      const struct rule **scratch)
+{
+    const struct rules *rules = check->rules;
+    uint32_t count = 0;
+    const char *why = fold->unseen->why;
+
+    for (uint32_t i = 0; i < rules->need_count; i++) {
+        const struct need *need = &rules->needs[i];
+
+        if (!hits_need(check, fold, need) || (count && scratch[count - 1] == need->rule))
+            continue;
+        scratch[count++] = need->rule;
+        lacks[need->rule_index].done = true;
+    }
+    if (fold->count > 1)
+        why = report_printf(check->report, "%s (%u devices)", why, fold->count);
+    add_unknown(check, fold->unseen->what, why, scratch, count);
+}
+
+/* For each rule of which nothing was seen, the source that would show it. */
+static void find_lacks(const struct check *check, struct lack *lacks)
+{
+    const struct rules *rules = check->rules;
+
+    for (uint32_t i = 0; i < rules->need_count;) {
+        uint32_t rule = rules->needs[i].rule_index;
+        const struct origin *from = NULL;
+        bool judged = false;
+
+        for (; i < rules->need_count && rules->needs[i].rule_index == rule; i++) {
+            const struct need *need = &rules->needs[i];
+            const struct origin *origin = need->origin;
+
+            if (!applies(check->there, need->who, need->has))
+                continue;
+            judged = judged || seen(check, need) || (origin && origin_given(check, origin));
+            if (!from)
+                from = origin;
+        }
+        if (!judged)
+            lacks[rule].from = from;
+    }
+}
+
+void judge_unseen(struct check *check)
+{
+    size_t count = rule_count();
+    struct arena *arena = check->report->arena;
+    struct lack *lacks = arena_alloc(arena, count * sizeof(*lacks));
+    const struct rule **scratch =
+        arena_alloc(arena, (check->rules->need_count + 1) * sizeof(*scratch));
+    struct fold folds[FOLDS_MAX];
+    uint32_t fold_count;
+
+    if (!lacks || !scratch) {
+        check->report->failed = true;
+        return;
+    }
+    fold_count = fold_unseen(check, folds);
+    for (uint32_t f = 0; f < fold_count; f++)
+        tell_fold(check, &folds[f], lacks, scratch);
+    find_lacks(check, lacks);
+    for (size_t o = 0; o < ARRAY_LEN(origins); o++) {
+        uint32_t missing = 0;
+
+        for (size_t i = 0; i < count; i++)
+            if (lacks[i].from == &origins[o] && !lacks[i].done)
+                scratch[missing++] = rule_at(i);
+        if (missing)
+            add_unknown(check, origins[o].what, "not among the inputs", scratch, missing);
+    }
+}
