@@ -12,11 +12,29 @@
 
 struct fleet;
 
+/* Classes of facts that a fleet's pool must keep. Identity is needed for bus numbers (the tree) and
+ * to find serial numbers that occur twice. */
+enum { FLEET_KEEP = FACT_KEEP_COMPARED | 1 << FACT_IDENTITY };
+
+/* The rules that judge and name, as functions, so that a test can bring its own catalogue. */
+struct fleet_judge {
+    struct rules *(*open)(struct fact_pool *pool, enum policy policy);
+    void (*close)(struct rules *rules);
+    int (*judge)(const struct rules *rules, struct node *node, const struct topo *topo,
+                 struct findings *out);
+    size_t (*count)(void);
+    const struct rule *(*at)(size_t index);
+    enum claim (*claims)(const struct rule *rule, const char *who, const char *path);
+};
+extern const struct fleet_judge fleet_judge_catalogue;
+
 struct fleet_options {
     enum policy policy;
     unsigned threads; /* 0: as many as there are CPUs, at most 64 */
     void (*progress)(void *context, size_t done, size_t total); /* may be NULL; any thread, locked */
     void *context;
+    const struct fleet_judge *judge; /* NULL: the catalogue */
+    struct fact_pool *pool; /* NULL: the fleet makes its own; not owned, keeps FLEET_KEEP */
 };
 
 /* A line of a file that proves something, as text: it outlives the node. */
@@ -24,8 +42,8 @@ struct proof {
     const char *source; /* "fleet/n417/lspci.txt" */
     uint32_t line;      /* from 1; of a binary source the byte offset */
     bool binary;
-    const char *where;  /* role or subject: "gpu3.port 0000:15:01.0" */
-    const char *text;   /* the line, trimmed, at most 400 bytes */
+    const char *where;  /* role or subject: "gpu3.port 0000:15:01.0"; a rule's own words follow ": " */
+    const char *text;   /* the line, trimmed, at most 400 bytes; of a binary source "path = value" */
 };
 
 struct fleet_finding {
@@ -121,6 +139,8 @@ struct cause {
     double p_corrected;  /* after how many were tried (Holm) */
     uint32_t slow_with, slow_all, fast_with, fast_all; /* nodes (for pairs: pairs) */
     struct node_set counter_examples; /* carry it and are fast */
+    bool majority_slow; /* the other way round: nodes like the others are the slow ones, and the sets
+                           above are theirs */
     double effect; /* METRIC: median with minus median without; PAIRS likewise; SLOW: 0 */
 };
 
@@ -143,12 +163,20 @@ void fleet_free(struct fleet *fleet);
  * -ENOMEM. Called once. */
 int fleet_load(struct fleet *fleet, const struct inputs *inputs, struct err *err);
 
+/* Judge and keep one node that was built in memory over fleet_pool; the next fleet_node. The node
+ * itself may go afterwards. Instead of fleet_load; one thread. Returns 0 or a negative
+ * errno. */
+int fleet_add_node(struct fleet *fleet, struct node *node, const struct topo *topo,
+                   struct err *err);
+struct fact_pool *fleet_pool(const struct fleet *fleet);
+
 size_t fleet_node_count(const struct fleet *fleet);
 const struct fleet_node *fleet_node(const struct fleet *fleet, size_t index);
 size_t fleet_cohort_count(const struct fleet *fleet);
 const struct fleet_cohort *fleet_cohort(const struct fleet *fleet, size_t index);
 
-/* Find, fold and rank the differences. Returns 0 or a negative errno. */
+/* Find, fold and rank the differences. Returns 0 or a negative errno. The list belongs to the fleet; asking again gives the same. Adds cohorts and findings about values
+ * that must not occur twice to the nodes. */
 int fleet_compare(struct fleet *fleet, const struct difference **out, size_t *count,
                   struct err *err);
 
