@@ -151,7 +151,8 @@ static int match_roots(struct arena *arena, const struct layout *reference,
 {
     struct roots a, b;
     uint32_t rows, columns;
-    uint32_t *best; /* most devices met by the first i of a and k of b; doubled, plus the diagonal */
+    uint32_t
+        *best; /* most devices met by the first i of a and k of b; doubled, plus the diagonal */
 
     if (roots_of(arena, reference, &a) < 0 || roots_of(arena, layout, &b) < 0)
         return -ENOMEM;

@@ -1,7 +1,7 @@
 /* fleet/align - the same place on every node of a cohort.
  *
- * A column is a place: a slot in the PCI tree (free of bus numbers), or a subject's name. Where a node
- * has a root bus more or less, its root buses are matched by what hangs on them. */
+ * A column is a place: a slot in the PCI tree (free of bus numbers), or a subject's name. Where a
+ * node has a root bus more or less, its root buses are matched by what hangs on them. */
 #ifndef FLEET_ALIGN_H
 #define FLEET_ALIGN_H
 
@@ -20,7 +20,7 @@ struct alignment {
     uint32_t column_count;
     const struct layout **layouts; /* the different ones: most nodes first */
     uint32_t layout_count;
-    uint32_t *of_node;   /* per node of the set: index of its layout */
+    uint32_t *of_node;     /* per node of the set: index of its layout */
     uint32_t **columns_of; /* per layout, per seat: the column */
 };
 

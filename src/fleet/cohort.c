@@ -8,12 +8,12 @@
 
 /* How alike two nodes' devices must be (share of the larger count of each id). Known and equal
  * products allow more to be missing; two nodes that the user puts side by side, most of it. */
-#define ALIKE           0.85
-#define ALIKE_PRODUCT   0.70
-#define ALIKE_TWO       0.50
-#define DEVICES_SPARE   2   /* as many may always differ, when that is less than half */
-#define LEADERS_MAX     512 /* bounds the work when all nodes differ: makeups x leaders */
-#define NAMES_MAX       26
+#define ALIKE         0.85
+#define ALIKE_PRODUCT 0.70
+#define ALIKE_TWO     0.50
+#define DEVICES_SPARE 2   /* as many may always differ, when that is less than half */
+#define LEADERS_MAX   512 /* bounds the work when all nodes differ: makeups x leaders */
+#define NAMES_MAX     26
 
 /* How many devices of one id. */
 struct part {
@@ -99,10 +99,8 @@ static bool makeups_alike(const struct makeup *a, const struct makeup *b, size_t
     if (!agree && node_count > 2)
         return false;
     while (i < a->part_count || k < b->part_count) {
-        bool in_a = k == b->part_count ||
-                    (i < a->part_count && a->parts[i].id <= b->parts[k].id);
-        bool in_b = i == a->part_count ||
-                    (k < b->part_count && b->parts[k].id <= a->parts[i].id);
+        bool in_a = k == b->part_count || (i < a->part_count && a->parts[i].id <= b->parts[k].id);
+        bool in_b = i == a->part_count || (k < b->part_count && b->parts[k].id <= a->parts[i].id);
         const struct part *x = in_a ? &a->parts[i++] : NULL, *y = in_b ? &b->parts[k++] : NULL;
         uint32_t p = x ? x->count : 0, q = y ? y->count : 0;
 
@@ -129,7 +127,8 @@ static int by_size(const void *a, const void *b)
     return x->first < y->first ? -1 : x->first > y->first;
 }
 
-/* The makeups of all nodes, largest first; of[node] is its makeup, NULL for one that was not read. */
+/* The makeups of all nodes, largest first; of[node] is its makeup, NULL for one that was not read.
+ */
 static long makeups_find(struct arena *arena, const struct fleet *fleet, struct makeup **of,
                          struct makeup ***out)
 {

@@ -53,8 +53,8 @@ static const char *title_fields(struct arena *arena, const struct diff *diff,
     if (fold->count == 1)
         return arena_printf(arena, "%s %s is %.80s instead of %.80s", place_of(diff, field),
                             field->path, has, others);
-    return arena_printf(arena, "%s %s is %.80s instead of %.80s, and %u more", place_of(diff, field),
-                        field->path, has, others, fold->count - 1);
+    return arena_printf(arena, "%s %s is %.80s instead of %.80s, and %u more",
+                        place_of(diff, field), field->path, has, others, fold->count - 1);
 }
 
 static const char *title_of(struct arena *arena, const struct diff *diff, const struct fold *fold,
@@ -85,8 +85,13 @@ static int write_field(struct arena *arena, const struct diff *diff,
 
         values[v] = (struct diff_value){value->text, value->set->nodes};
     }
-    *out = (struct diff_field){place_of(diff, field), field->key ? field->path : "device", values,
-                               field->value_count};
+    *out = (struct diff_field){
+        .role = place_of(diff, field),
+        .path = field->key ? field->path : "device",
+        .place = diff->alignment->columns[field->column].key,
+        .values = values,
+        .value_count = field->value_count,
+    };
     return 0;
 }
 
@@ -164,8 +169,8 @@ static int compare_cohort(struct fleet *fleet, uint32_t cohort, struct naming *n
         struct difference *slot = vec_push(list);
 
         shifted.cohort = cohort;
-        shifted.score =
-            rank_score(fleet, &diff, &(struct fold){.kind = DIFF_RENUMBERED, .nodes = shifted.nodes});
+        shifted.score = rank_score(fleet, &diff,
+                                   &(struct fold){.kind = DIFF_RENUMBERED, .nodes = shifted.nodes});
         if (slot)
             *slot = shifted;
         else

@@ -9,9 +9,9 @@
 /* Nodes that say the same at one place. */
 struct group {
     const struct entry *entry;
-    uint32_t column, next; /* next group of the column, 0: none (indices + 1) */
+    uint32_t column, next;         /* next group of the column, 0: none (indices + 1) */
     uint32_t count, start, filled; /* of `nodes` in the work */
-    uint32_t first;        /* lowest node */
+    uint32_t first;                /* lowest node */
     uint64_t hash;
 };
 
@@ -34,9 +34,9 @@ struct value {
 struct path {
     uint32_t key, count, first_value, values; /* values: how many different */
     uint64_t hash;
-    uint32_t cell;   /* the cell that `sig` is of */
+    uint32_t cell; /* the cell that `sig` is of */
     uint64_t sig;
-    uint32_t last;   /* the value met last */
+    uint32_t last; /* the value met last */
 };
 
 struct work {
@@ -51,12 +51,12 @@ struct work {
     uint32_t *heads, *tails, *last; /* per column: groups (indices + 1) */
     uint32_t *members;              /* nodes of the groups that are looked into */
     /* the column at hand */
-    VEC(uint32_t) chosen;           /* its groups */
-    VEC(uint32_t) chain;            /* per chosen group: next of the same cell (index + 1) */
+    VEC(uint32_t) chosen; /* its groups */
+    VEC(uint32_t) chain;  /* per chosen group: next of the same cell (index + 1) */
     VEC(struct cell) cells;
     VEC(struct path) paths;
     VEC(struct value) values;
-    VEC(uint32_t) key_path;         /* per key: its path (index + 1); cleared after each block */
+    VEC(uint32_t) key_path; /* per key: its path (index + 1); cleared after each block */
     struct map value_map, cell_map;
     VEC(uint32_t) buffer;
 };
@@ -206,7 +206,8 @@ static int add_field(struct work *work, struct field field, struct value *values
 
 /* ---- presence ---- */
 
-/* Is the subject there at all? A node counts when it has a kind of source that shows such subjects. */
+/* Is the subject there at all? A node counts when it has a kind of source that shows such subjects.
+ */
 static int presence_field(struct work *work, uint32_t column)
 {
     uint32_t count = work->alignment->columns[column].nodes;

@@ -1,8 +1,8 @@
 /* fleet/diff - what is not the same on all nodes of a cohort, fact by fact.
  *
  * A field is one path at one place with its values and who has them. Entries are opened only where
- * their signatures differ, and blocks only where theirs do. A value "absent" is a value only where the
- * node could have shown it. What nearly every node has for itself is identity and dropped. */
+ * their signatures differ, and blocks only where theirs do. A value "absent" is a value only where
+ * the node could have shown it. What nearly every node has for itself is identity and dropped. */
 #ifndef FLEET_DIFF_H
 #define FLEET_DIFF_H
 
@@ -24,8 +24,8 @@ struct field {
     uint32_t column;
     uint32_t block, key; /* keys of the pool; both 0: is the subject there at all */
     uint16_t ordinal;
-    bool in_block;       /* absent means: the block is there without this path */
-    const char *path;    /* "ACS.ACSCtl.ReqRedir", "VSEC#1.id", "" */
+    bool in_block;              /* absent means: the block is there without this path */
+    const char *path;           /* "ACS.ACSCtl.ReqRedir", "VSEC#1.id", "" */
     struct field_value *values; /* most nodes first; ties: the lowest node first */
     uint32_t value_count;
 };

@@ -11,7 +11,8 @@ struct claim_to { /* one node's claim to a value */
     uint32_t node;
 };
 
-/* Texts are pooled: equal texts are one pointer, and the order of pointers is only used to group. */
+/* Texts are pooled: equal texts are one pointer, and the order of pointers is only used to group.
+ */
 static int by_value(const void *a, const void *b)
 {
     const struct claim_to *x = a, *y = b;

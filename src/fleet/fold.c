@@ -9,8 +9,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* A subset that could be the same set but for nodes that were not seen is looked for among this many
- * bundles, the largest ones. */
+/* A subset that could be the same set but for nodes that were not seen is looked for among this
+ * many bundles, the largest ones. */
 #define CANDIDATES_MAX 64
 /* With fewer possible sets of a size than 2^10, unrelated facts share one by chance. */
 #define SETS_BITS 10.0
@@ -166,8 +166,9 @@ static int sign_fold(const struct diff *diff, const struct fold *fold, uint64_t 
         const char *who = diff->alignment->columns[field->column].who;
         const char *text = field->values[fold->deviations[i].value].text;
 
-        sums[i] = hash_mix(hash_mix(hash64(who, strlen(who)), (uint64_t)field->key << 16 | field->ordinal),
-                           hash64(text, strlen(text)));
+        sums[i] = hash_mix(
+            hash_mix(hash64(who, strlen(who)), (uint64_t)field->key << 16 | field->ordinal),
+            hash64(text, strlen(text)));
     }
     qsort(sums, fold->count, sizeof(*sums), by_sum);
     *sig = hash_mix((uint64_t)fold->kind, (uintptr_t)fold->rule);

@@ -1,9 +1,9 @@
 /* fleet/fold - facts that differ over the same nodes become one cause.
  *
- * A deviation is a field's minority value. Deviations with the same set of nodes are one bundle. Where
- * sets are so few that unrelated facts must share one (two nodes; one odd node), a bundle is split by
- * the rules that name its settings. The same setting with the same other value at different places
- * of different nodes is one cause again. */
+ * A deviation is a field's minority value. Deviations with the same set of nodes are one bundle.
+ * Where sets are so few that unrelated facts must share one (two nodes; one odd node), a bundle is
+ * split by the rules that name its settings. The same setting with the same other value at
+ * different places of different nodes is one cause again. */
 #ifndef FLEET_FOLD_H
 #define FLEET_FOLD_H
 

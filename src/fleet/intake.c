@@ -39,8 +39,8 @@ void intake_free(struct intake *intake)
 
 static int keep_sources(struct arena *arena, const struct node *node, struct fleet_node *out)
 {
-    uint32_t count = node->source_count < SOURCES_SHOWN_MAX ? node->source_count
-                                                            : SOURCES_SHOWN_MAX;
+    uint32_t count =
+        node->source_count < SOURCES_SHOWN_MAX ? node->source_count : SOURCES_SHOWN_MAX;
     const char **names = arena_alloc(arena, (count + 1) * sizeof(*names));
 
     if (!names)

@@ -1,6 +1,6 @@
+#include "node/load.h"
 #include "fleet/model.h"
 #include "fleet/prove.h"
-#include "node/load.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -21,7 +21,7 @@ struct work {
     const struct inputs *inputs;
     struct haul *hauls; /* per input */
     atomic_size_t next;
-    atomic_int failed; /* 0 or -ENOMEM */
+    atomic_int failed;    /* 0 or -ENOMEM */
     pthread_mutex_t lock; /* of the progress function */
     size_t done;
 };
@@ -151,8 +151,7 @@ int fleet_load(struct fleet *fleet, const struct inputs *inputs, struct err *err
         r = work_all(&work, workers, thread_count(fleet, inputs->count));
     for (size_t i = 0; i < inputs->count && r == 0; i++)
         for (uint32_t k = 0; k < work.hauls[i].count && r == 0; k++)
-            r = fleet_append(fleet, &work.hauls[i].taken[k],
-                             (struct origin){&inputs->items[i], k});
+            r = fleet_append(fleet, &work.hauls[i].taken[k], (struct origin){&inputs->items[i], k});
     (void)pthread_mutex_destroy(&work.lock);
     free(work.hauls);
     if (r == 0)

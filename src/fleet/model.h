@@ -31,7 +31,7 @@ struct fleet {
     struct rules *rules;
     struct words *words;
     struct record_tables *tables;
-    struct arena *arena; /* what is made after loading; one thread */
+    struct arena *arena;        /* what is made after loading; one thread */
     VEC(struct arena *) arenas; /* the threads' */
     VEC(struct fleet_node) nodes;
     VEC(struct record) records;

@@ -68,8 +68,8 @@ static const char *where_of(struct words *words, const struct node *node, const 
     else if (subject->kind == SUBJECT_HOST)
         len = snprintf(text, sizeof(text), "host");
     else
-        len = snprintf(text, sizeof(text), "%s %s", subject_kind_name(subject->kind),
-                       subject->name);
+        len =
+            snprintf(text, sizeof(text), "%s %s", subject_kind_name(subject->kind), subject->name);
     if (wish->words && wish->at.fact && len > 0 && (size_t)len < sizeof(text))
         (void)snprintf(text + len, sizeof(text) - (size_t)len, ": %s", wish->words);
     return words_keep(words, str_of(text));

@@ -12,8 +12,8 @@
 struct proof_wish {
     struct proof *proof;
     uint32_t subject;
-    struct fact_at at;     /* fact NULL: the words must do */
-    const char *words;     /* or NULL */
+    struct fact_at at; /* fact NULL: the words must do */
+    const char *words; /* or NULL */
 };
 
 /* Fill the proofs in one pass over each source. Texts go to `words`, source names to `arena`.

@@ -19,10 +19,14 @@
 bool rank_is_inventory(const char *path)
 {
     static const char *const globs[] = {
-        "os.*",       "bios.*",      "bmc.*",     "package.*",  "ofed.*",       "module.*",
-        "smi.driver", "smi.cuda",    "ib.fw",     "ib.psid",    "ib.hca_type",  "net.firmware",
-        "cpu.model",  "cpu.microcode", "system.*", "board.*",   "Header.*",     "*VBIOS*",
-        "*.version",  "DIMM.part",   "DIMM.manufacturer", "VPD.*", "*.offset", "dimm.speed",
+        "os.*",       "bios.*",        "bmc.*",
+        "package.*",  "ofed.*",        "module.*",
+        "smi.driver", "smi.cuda",      "ib.fw",
+        "ib.psid",    "ib.hca_type",   "net.firmware",
+        "cpu.model",  "cpu.microcode", "system.*",
+        "board.*",    "Header.*",      "*VBIOS*",
+        "*.version",  "DIMM.part",     "DIMM.manufacturer",
+        "VPD.*",      "*.offset",      "dimm.speed",
     };
 
     for (size_t i = 0; i < ARRAY_LEN(globs); i++)

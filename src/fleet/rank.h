@@ -12,7 +12,8 @@ double rank_verdict(const struct fleet *fleet, struct node_set all, struct node_
 /* Larger is more telling. */
 double rank_score(const struct fleet *fleet, const struct diff *diff, const struct fold *fold);
 
-/* Is this a version or a model rather than a setting ("bios.version", "package.x", "Header.rev")? */
+/* Is this a version or a model rather than a setting ("bios.version", "package.x", "Header.rev")?
+ */
 bool rank_is_inventory(const char *path);
 
 /* Where both sides are equally many: is the other side the one that is wrong? Judged by the

@@ -14,8 +14,8 @@
 
 /* Facts that are one of a kind, by path. */
 static const char *const unique_paths[] = {
-    "system.uuid",       "system.serial", "board.serial", "ib.node_guid", "DSN.serial",
-    "SMI.Serial Number", "SMI.GPU UUID",
+    "system.uuid", "system.serial",     "board.serial", "ib.node_guid",
+    "DSN.serial",  "SMI.Serial Number", "SMI.GPU UUID",
 };
 static const char *const product_paths[] = {"board.product", "system.product", "cpu.model"};
 
@@ -202,7 +202,8 @@ static const struct entry *entry_of(struct recorder *recorder, const struct node
         const struct fact_ref *ref = &subject->refs[i];
 
         if (ref->block->config_sig)
-            sig = hash_mix(hash_mix(sig, ref->block->config_sig), recorder->bits.items[ref->source]);
+            sig =
+                hash_mix(hash_mix(sig, ref->block->config_sig), recorder->bits.items[ref->source]);
     }
     entry = map_get(&recorder->entries, sig, NULL);
     if (entry)
@@ -376,8 +377,8 @@ static int identities_of(struct recorder *recorder, struct arena *arena, const s
             continue;
         for (uint32_t u = 0; u < ARRAY_LEN(unique_paths); u++) {
             const struct fact_ref *ref = node_block(node, subjects[s], tables->unique_blocks[u]);
-            struct fact_at at = ref ? node_fact(node, subjects[s], tables->unique[u])
-                                    : (struct fact_at){0};
+            struct fact_at at =
+                ref ? node_fact(node, subjects[s], tables->unique[u]) : (struct fact_at){0};
             struct identity *identity;
 
             if (!subject->count || !at.fact || !is_serial(at.fact->text) ||

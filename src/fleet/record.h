@@ -1,8 +1,8 @@
 /* fleet/record - what is kept of a node after its text is gone.
  *
  * A node is a layout (which subjects it has, where they sit, what their bus numbers are) and one
- * entry per subject (what its blocks say). Layouts and entries are kept once: alike nodes share all of
- * them, and a node costs 8 bytes a subject. The tables lock inside; a recorder belongs to one
+ * entry per subject (what its blocks say). Layouts and entries are kept once: alike nodes share all
+ * of them, and a node costs 8 bytes a subject. The tables lock inside; a recorder belongs to one
  * thread. Pointers to equal things are equal; which of several equal nodes made them is chance, so
  * nothing may depend on it. */
 #ifndef FLEET_RECORD_H
@@ -21,8 +21,8 @@ struct entry_ref {
 
 struct entry {
     uint64_t sig;
-    uint64_t kinds;             /* kinds of sources that its node has */
-    const char *const *unseen;  /* globs of block names whose absence says nothing */
+    uint64_t kinds;            /* kinds of sources that its node has */
+    const char *const *unseen; /* globs of block names whose absence says nothing */
     uint32_t unseen_count, ref_count;
     struct entry_ref refs[];
 };
@@ -35,17 +35,17 @@ struct seat {
     const char *name; /* "10de:2330" or as printed; "" */
     uint64_t bdf;
     uint32_t vendor_device;
-    int32_t parent;   /* seat of the bridge above, -1 */
-    int16_t root;     /* root bus, -1 when not PCI */
-    uint8_t kind;     /* enum subject_kind */
-    uint8_t device;   /* enum device_kind */
+    int32_t parent; /* seat of the bridge above, -1 */
+    int16_t root;   /* root bus, -1 when not PCI */
+    uint8_t kind;   /* enum subject_kind */
+    uint8_t device; /* enum device_kind */
 };
 
 struct layout {
-    uint64_t sig, pci_sig;  /* all of it; the PCI tree without bus numbers */
-    uint64_t numbering;     /* of the bus numbers */
+    uint64_t sig, pci_sig; /* all of it; the PCI tree without bus numbers */
+    uint64_t numbering;    /* of the bus numbers */
     uint32_t count, roots;
-    struct seat seats[];    /* subjects in the node's order, PCI in bus order after the others */
+    struct seat seats[]; /* subjects in the node's order, PCI in bus order after the others */
 };
 
 /* An identity value that no two nodes may share. */

@@ -126,7 +126,11 @@ static int fill_field(struct arena *arena, const struct alignment *alignment, st
                 list[kept++] = nodes.nodes[n];
         out[v].nodes = (struct node_set){list, kept};
     }
-    *field = (struct diff_field){alignment->columns[column].role, "address", out, count};
+    *field = (struct diff_field){.role = alignment->columns[column].role,
+                                 .path = "address",
+                                 .place = alignment->columns[column].key,
+                                 .values = out,
+                                 .value_count = count};
     return 0;
 }
 

@@ -127,8 +127,8 @@ static uint32_t best_rules(struct splitter *splitter, const struct rule **best)
 /* ---- taking parts out ---- */
 
 /* What has been put into `list` as a new cause. */
-static int emit(struct splitter *splitter, enum difference_kind kind, const struct rule *const *rules,
-                uint32_t rule_count, struct node_set nodes)
+static int emit(struct splitter *splitter, enum difference_kind kind,
+                const struct rule *const *rules, uint32_t rule_count, struct node_set nodes)
 {
     struct fold *fold;
 
@@ -236,8 +236,10 @@ static int split_presence(struct splitter *splitter, struct node_set nodes)
         kind = presence_kind(splitter, part);
         for (size_t q = 0; q < splitter->parts.count && r == 0; q++) {
             struct part *other = &splitter->parts.items[q];
-            int column = (int)field_of(splitter, other)->column, other_top = top_of(splitter, column);
-            bool same = other_top >= 0 && (other_top == top || (above >= 0 && columns[other_top].parent == above));
+            int column = (int)field_of(splitter, other)->column,
+                other_top = top_of(splitter, column);
+            bool same = other_top >= 0 &&
+                        (other_top == top || (above >= 0 && columns[other_top].parent == above));
 
             if (!other->taken && (same || (above >= 0 && column == above)))
                 r = take(splitter, other);
@@ -412,8 +414,8 @@ int split_order(struct splitter *splitter, struct fold *fold)
         deviation->claim = CLAIM_NONE;
         if (is_presence(field)) {
             /* Devices before settings; a GPU or NIC before the bridges that went with it. */
-            deviation->claim = CLAIM_SETTING + 1 + (column->device != DEVICE_OTHER &&
-                                                    column->device != DEVICE_BRIDGE);
+            deviation->claim = CLAIM_SETTING + 1 +
+                               (column->device != DEVICE_OTHER && column->device != DEVICE_BRIDGE);
         } else if (fold->rule) {
             const struct claims *claims =
                 naming_claims(splitter->naming, column->who, field->key, field->path);

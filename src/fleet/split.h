@@ -1,8 +1,8 @@
 /* fleet/split - one bundle of deviations as one cause, or as several where it must be many.
  *
- * What another version of a tool printed is always set apart. Otherwise a bundle stays whole, named by
- * the rule that explains most of it; or (`apart`) each missing device and each rule that claims a
- * setting in it becomes a cause, and the rest goes by capability. */
+ * What another version of a tool printed is always set apart. Otherwise a bundle stays whole, named
+ * by the rule that explains most of it; or (`apart`) each missing device and each rule that claims
+ * a setting in it becomes a cause, and the rest goes by capability. */
 #ifndef FLEET_SPLIT_H
 #define FLEET_SPLIT_H
 

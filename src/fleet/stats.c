@@ -39,7 +39,8 @@ static int by_value(const void *x, const void *y)
 
 /* The work of the exact distribution is m * u * u; this bound keeps it below 20 ms. */
 #define EXACT_WORK_MAX 20000000.0
-/* Below this many values in a group the normal approximation is off by powers of ten in the tail. */
+/* Below this many values in a group the normal approximation is off by powers of ten in the tail.
+ */
 #define GROUP_SMALL 10
 
 /* P(U <= u) for groups of m and n without ties, m <= n: how many of the "m + n choose m" sets of

@@ -15,9 +15,8 @@ double stats_log_choose(uint32_t n, uint32_t k);
 double stats_fisher(uint32_t with, uint32_t carriers, uint32_t slow, uint32_t total);
 
 /* Mann-Whitney: the chance that values of group a lie as low as they do against group b when both
- * are alike. Exact for small groups without ties, else the normal approximation with corrections for
- * ties and continuity.
- * 1 when a group is empty, -1 when there is no memory. */
+ * are alike. Exact for small groups without ties, else the normal approximation with corrections
+ * for ties and continuity. 1 when a group is empty, -1 when there is no memory. */
 double stats_rank_lower(const double *a, size_t a_count, const double *b, size_t b_count);
 
 /* Holm's correction in place: p[i] becomes the p value corrected for `tried` tests (at least

@@ -1,7 +1,7 @@
 /* fleet/tool - was it only another version of lspci that printed it?
  *
- * A flag of a printed register does not vanish from all devices of all makers at once: when it does,
- * the tool did not know it. One node of each side is looked through. */
+ * A flag of a printed register does not vanish from all devices of all makers at once: when it
+ * does, the tool did not know it. One node of each side is looked through. */
 #ifndef FLEET_TOOL_H
 #define FLEET_TOOL_H
 
@@ -22,8 +22,8 @@ void tool_scan_free(struct tool_scan *scan);
 int tool_scan_add(struct tool_scan *scan, const struct field *field, uint32_t value);
 bool tool_scan_sure(const struct tool_scan *scan);
 
-/* With a sure scan: does it explain this one too? `named`: a rule knows the path, so a block that is
- * gone altogether is the rule's. */
+/* With a sure scan: does it explain this one too? `named`: a rule knows the path, so a block that
+ * is gone altogether is the rule's. */
 bool tool_explains(const struct tool_scan *scan, const struct field *field, uint32_t value,
                    bool named);
 
