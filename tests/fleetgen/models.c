@@ -297,7 +297,7 @@ static const struct function_type pex4_up = {
     .speed = 4,
     .width = 16,
     .payload_max = 4,
-    .payload = 2,
+    .payload = 1,
     .request = 0,
     .dev_ctl = CTL_SWITCH,
     .dev_cap2 = CAP2_UP,
@@ -317,7 +317,7 @@ static const struct function_type pex4_down = {
     .speed = 4,
     .width = 16,
     .payload_max = 4,
-    .payload = 2,
+    .payload = 1,
     .request = 0,
     .dev_ctl = CTL_SWITCH,
     .dev_cap2 = CAP2_SWITCH,
@@ -563,7 +563,7 @@ static const struct function_type cx6 = {
     .speed = 4,
     .width = 16,
     .payload_max = 2,
-    .payload = 2,
+    .payload = 1,
     .request = 5,
     .dev_ctl = CTL_ENDPOINT,
     .dev_cap2 = CAP2_GEN4 | 0x384,
@@ -733,7 +733,7 @@ static const struct function_type amd_root4 = {
     .speed = 4,
     .width = 16,
     .payload_max = 2,
-    .payload = 2,
+    .payload = 1,
     .request = 2,
     .dev_ctl = 0x011f,
     .dev_cap2 = CAP2_ROOT,
@@ -859,7 +859,8 @@ static void add_nvswitches(struct machine *machine, int root, const struct funct
                            const struct function_type *up, const struct function_type *down,
                            const struct function_type *chip, int count)
 {
-    int root_port = machine_add(machine, port, root, -1, 1, 0, "nvs.root");
+    int root_port =
+        machine_add(machine, port, root, -1, 1, port == &intel_root ? 0 : 1, "nvs.root");
     int upstream = machine_add(machine, up, root, root_port, 0, 0, "nvs.up");
 
     for (int i = 0; i < count; i++) {

@@ -146,13 +146,14 @@ static void make_line(struct maker *maker, const struct function *function, stru
     } else if (str_starts(line, "\tRegion ")) {
         int bar = line.p[8] - '0';
 
-        if (bar >= 0 && bar < 6 && function->type->bars[bar].kind == BAR_PREF64)
+        /* With -F, lspci takes the upper half of a 64-bit BAR for a region of its own. */
+        if (bar < 0 || bar > 5 || function->type->bars[bar].kind == BAR_NONE)
+            return;
+        if (function->type->bars[bar].kind == BAR_PREF64)
             rest = dig(maker, rest, "Memory at ", HOLE_ADDRESS);
         literal(maker, rest);
-        if (bar >= 0 && bar < 6) {
-            snprintf(text, sizeof(text), " [size=%s]", size_text(function->bar_bits[bar], size));
-            literal(maker, str_of(text));
-        }
+        snprintf(text, sizeof(text), " [size=%s]", size_text(function->bar_bits[bar], size));
+        literal(maker, str_of(text));
         rest = STR("");
     } else if (str_starts(line, "\tPrefetchable memory behind bridge: ") &&
                str_find(line, "[disabled]") < 0) {

@@ -66,8 +66,9 @@ void text_dmidecode(const struct text_input *in, struct buf *out)
                "\tUUID: %08x-%04x-%04x-%04x-%012llx\n\tWake-up Type: Power Switch\n"
                "\tSKU Number: SKU\n\tFamily: Server\n\n",
                host->manufacturer, host->product, (unsigned)(rng_next(&rng) >> 36),
-               (unsigned)(high >> 32), (unsigned)(high >> 16 & 0xffff), 0x4000u | (unsigned)(high & 0xfff),
-               0x8000u | (unsigned)(low >> 50), (unsigned long long)(low & 0xffffffffffff));
+               (unsigned)(high >> 32), (unsigned)(high >> 16 & 0xffff),
+               0x4000u | (unsigned)(high & 0xfff), 0x8000u | (unsigned)(low >> 50),
+               (unsigned long long)(low & 0xffffffffffff));
     header(out, &handle, 2, 8, "Base Board Information");
     buf_printf(out,
                "\tManufacturer: %s\n\tProduct Name: %s\n\tVersion: A06\n"
