@@ -318,6 +318,9 @@ static const struct hex_row hex_rows[] = {
     {"Vendor", "VirtIO", "offset"},
     {"Vendor", "VirtIO", "size"},
     {"Vendor", "VirtIO", "multiplier"},
+    {"Vendor", "", "offset"},
+    {"Vendor", "", "size"},
+    {"Vendor", "", "multiplier"},
     {"VC", "", "Port Arbitration Table"},
     {"DVSEC", "Block*", "offset"},
     {"DVSEC", "FBModTS", NULL},
@@ -340,7 +343,7 @@ static bool row_fits(const char *pattern, struct str text)
         return false;
     len = strlen(pattern);
     if (!memchr(pattern, '*', len))
-        return len == text.len && memcmp(pattern, text.p, len) == 0;
+        return len == text.len && (len == 0 || memcmp(pattern, text.p, len) == 0);
     return str_glob(pattern, text);
 }
 

@@ -35,7 +35,7 @@ static inline void space_root_port(uint8_t space[SPACE_BYTES])
     space_put(space, 0x18, 4, 0x00201715);
     space_put(space, 0x1c, 2, 0x00f0);
     space_put(space, 0x20, 4, 0xa3f0a000);
-    space_put(space, 0x24, 4, 0xffffffff & 0x1ff10001);
+    space_put(space, 0x24, 4, 0x1ff10001);
     space_put(space, 0x28, 4, 0x20);
     space_put(space, 0x2c, 4, 0x23);
     space_put(space, 0x34, 1, SPACE_PM);

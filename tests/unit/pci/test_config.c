@@ -126,7 +126,7 @@ static void a_root_port_gives_its_facts(void **state)
         {"IOWindow.state", "disabled"},
         {"MemWindow.state", "assigned"},
         {"MemWindow.size", "64M"},
-        {"PrefWindow.size", "13311M"},
+        {"PrefWindow.size", "12800M"},
         {"PrefWindow.address", "0000002000000000"},
         {"PM.version", "3"},
         {"PM.Status.state", "D0"},
