@@ -65,23 +65,23 @@ static void take_finding(const struct node *node, const struct finding *finding,
                  finding->detail ? finding->detail : "", STR_ARG(line));
 }
 
-static struct verdict judge_node(struct judge *judge, const struct fleet *fleet, uint32_t index)
+static struct verdict judge_node(struct judge *judge, const struct gen_fleet *fleet, uint32_t index)
 {
-    struct fleet_node *node = calloc(1, sizeof(*node));
+    struct gen_node *node = calloc(1, sizeof(*node));
     struct verdict verdict = {0};
     struct findings findings = {0};
     struct loaded loaded = {0};
     struct err err = {0};
 
     assert_non_null(node);
-    assert_int_equal(fleet_node(fleet, index, node), 0);
+    assert_int_equal(gen_node(fleet, index, node), 0);
     if (loader_load_tree(judge->loader, node->name, &node->tree, &loaded, &err) < 0)
         fail_msg("%s: %s", node->name, err.text);
     assert_int_equal(rules_judge(judge->rules, loaded.node, loaded.topo, &findings), 0);
     for (uint32_t i = 0; i < findings.count; i++)
         take_finding(loaded.node, &findings.items[i], &verdict);
     loaded_done(&loaded);
-    fleet_node_done(node);
+    gen_node_done(node);
     free(node);
     return verdict;
 }
@@ -92,16 +92,16 @@ static void healthy_nodes_give_no_finding(void **state)
 
     (void)state;
     for (size_t i = 0; (model = model_at(i)) != NULL; i++) {
-        struct fleet_spec spec = {.model = model->name,
-                                  .nodes = HEALTHY_NODES,
-                                  .seed = 8,
-                                  .noise = fleet_noise(),
-                                  .batches = true};
+        struct gen_spec spec = {.model = model->name,
+                                .nodes = HEALTHY_NODES,
+                                .seed = 8,
+                                .noise = gen_noise(),
+                                .batches = true};
         struct judge judge;
-        struct fleet *fleet;
+        struct gen_fleet *fleet;
 
         judge_init(&judge, model->name);
-        fleet = fleet_new(&spec, judge.renderer, NULL);
+        fleet = gen_new(&spec, judge.renderer, NULL);
         assert_non_null(fleet);
         for (uint32_t index = 0; index < spec.nodes; index++) {
             struct verdict verdict = judge_node(&judge, fleet, index);
@@ -109,7 +109,7 @@ static void healthy_nodes_give_no_finding(void **state)
             if (verdict.findings > 0)
                 fail_msg("%s node %u: %s", model->name, index, verdict.first);
         }
-        fleet_free(fleet);
+        gen_free(fleet);
         judge_done(&judge);
     }
 }
@@ -132,26 +132,26 @@ static void a_setting_that_one_node_shows_is_found(void **state)
     judge_init(&judge, "hgx-h100");
     for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
         const struct mutation *mutation = mutation_find(ids[i]);
-        struct fleet_spec spec = {.nodes = 2,
-                                  .seed = i,
-                                  .bad = 1,
-                                  .mutation = ids[i],
-                                  .noise = fleet_noise(),
-                                  .batches = true};
-        struct fleet *fleet;
+        struct gen_spec spec = {.nodes = 2,
+                                .seed = i,
+                                .bad = 1,
+                                .mutation = ids[i],
+                                .noise = gen_noise(),
+                                .batches = true};
+        struct gen_fleet *fleet;
         struct verdict verdict;
         bool found = false;
 
         assert_non_null(mutation);
         spec.model = mutation->models & MODEL_HGX ? "hgx-h100" : "amd-pcie";
-        fleet = fleet_new(&spec, judge.renderer, NULL);
+        fleet = gen_new(&spec, judge.renderer, NULL);
         assert_non_null(fleet);
-        verdict = judge_node(&judge, fleet, fleet_is_bad(fleet, 0) ? 0 : 1);
+        verdict = judge_node(&judge, fleet, gen_is_bad(fleet, 0) ? 0 : 1);
         for (unsigned j = 0; j < verdict.row_count; j++)
             found = found || verdict.rows[j] == (unsigned)mutation->catalogue;
         if (!found)
             fail_msg("%s (row %d) was not found", mutation->id, mutation->catalogue);
-        fleet_free(fleet);
+        gen_free(fleet);
     }
     judge_done(&judge);
 }
