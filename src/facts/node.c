@@ -1,5 +1,7 @@
 #include "facts/node.h"
 
+#include "base/hash.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,13 +115,42 @@ static uint32_t subject_add(struct node *node, enum subject_kind kind, struct st
     return node->subject_count - 1;
 }
 
+/* Where a bdf stands in the index, or the free place for it. */
+static uint32_t *pci_slot(const struct node *node, uint32_t *index, uint32_t space, uint64_t bdf)
+{
+    uint32_t i = (uint32_t)hash_mix(0, bdf) & (space - 1);
+
+    while (index[i] && node->subjects[index[i]].bdf != bdf)
+        i = (i + 1) & (space - 1);
+    return &index[i];
+}
+
 int node_find_pci(const struct node *node, uint64_t bdf)
 {
-    /* Sources name devices in order, so what is asked for is mostly near the end. */
-    for (uint32_t i = node->subject_count; i-- > 0;)
-        if (node->subjects[i].kind == SUBJECT_PCI && node->subjects[i].bdf == bdf)
-            return (int)i;
-    return -1;
+    uint32_t found = node->pci_space ? *pci_slot(node, node->pci_index, node->pci_space, bdf) : 0;
+
+    return found ? (int)found : -1;
+}
+
+static void pci_index_add(struct node *node, uint32_t subject)
+{
+    if ((node->pci_count + 1) * 2 > node->pci_space) {
+        uint32_t space = node->pci_space ? node->pci_space * 4 : 64;
+        uint32_t *index = arena_alloc(node->arena, space * sizeof(*index));
+
+        if (!index) {
+            node->failed = true;
+            return;
+        }
+        for (uint32_t i = 0; i < node->pci_space; i++)
+            if (node->pci_index[i])
+                *pci_slot(node, index, space, node->subjects[node->pci_index[i]].bdf) =
+                    node->pci_index[i];
+        node->pci_index = index;
+        node->pci_space = space;
+    }
+    *pci_slot(node, node->pci_index, node->pci_space, node->subjects[subject].bdf) = subject;
+    node->pci_count++;
 }
 
 int node_find(const struct node *node, enum subject_kind kind, struct str name)
@@ -138,11 +169,15 @@ uint32_t node_pci(struct node *node, uint64_t bdf)
 {
     int found = node_find_pci(node, bdf);
     char text[BDF_TEXT_MAX];
+    uint32_t subject;
 
     if (found >= 0)
         return (uint32_t)found;
     bdf_print(bdf, text);
-    return subject_add(node, SUBJECT_PCI, str_of(text), bdf);
+    subject = subject_add(node, SUBJECT_PCI, str_of(text), bdf);
+    if (subject)
+        pci_index_add(node, subject);
+    return subject;
 }
 
 uint32_t node_subject(struct node *node, enum subject_kind kind, struct str name)
@@ -195,6 +230,22 @@ void node_add_unseen(struct node *node, int subject, int source, const char *blo
         node->unseen_count--;
         node->failed = true;
     }
+}
+
+bool unseen_covers(const struct unseen *unseen, struct str block)
+{
+    struct str rest = unseen->block ? str_of(unseen->block) : (struct str){0}, word;
+    char glob[32];
+
+    while (str_word(&rest, &word)) {
+        if (word.len >= sizeof(glob))
+            continue;
+        memcpy(glob, word.p, word.len);
+        glob[word.len] = '\0';
+        if (str_glob(glob, block))
+            return true;
+    }
+    return false;
 }
 
 struct fact_at node_fact(const struct node *node, uint32_t subject_index, uint32_t key)

@@ -55,7 +55,8 @@ struct source {
 struct unseen {
     const char *what;  /* "PCI capabilities", "BIOS version" */
     const char *why;   /* "lspci ran without root" */
-    const char *block; /* glob of block names whose absence means nothing: "ACS"; NULL: none */
+    const char *block; /* globs of block names, separated by blanks, whose absence means nothing:
+                          "ACS AER"; NULL: none */
     int subject;       /* index of the subject it is about, -1: the node */
     int source;        /* index, -1: none */
 };
@@ -67,6 +68,8 @@ struct node {
     const char *name;
     struct subject *subjects; /* subjects[0] is the host */
     uint32_t subject_count, subject_space;
+    uint32_t *pci_index; /* open hash table from bdf to subject; 0: free (subject 0 is the host) */
+    uint32_t pci_count, pci_space;
     struct source *sources;
     uint32_t source_count, source_space;
     struct unseen *unseen;
@@ -105,6 +108,9 @@ void node_attach(struct node *node, uint32_t subject, const struct fact_block *b
 
 void node_add_unseen(struct node *node, int subject, int source, const char *block,
                      const char *what, const char *why);
+
+/* Does it explain why a block of this name is absent? */
+bool unseen_covers(const struct unseen *unseen, struct str block);
 
 /* A fact and where it stands. */
 struct fact_at {

@@ -11,7 +11,7 @@ void dmi_init(struct dmi *dmi, struct node *node, uint16_t source)
 }
 
 /* What vendors leave in a field that they did not fill. */
-static bool says_nothing(struct str value)
+bool dmi_says_nothing(struct str value)
 {
     static const char *const fillers[] = {
         "Not Specified", "Unknown",
@@ -36,14 +36,14 @@ void dmi_text(struct dmi *dmi, enum fact_class class, uint32_t line, const char 
               struct str value)
 {
     value = str_trim(value);
-    if (!says_nothing(value))
+    if (!dmi_says_nothing(value))
         gather_text(&dmi->gather, GATHER_HOST, class, line, str_of(path), value);
 }
 
 void dmi_uuid(struct dmi *dmi, uint32_t line, struct str value)
 {
     value = str_trim(value);
-    if (says_nothing(value) || value.len > 64)
+    if (dmi_says_nothing(value) || value.len > 64)
         return;
     /* dmidecode before 3.3 printed capitals. */
     buf_clear(&dmi->lower);
@@ -128,7 +128,7 @@ static void dimm_text(struct dmi *dmi, uint32_t subject, enum fact_class class, 
                       const char *path, struct str value)
 {
     value = str_trim(value);
-    if (!says_nothing(value))
+    if (!dmi_says_nothing(value))
         gather_text(&dmi->gather, subject, class, line, str_of(path), value);
 }
 

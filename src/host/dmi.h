@@ -40,6 +40,8 @@ void dmi_init(struct dmi *dmi, struct node *node, uint16_t source);
  * "Default string") are left out. */
 void dmi_text(struct dmi *dmi, enum fact_class class, uint32_t line, const char *path,
               struct str value);
+/* Is it a filler such as "Not Specified" or "Default string"? */
+bool dmi_says_nothing(struct str value);
 void dmi_uuid(struct dmi *dmi, uint32_t line, struct str value);
 
 void dmi_add_dimm(struct dmi *dmi, const struct dmi_dimm *dimm);

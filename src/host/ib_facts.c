@@ -3,6 +3,7 @@
 #include "host/scan.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 
 /* The numbers of the InfiniBand specification, as the kernel and libibverbs print them. */
@@ -45,12 +46,16 @@ static int64_t code_of(struct str value)
     return str_to_i64(digits, 10, &code) < 0 ? -1 : code;
 }
 
-/* The same letters, apart from case? "Initializing" starts with "INIT". */
+/* The same letters, apart from case, '_' and blanks? "Initializing" starts with "INIT", "LINK_UP" is
+ * "LinkUp". */
 static bool starts_like(struct str text, const char *word)
 {
-    for (; *word; word++, text = str_skip(text, 1))
+    for (; *word; word++, text = str_skip(text, 1)) {
+        while (text.len && (text.p[0] == '_' || text.p[0] == ' ') && *word != '_')
+            text = str_skip(text, 1);
         if (!text.len || toupper((unsigned char)text.p[0]) != toupper((unsigned char)*word))
             return false;
+    }
     return true;
 }
 
@@ -99,11 +104,9 @@ static void add_rate(struct fact_builder *b, uint32_t line, struct str value)
         fact_text(b, FACT_CONFIG, line, fact_key(b, STR(""), STR("speed_name")), word);
 }
 
-/* Sixteen hex digits as sysfs groups them. */
-static void add_guid(struct fact_builder *b, const struct ib_row *row, uint32_t line,
-                     struct str value)
+int ib_guid(struct str value, char out[IB_GUID_TEXT_MAX])
 {
-    char digits[17] = "0000000000000000", text[20];
+    char digits[17] = "0000000000000000";
     size_t count = 0;
 
     if (str_starts(value, "0x"))
@@ -112,14 +115,23 @@ static void add_guid(struct fact_builder *b, const struct ib_row *row, uint32_t 
         if (value.p[i] == ':')
             continue;
         if (!isxdigit((unsigned char)value.p[i]))
-            return;
+            return -EINVAL;
         digits[15 - count++] = (char)tolower((unsigned char)value.p[i]);
     }
     if (!count)
-        return;
-    (void)snprintf(text, sizeof(text), "%.4s:%.4s:%.4s:%.4s", digits, digits + 4, digits + 8,
+        return -EINVAL;
+    (void)snprintf(out, IB_GUID_TEXT_MAX, "%.4s:%.4s:%.4s:%.4s", digits, digits + 4, digits + 8,
                    digits + 12);
-    add_text(b, row, line, str_of(text));
+    return 0;
+}
+
+static void add_guid(struct fact_builder *b, const struct ib_row *row, uint32_t line,
+                     struct str value)
+{
+    char text[IB_GUID_TEXT_MAX];
+
+    if (ib_guid(value, text) == 0)
+        add_text(b, row, line, str_of(text));
 }
 
 struct str ib_speed_name(struct str value)

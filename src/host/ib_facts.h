@@ -35,6 +35,10 @@ unsigned ib_rate_of(struct str width, struct str speed_name);
 /* The speed's name in an IB_SPEED value; empty when it is not known. */
 struct str ib_speed_name(struct str value);
 
+/* A GUID of up to 16 hex digits, with "0x" and ':' or without, as sysfs prints it. 0 or -EINVAL. */
+#define IB_GUID_TEXT_MAX 20
+int ib_guid(struct str value, char out[IB_GUID_TEXT_MAX]);
+
 /* The subject "mlx5_0/1"; 0 (the host) when the name is too long. */
 uint32_t ib_subject(struct node *node, struct str device, struct str port);
 

@@ -40,7 +40,7 @@ static bool param_line(struct str line, unsigned columns, struct str *name, stru
     if (name->len > SCAN_NAME_MAX || !name->len || !isupper((unsigned char)name->p[0]))
         return false;
     for (size_t i = 0; i < name->len; i++)
-        if (!isalnum((unsigned char)name->p[i]) && !strchr("_[]().", name->p[i]))
+        if (!isalnum((unsigned char)name->p[i]) && !memchr("_[]().", name->p[i], 6))
             return false;
     for (unsigned i = 0; i < columns; i++)
         if (!str_word(&rest, &values[i]))

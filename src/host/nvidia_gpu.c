@@ -1,6 +1,5 @@
 #include "host/nvidia_gpu.h"
 
-#include "host/nvidia_smi.h"
 #include "host/scan.h"
 
 static bool has_text(const struct node *node, uint32_t subject, uint32_t key, struct str text)
@@ -12,7 +11,7 @@ static bool has_text(const struct node *node, uint32_t subject, uint32_t key, st
 
 /* The GPUs that `nvidia-smi -q` listed, or those that lspci shows, by bus id. */
 struct gpu_list {
-    uint32_t subjects[SMI_GPUS_MAX];
+    uint32_t subjects[NVIDIA_GPUS_MAX];
     unsigned count;
 };
 
@@ -20,7 +19,7 @@ static void gpu_list_add(struct gpu_list *list, const struct node *node, uint32_
 {
     unsigned at = list->count;
 
-    if (at == SMI_GPUS_MAX)
+    if (at == NVIDIA_GPUS_MAX)
         return;
     for (; at && node->subjects[list->subjects[at - 1]].bdf > node->subjects[subject].bdf; at--)
         list->subjects[at] = list->subjects[at - 1];

@@ -4,6 +4,8 @@
 
 #include "facts/node.h"
 
+#define NVIDIA_GPUS_MAX 512 /* more than any machine has: the rest is not read */
+
 /* nvidia-smi numbers GPUs by bus id. The subject of number `index`, from what the node knows so
  * far: the GPU with this `uuid` (may be empty), else the GPUs that `nvidia-smi -q` listed, else the
  * NVIDIA GPUs of lspci when there are exactly `total` of them (a GPU that the driver lost has no

@@ -1,7 +1,7 @@
 #include "host/nvidia_nvlink.h"
 
+#include "host/nvidia_errors.h"
 #include "host/nvidia_gpu.h"
-#include "host/nvidia_smi.h"
 #include "host/scan.h"
 
 #include <errno.h>
@@ -110,11 +110,11 @@ int nvidia_nvlink_parse(struct node *node, uint16_t source, struct str text, str
     struct scan scan = {text};
     unsigned total = 0, gpus = 0;
 
-    (void)nvidia_smi_errors(node, source, text);
+    (void)nvidia_errors(node, source, text);
     while (scan_next(&scan))
         total += nvidia_gpu_line(scan.line, &gpu);
     scan = (struct scan){text};
-    while (gpus < SMI_GPUS_MAX && scan_next(&scan)) {
+    while (gpus < NVIDIA_GPUS_MAX && scan_next(&scan)) {
         if (!nvidia_gpu_line(scan.line, &gpu))
             continue;
         gpu_parse(node, source, &scan, nvidia_gpu_find(node, gpu.index, gpu.uuid, total),

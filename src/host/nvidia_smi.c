@@ -1,85 +1,20 @@
 #include "host/nvidia_smi.h"
 
+#include "host/nvidia_errors.h"
+#include "host/nvidia_gpu.h"
+#include "host/nvidia_list.h"
+#include "host/nvidia_nvlink.h"
 #include "host/nvidia_smi_names.h"
+#include "host/nvidia_topo.h"
 #include "host/scan.h"
 
 #include <errno.h>
 #include <stdio.h>
 
+typedef int text_parser(struct node *node, uint16_t source, struct str text, struct err *err);
+
 #define SECTION_DEPTH_MAX 8
 #define SECTION_PATH_MAX  512
-
-/* What nvidia-smi says instead of an answer, and what is then not known. */
-static const struct {
-    const char *text, *what, *why;
-} errors[] = {
-    {"NVIDIA-SMI has failed", "NVIDIA GPU state", "nvidia-smi could not talk to the driver"},
-    {"Failed to initialize NVML", "NVIDIA GPU state", "nvidia-smi could not initialise NVML"},
-    {"No devices were found", "NVIDIA GPU state", "nvidia-smi found no devices"},
-    {"Unable to determine the device handle", "state of a GPU",
-     "nvidia-smi could not open the device"},
-    {"GPU is lost", "state of a GPU", "the GPU is lost"},
-    {"couldn't find libnvidia-ml", "NVIDIA GPU state", "the driver's library is not installed"},
-    {"Insufficient Permissions", "NVIDIA GPU state", "nvidia-smi lacks permission"},
-};
-
-static int error_row(struct str line)
-{
-    for (size_t i = 0; i < ARRAY_LEN(errors); i++)
-        if (scan_has(line, errors[i].text))
-            return (int)i;
-    return -1;
-}
-
-bool nvidia_smi_is_error(struct str line)
-{
-    return error_row(line) >= 0;
-}
-
-/* The bus id in "... handle for GPU 0000:17:00.0: GPU is lost." or "GPU0000:17:00.0: ...". */
-static bool error_bdf(struct str line, uint64_t *bdf)
-{
-    struct str word;
-
-    while (str_word(&line, &word)) {
-        if (str_starts(word, "GPU"))
-            word = str_skip(word, 3);
-        while (word.len && (word.p[word.len - 1] == ':' || word.p[word.len - 1] == '.'))
-            word.len--;
-        if (bdf_parse(word, bdf) == 0)
-            return true;
-    }
-    return false;
-}
-
-unsigned nvidia_smi_errors(struct node *node, uint16_t source, struct str text)
-{
-    struct fact_builder *b = node->builder;
-    struct scan scan = {text};
-    unsigned count = 0;
-
-    while (count < SMI_GPUS_MAX && scan_next(&scan)) {
-        struct str line = str_trim(scan.line);
-        int subject = 0, row = error_row(line);
-        uint64_t bdf;
-
-        /* "Product Name : GPU is lost" is a value of a GPU whose header tells which. */
-        if (row < 0 || str_find(line, " : ") >= 0)
-            continue;
-        count++;
-        fact_begin(b, STR("smi"));
-        fact_text(b, FACT_STATE, 0, fact_key(b, STR(""), STR("error")), line);
-        node_attach(node, 0, fact_end(b), source, scan.number);
-        if (error_bdf(line, &bdf)) {
-            subject = (int)node_pci(node, bdf);
-            fact_begin(b, STR("SMI"));
-            fact_text(b, FACT_STATE, 0, fact_key(b, STR(""), STR("Error")), line);
-            node_attach(node, (uint32_t)subject, fact_end(b), source, scan.number);
-        }
-        node_add_unseen(node, subject, source, "SMI", errors[row].what, errors[row].why);
-    }
-    return count;
-}
 
 /* "GPU 00000000:06:00.0" on a line of its own. */
 static bool gpu_header(struct str line, uint64_t *bdf)
@@ -87,7 +22,8 @@ static bool gpu_header(struct str line, uint64_t *bdf)
     return str_starts(line, "GPU ") && bdf_parse(str_trim(str_skip(line, 4)), bdf) == 0;
 }
 
-bool nvidia_smi_looks_like(struct str text)
+/* The output of -q, or a sentence in its place. */
+static bool is_query(struct str text)
 {
     struct scan scan = {text};
     bool log = false;
@@ -103,10 +39,15 @@ bool nvidia_smi_looks_like(struct str text)
         log |= gpu_header(line, &bdf);
         if (log && scan_has(line, " : "))
             return true;
-        if (error_row(line) >= 0)
+        if (nvidia_is_error(line))
             return true;
     }
     return false;
+}
+
+bool nvidia_smi_looks_like(struct str text)
+{
+    return is_query(text) || nvidia_list_looks_like(text);
 }
 
 /* The sections round a line: their titles joined by '.', and the indent of each. */
@@ -247,15 +188,37 @@ static void head_parse(struct node *node, uint16_t source, struct scan scan)
         node_attach(node, 0, fact_end(b), source, 1);
 }
 
+/* Files are called nvidia-smi.txt whatever was asked for: the parser of the other outputs whose
+ * text this is, or NULL. */
+static text_parser *other_output(struct str text)
+{
+    static const struct {
+        bool (*looks_like)(struct str text);
+        text_parser *parse;
+    } others[] = {
+        {nvidia_topo_looks_like, nvidia_topo_parse},
+        {nvidia_nvlink_looks_like, nvidia_nvlink_parse},
+        {nvidia_list_looks_like, nvidia_list_parse},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(others) && !is_query(text); i++)
+        if (others[i].looks_like(text))
+            return others[i].parse;
+    return NULL;
+}
+
 int nvidia_smi_parse(struct node *node, uint16_t source, struct str text, struct err *err)
 {
     struct scan scan = {text};
+    text_parser *other = other_output(text);
     unsigned gpus = 0;
     uint64_t bdf;
 
-    (void)nvidia_smi_errors(node, source, text);
+    if (other)
+        return other(node, source, text, err);
+    (void)nvidia_errors(node, source, text);
     head_parse(node, source, scan);
-    while (gpus < SMI_GPUS_MAX && scan_next(&scan)) {
+    while (gpus < NVIDIA_GPUS_MAX && scan_next(&scan)) {
         if (!gpu_header(str_trim(scan.line), &bdf))
             continue;
         gpu_parse(node, source, &scan, bdf);

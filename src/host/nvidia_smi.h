@@ -10,20 +10,14 @@
 #include "base/err.h"
 #include "facts/node.h"
 
-/* More GPUs, or lines of one GPU, than any machine has: the rest is not read. */
-#define SMI_GPUS_MAX      512
+/* More lines of one GPU than any driver prints: the rest is not read. */
 #define SMI_GPU_LINES_MAX 8192
 
+/* Also true of -L, --query-gpu and the plain table, which nvidia_smi_parse hands on. */
 bool nvidia_smi_looks_like(struct str text);
 
-/* Unknown lines are skipped. Returns 0 or -ENOMEM. */
+/* Unknown lines are skipped; the text of another nvidia-smi command (topo -m, nvlink -s, -L ...)
+ * goes to its parser. Returns 0 or -ENOMEM. */
 int nvidia_smi_parse(struct node *node, uint16_t source, struct str text, struct err *err);
-
-/* For the other nvidia-smi outputs, which fail with the same sentences: is this line one? */
-bool nvidia_smi_is_error(struct str line);
-
-/* Put the error lines of `text` on the host as `smi.error`, and say what was not seen; a line that
- * names a GPU gives that GPU's subject `SMI.Error` too. Returns how many there were. */
-unsigned nvidia_smi_errors(struct node *node, uint16_t source, struct str text);
 
 #endif

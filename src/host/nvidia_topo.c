@@ -1,6 +1,6 @@
 #include "host/nvidia_topo.h"
 
-#include "host/nvidia_smi.h"
+#include "host/nvidia_errors.h"
 #include "host/scan.h"
 
 #include <errno.h>
@@ -185,7 +185,7 @@ static void matrix_parse(struct node *node, uint16_t source, struct scan scan, s
 
 int nvidia_topo_parse(struct node *node, uint16_t source, struct str text, struct err *err)
 {
-    (void)nvidia_smi_errors(node, source, text);
+    (void)nvidia_errors(node, source, text);
     matrix_parse(node, source, (struct scan){text}, STR("topo"), RELATION_PATH);
     matrix_parse(node, source, (struct scan){text}, STR("p2p"), RELATION_P2P);
     return node_ok(node) < 0 ? err_set(err, -ENOMEM, "no memory for the GPU matrix") : 0;

@@ -75,7 +75,8 @@ bool sysdir_pci(const struct sysdir *sysdir, struct str dir, uint64_t *bdf)
 uint16_t sysdir_source(struct sysdir *sysdir, struct node *node, struct str dir, const char *kind)
 {
     struct str own = {dir.p, dir.len ? dir.len - 1 : 0};
-    char *name = arena_printf(node->arena, "%s:%.*s", sysdir->tree->name, STR_ARG(own));
+    const char *tree = sysdir->tree->name ? sysdir->tree->name : "";
+    char *name = arena_printf(node->arena, "%s%s%.*s", tree, *tree ? ":" : "", STR_ARG(own));
     char *text = arena_copy(node->arena, sysdir->text.p ? sysdir->text.p : "", sysdir->text.len);
 
     if (!name || !text || sysdir->text.failed) {
@@ -83,4 +84,14 @@ uint16_t sysdir_source(struct sysdir *sysdir, struct node *node, struct str dir,
         return 0;
     }
     return node_source(node, name, kind, (struct str){text, sysdir->text.len});
+}
+
+bool sysdir_seen(const struct node *node, uint32_t subject, uint32_t first_source)
+{
+    const struct subject *s = &node->subjects[subject];
+
+    for (uint32_t i = 0; i < s->count; i++)
+        if (s->refs[i].source >= first_source)
+            return true;
+    return false;
 }

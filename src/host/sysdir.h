@@ -38,8 +38,12 @@ uint32_t sysdir_note(struct sysdir *sysdir, const char *name, struct str value);
  * own link, from device/uevent, or from the path itself. */
 bool sysdir_pci(const struct sysdir *sysdir, struct str dir, uint64_t *bdf);
 
-/* The text as a source "<tree>:<dir>" of the node, in the node's arena. On no memory the node has
- * failed. */
+/* The text as a source "<tree>:<dir>" (without "<tree>:" when it has no name) of the node, in the
+ * node's arena. On no memory the node has failed. */
 uint16_t sysdir_source(struct sysdir *sysdir, struct node *node, struct str dir, const char *kind);
+
+/* Has the subject something from a source with this index or a later one? A tree can hold the same
+ * device under two paths; its first is read. */
+bool sysdir_seen(const struct node *node, uint32_t subject, uint32_t first_source);
 
 #endif

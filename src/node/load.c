@@ -5,6 +5,7 @@
 #include "base/vec.h"
 #include "host/parser.h"
 #include "pci/lspci.h"
+#include "pci/sysfs.h"
 #include "snap/snap.h"
 
 #include <dirent.h>
@@ -371,6 +372,10 @@ static int parse_tree(struct node *node, const struct tree *tree, bool *used)
     struct err err = {0};
     int r = 0;
 
+    if (config > 64) {
+        *used = true;
+        r = parsed(node, pci_sysfs_parse(node, tree, &err), "PCI devices in sysfs", &err);
+    }
     for (size_t i = 0; i < tree_parser_count && r == 0; i++) {
         uint32_t before = node->source_count;
 
@@ -379,6 +384,10 @@ static int parse_tree(struct node *node, const struct tree *tree, bool *used)
     }
     if (r == 0)
         r = read_texts(node, tree, config > 64, used);
+    if (r == 0 && config && config <= 64) { /* after lspci's text, which may have seen more */
+        *used = true;
+        r = parsed(node, pci_sysfs_parse(node, tree, &err), "PCI devices in sysfs", &err);
+    }
     return r;
 }
 
@@ -395,7 +404,7 @@ static int make_node(struct loader *loader, const char *name, const struct tree 
                     "%s: nothing in it that firstlight knows: expected lspci text, a snapshot or a "
                     "node's outputs",
                     tree->count == 1 && !*tree->name ? tree->entries[0].path : tree->name);
-    for (size_t i = 0; i < bytes->troubles.count && r == 0; i++)
+    for (size_t i = 0; bytes && i < bytes->troubles.count && r == 0; i++)
         node_add_unseen(node, -1, -1, NULL, bytes->troubles.items[i].path,
                         bytes->troubles.items[i].text);
     out->topo = r == 0 ? topo_build(node) : NULL;
@@ -410,7 +419,8 @@ static int make_node(struct loader *loader, const char *name, const struct tree 
     }
     out->node = node;
     out->bytes = bytes;
-    bytes->users++;
+    if (bytes)
+        bytes->users++;
     return 0;
 }
 
@@ -482,6 +492,13 @@ int loader_load(struct loader *loader, const struct input *input, struct loaded 
     else if (r < 0)
         bytes_release(bytes);
     return r;
+}
+
+int loader_load_tree(struct loader *loader, const char *name, const struct tree *tree,
+                     struct loaded *out, struct err *err)
+{
+    *out = (struct loaded){0};
+    return make_node(loader, name, tree, NULL, out, err);
 }
 
 void loaded_done(struct loaded *loaded)

@@ -28,6 +28,10 @@ void loader_free(struct loader *loader);
  * could be used. */
 int loader_load(struct loader *loader, const struct input *input, struct loaded *out,
                 struct err *err);
+
+/* The same of a tree in memory, whose bytes the caller keeps for as long as the node lives. */
+int loader_load_tree(struct loader *loader, const char *name, const struct tree *tree,
+                     struct loaded *out, struct err *err);
 void loaded_done(struct loaded *loaded);
 
 #endif

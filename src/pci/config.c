@@ -113,6 +113,11 @@ static void put_cap(struct walk *walk, unsigned at, unsigned id, bool extended)
     attach(walk, &view, block);
 }
 
+static void unseen(struct walk *walk, const char *block, const char *what, const char *why)
+{
+    node_add_unseen(walk->node, (int)walk->subject, walk->source, block, what, why);
+}
+
 /* The walk ended at `at` before its end: there is more that nobody can find. */
 static void put_broken(struct walk *walk, unsigned at, const char *how)
 {
@@ -124,11 +129,7 @@ static void put_broken(struct walk *walk, unsigned at, const char *how)
     registers_begin(&registers, walk->node->builder, STR("Cap"));
     config_put_text(&view, 0, "", "chain", how);
     attach(walk, &view, fact_end(walk->node->builder));
-}
-
-static void unseen(struct walk *walk, const char *what, const char *why)
-{
-    node_add_unseen(walk->node, (int)walk->subject, walk->source, NULL, what, why);
+    unseen(walk, "*", "the rest of the PCI capabilities", "the chain of capabilities is broken");
 }
 
 /* A pass over the chain below 0x100. Finds the port's type first, since the blocks of other
@@ -146,7 +147,7 @@ static bool walk_plain(struct walk *walk, bool put)
 
         if (at + 4 > walk->len) {
             if (put)
-                unseen(walk, "PCI capabilities",
+                unseen(walk, "*", "PCI capabilities",
                        "collected without root: 64 bytes of config space");
             break;
         }
@@ -167,23 +168,32 @@ static bool walk_plain(struct walk *walk, bool put)
     return can_extend;
 }
 
+static void cut_off(struct walk *walk)
+{
+    char why[64];
+
+    (void)snprintf(why, sizeof(why), "config space was read up to byte %u", walk->len);
+    unseen(walk, "ACS", "extended PCI capabilities (ACS, AER ...)", why);
+}
+
 static void walk_extended(struct walk *walk)
 {
     bool seen[PCI_CONFIG_BYTES_MAX / 4] = {false};
     unsigned at = 0x100;
 
     if (walk->len < 0x104) {
-        char why[64];
-
-        (void)snprintf(why, sizeof(why), "config space was read up to byte %u", walk->len);
-        unseen(walk, "extended PCI capabilities (ACS, AER ...)", why);
+        cut_off(walk);
         return;
     }
     while (at) {
         uint32_t header;
 
-        if (at + 4 > walk->len) {
+        if (at < 0x100) {
             put_broken(walk, at, "broken");
+            return;
+        }
+        if (at + 4 > walk->len) {
+            cut_off(walk);
             return;
         }
         header =
@@ -270,7 +280,7 @@ static int parse(struct walk *walk, uint64_t bdf, struct str bytes,
     config_header_read(&walk->view);
     put_parts(walk, resources);
     if (walk->len < 64) {
-        unseen(walk, "PCI capabilities", "config space was cut off within its header");
+        unseen(walk, "*", "PCI capabilities", "config space was cut off within its header");
     } else if ((config_get(&walk->view, 6, 2) & 0x10) && walk->view.header_type <= 2) {
         (void)walk_plain(walk, false);
         if (walk_plain(walk, true))

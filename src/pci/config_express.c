@@ -28,6 +28,9 @@ CODES(obff_is, NULL, "Disabled", "Via message A", "Via message B", "Via WAKE#");
 CODES(power_reduction, NULL, "Not Supported", "Dev Specific", "Form Factor Dev Specific",
       "Reserved");
 CODES(ln_cls, NULL, "Not Supported", "64byte cachelines", "128byte cachelines", "Reserved");
+/* 0: a port that knows 2.5 GT/s only may leave the field at 0. */
+CODES(target_speeds, "Unknown", "2.5GT/s", "2.5GT/s", "5GT/s", "8GT/s", "16GT/s", "32GT/s",
+      "64GT/s", NULL, "128GT/s");
 CODES(deemphasis, NULL, "-6dB", "-3.5dB");
 CODES(margins, "Unknown", "Normal Operating Range", "800-1200mV(full-swing)/400-700mV(half-swing)",
       "200-400mV(full-swing)/100-200mV(half-swing)", "200-400mV(full-swing)/100-200mV(half-swing)",
@@ -266,7 +269,7 @@ static const struct config_field link_cap2[] = {
     FLAG(31, "DRS"),
 };
 static const struct config_field link_ctl2[] = {
-    {.name = "Target Link Speed", .shift = 0, .bits = 4, .kind = FIELD_SPEED},
+    CODE(0, 4, "Target Link Speed", target_speeds),
     FLAG(4, "EnterCompliance"),
     FLAG(5, "SpeedDis"),
     {.name = "Selectable De-emphasis",

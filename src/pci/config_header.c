@@ -104,7 +104,8 @@ static bool put_header(const struct config_view *view, unsigned index)
     config_put_number(view, AT_CLASS + 1, "", "progif", view->bytes[AT_CLASS + 1], text);
     config_put_text(view, 0, "", "kind",
                     device_kind_name((int)class, view->vendor, (struct str){0}));
-    config_put_number(view, AT_TYPE, "", "type", view->header_type, NULL);
+    if (view->header_type <= TYPE_CARDBUS)
+        config_put_number(view, AT_TYPE, "", "type", view->header_type, NULL);
     if (sub) {
         unsigned vendor = config_get(view, sub, 2);
 
@@ -331,11 +332,14 @@ static bool put_bus(const struct config_view *view, unsigned index)
     return true;
 }
 
-/* A window of a bridge: [base, limit]; closed when they are the wrong way round. */
+/* A window of a bridge: [base, limit]; closed when they are the wrong way round, or when one of the
+ * bits `needs` of the command register is off. */
 static bool put_window(const struct config_view *view, unsigned at, uint64_t base, uint64_t limit,
-                       int bits)
+                       int bits, unsigned needs)
 {
-    if (base <= limit) {
+    bool open = (config_get(view, AT_COMMAND, 2) & needs) == needs;
+
+    if (open && base <= limit) {
         struct pci_resource range = {base, limit, 0};
 
         put_size(view, &range, at);
@@ -344,7 +348,8 @@ static bool put_window(const struct config_view *view, unsigned at, uint64_t bas
     } else {
         config_put_text(view, at, "", "state", "disabled");
     }
-    config_put_number(view, at, "", "bits", bits, NULL);
+    if (view->header_type == TYPE_BRIDGE)
+        config_put_number(view, at, "", "bits", bits, NULL);
     return true;
 }
 
@@ -365,7 +370,7 @@ static bool put_bridge_window(const struct config_view *view, unsigned index)
         wide = type == 1;
         base = (base & 0xf0) << 8 | (wide ? config_get(view, 0x30, 2) << 16 : 0);
         limit = (limit & 0xf0) << 8 | (wide ? config_get(view, 0x32, 2) << 16 : 0);
-        return put_window(view, 0x1c, base, limit + 0xfff, wide ? 32 : 16);
+        return put_window(view, 0x1c, base, limit + 0xfff, wide ? 32 : 16, 0);
     }
     at = index == WINDOW_MEMORY ? 0x20 : 0x24;
     base = config_get(view, at, 2);
@@ -376,7 +381,7 @@ static bool put_bridge_window(const struct config_view *view, unsigned index)
     wide = type == 1;
     base = (base & 0xfff0) << 16 | (wide ? (uint64_t)config_get(view, 0x28, 4) << 32 : 0);
     limit = (limit & 0xfff0) << 16 | (wide ? (uint64_t)config_get(view, 0x2c, 4) << 32 : 0);
-    return put_window(view, at, base, limit + 0xfffff, wide ? 64 : 32);
+    return put_window(view, at, base, limit + 0xfffff, wide ? 64 : 32, 0);
 }
 
 static bool put_cardbus_memory(const struct config_view *view, unsigned index)
@@ -384,7 +389,7 @@ static bool put_cardbus_memory(const struct config_view *view, unsigned index)
     unsigned at = 0x1c + 8 * index;
 
     return put_window(view, at, config_get(view, at, 4),
-                      (uint32_t)(config_get(view, at + 4, 4) + 0xfff), 32);
+                      (uint32_t)(config_get(view, at + 4, 4) + 0xfff), 32, COMMAND_MEMORY);
 }
 
 static bool put_cardbus_io(const struct config_view *view, unsigned index)
@@ -393,7 +398,7 @@ static bool put_cardbus_io(const struct config_view *view, unsigned index)
     uint32_t base = config_get(view, at, 4), limit = config_get(view, at + 4, 4);
     uint32_t mask = base & 1 ? ~3u : 0xfffcu;
 
-    return put_window(view, at, base & mask, (limit & mask) + 3, 32);
+    return put_window(view, at, base & mask, (limit & mask) + 3, 32, COMMAND_IO);
 }
 
 static bool put_secondary(const struct config_view *view, unsigned index)

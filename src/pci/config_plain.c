@@ -291,14 +291,20 @@ static const struct config_field debug_fields[] = {
     NUMBER(13, 3, "BAR"),
     HEX(0, 13, 4, "offset"),
 };
-static const struct config_reg debug_regs[] = {REG(2, 2, "", debug_fields)};
+static const struct config_reg debug_regs[] = {REG(2, 2, "Port", debug_fields)};
 
-static const struct config_field ssvid_vendor[] = {HEX(0, 16, 4, "vendor")};
-static const struct config_field ssvid_device[] = {HEX(0, 16, 4, "device")};
-static const struct config_reg ssvid_regs[] = {
-    REG(4, 2, "", ssvid_vendor),
-    REG(6, 2, "", ssvid_device),
-};
+static void subsystem(const struct config_view *view)
+{
+    static const char *const names[] = {"vendor", "device"};
+
+    for (unsigned i = 0; i < ARRAY_LEN(names) && config_has(view, 4, 4); i++) {
+        uint32_t id = config_get(view, 4 + 2 * i, 2);
+        char text[8];
+
+        (void)snprintf(text, sizeof(text), "%04x", id);
+        config_put_number(view, 4 + 2 * i, "", names[i], id, text);
+    }
+}
 
 static const struct config_field af_cap[] = {FLAG(0, "TP"), FLAG(1, "FLR")};
 static const struct config_field af_ctrl[] = {FLAG(0, "FLR")};
@@ -313,17 +319,23 @@ static void sata(const struct config_view *view)
 {
     uint32_t version = config_get(view, 2, 1), bars = config_get(view, 4, 4);
     unsigned bar = bars & 0xf;
+    char text[16];
 
     if (!config_has(view, 2, 1))
         return;
-    config_put_printf(view, 2, "", "version", "%u.%u", version >> 4, version & 0xf);
+    (void)snprintf(text, sizeof(text), "%u.%u", version >> 4, version & 0xf);
+    config_put_text(view, 2, "", "revision", text);
     if (!config_has(view, 4, 4))
         return;
     if (bar >= 4 && bar <= 9) {
-        config_put_number(view, 4, "", "BAR", bar - 4, NULL);
-        config_put_printf(view, 4, "", "Offset", "%08x", bars >> 4 & 0xfffff);
+        (void)snprintf(text, sizeof(text), "BAR%u", bar - 4);
+        config_put_text(view, 4, "", "location", text);
+        config_put_printf(view, 4, "BAR", "Offset", "%08x", bars >> 4 & 0xfffff);
+    } else if (bar == 15) {
+        config_put_text(view, 4, "", "location", "InCfgSpace");
     } else {
-        config_put_flag(view, 4, "", "InCfgSpace", bar == 15);
+        (void)snprintf(text, sizeof(text), "BAR??%u", bar);
+        config_put_text(view, 4, "", "location", text);
     }
 }
 
@@ -422,20 +434,20 @@ static void virtio(const struct config_view *view, unsigned length, unsigned typ
                                         NULL, NULL,        NULL,     "SharedMemory"};
     const char *name = type < ARRAY_LEN(types) && types[type] ? types[type] : "<unknown>";
 
-    config_put_value(view, 3, "", "VirtIO", name);
-    config_put_number(view, 4, "", "BAR", config_get(view, 4, 1), NULL);
+    config_put_text(view, 3, "", "VirtIO", name);
+    config_put_number(view, 4, "VirtIO", "BAR", config_get(view, 4, 1), NULL);
     if (type == 8) {
-        config_put_printf(view, 8, "", "offset", "%08x%08x", config_get(view, 16, 4),
+        config_put_printf(view, 8, "VirtIO", "offset", "%08x%08x", config_get(view, 16, 4),
                           config_get(view, 8, 4));
-        config_put_printf(view, 12, "", "size", "%08x%08x", config_get(view, 20, 4),
+        config_put_printf(view, 12, "VirtIO", "size", "%08x%08x", config_get(view, 20, 4),
                           config_get(view, 12, 4));
-        config_put_number(view, 5, "", "id", config_get(view, 5, 1), NULL);
+        config_put_number(view, 5, "VirtIO", "id", config_get(view, 5, 1), NULL);
     } else {
-        config_put_printf(view, 8, "", "offset", "%08x", config_get(view, 8, 4));
-        config_put_printf(view, 12, "", "size", "%08x", config_get(view, 12, 4));
+        config_put_printf(view, 8, "VirtIO", "offset", "%08x", config_get(view, 8, 4));
+        config_put_printf(view, 12, "VirtIO", "size", "%08x", config_get(view, 12, 4));
     }
     if (type == 2 && length >= 20)
-        config_put_printf(view, 16, "", "multiplier", "%08x", config_get(view, 16, 4));
+        config_put_printf(view, 16, "VirtIO", "multiplier", "%08x", config_get(view, 16, 4));
 }
 
 static void vendor(const struct config_view *view)
@@ -463,7 +475,7 @@ const struct config_cap config_caps_plain[] = {
     CAP(0x0a, 4, "DebugPort", debug_regs),
     CAP_BARE(0x0b, "CPCI-RC"),
     CAP_BARE(0x0c, "HotPlug"),
-    CAP(0x0d, 8, "SSVID", ssvid_regs),
+    CAP_CODE(0x0d, 8, "SSVID", subsystem),
     CAP_BARE(0x0e, "AGP3"),
     CAP_BARE(0x0f, "Secure"),
     CAP_CODE(0x11, 12, "MSI-X", msix),

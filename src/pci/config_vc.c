@@ -72,6 +72,8 @@ static void put_channel(const struct config_view *view, unsigned index)
     put_arbiters(view, 16 + shift, reg, "Arb.", &vc_arbiters);
     config_put_reg(view, &rest[0], shift, reg);
     config_put_reg(view, &rest[1], shift, reg);
+    if (config_get(view, 19 + shift, 1))
+        config_put_flag(view, 19 + shift, reg, "Port Arbitration Table", true);
 }
 
 static void virtual_channels(const struct config_view *view)
@@ -81,12 +83,17 @@ static void virtual_channels(const struct config_view *view)
         REG(12, 2, "Ctrl", vc_ctrl),
         REG(14, 2, "Status", vc_status),
     };
-    unsigned count = config_get(view, 4, 1) & 7;
+    unsigned count = config_get(view, 4, 1) & 7, table = config_get(view, 11, 1);
+    char text[8];
 
     config_put_reg(view, &caps, 0, NULL);
     if (config_has(view, 8, 4))
         put_arbiters(view, 8, "Arb", "", &arbiters);
     config_put_regs(view, rest, ARRAY_LEN(rest));
+    if (table) {
+        (void)snprintf(text, sizeof(text), "%x", view->at + 16 * table);
+        config_put_number(view, 11, "", "Port Arbitration Table", view->at + 16 * table, text);
+    }
     for (unsigned i = 0; i <= count; i++)
         put_channel(view, i);
 }

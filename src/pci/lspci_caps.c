@@ -1,5 +1,6 @@
 #include "pci/lspci_caps.h"
 
+#include "pci/lspci_odd.h"
 #include "pci/registers.h"
 
 #include <stdio.h>
@@ -188,16 +189,14 @@ static void head_fields(struct registers *r, const struct cap_name *name, struct
 /* "VirtIO: CommonCfg", "Intel Capabilities v1": what kind of vendor block it is. */
 static void head_kind(struct registers *r, const struct cap_name *name, struct str text)
 {
-    if (str_is(str_of(name->text), "Vendor Specific Information")) {
-        ptrdiff_t intel = str_find(text, "Intel");
+    ptrdiff_t virtio = str_find(text, "VirtIO: "), intel = str_find(text, "Intel");
 
-        if (intel < 0) {
-            head_fields(r, name, text);
-            return;
-        }
-        text = str_skip(text, (size_t)intel);
-    }
-    registers_text(r, 0, STR("kind"), text);
+    if (virtio >= 0)
+        registers_text(r, 0, STR("VirtIO"), str_skip(text, (size_t)virtio + strlen("VirtIO: ")));
+    else if (intel >= 0)
+        registers_text(r, 0, STR("kind"), str_skip(text, (size_t)intel));
+    else
+        head_fields(r, name, text);
 }
 
 static void head_pcix(struct registers *r, const struct cap_name *name, struct str text)
@@ -215,21 +214,45 @@ static void head_sata(struct registers *r, const struct cap_name *name, struct s
         registers_text(r, 0, STR("revision"), str_skip(word, 1));
     if (str_word(&text, &word))
         registers_text(r, 0, STR("location"), word);
+    registers_open(r, STR("BAR"));
     registers_fields(r, 0, text);
+}
+
+/* "Debug port: BAR=1 offset=00a0" */
+static void head_debug(struct registers *r, const struct cap_name *name, struct str text)
+{
+    registers_open(r, STR("Port"));
+    registers_fields(r, 0, str_skip(text, strlen(name->text) + 1));
+}
+
+/* "Designated Vendor-Specific: Vendor=1e98 ID=0000 Rev=1 Len=56: CXL" */
+static void head_dvsec(struct registers *r, const struct cap_name *name, struct str text)
+{
+    if (str_ends(text, ": CXL"))
+        text.len -= strlen(": CXL");
+    head_fields(r, name, text);
+}
+
+/* "Enhanced Allocation (EA): NumEntries=4, secondary=1, subordinate=2" */
+static void head_ea(struct registers *r, const struct cap_name *name, struct str text)
+{
+    ptrdiff_t colon = str_find(text, ": ");
+
+    (void)name;
+    if (colon > 0)
+        registers_fields(r, 0, str_skip(text, (size_t)colon + 2));
 }
 
 static const struct {
     const char *block;
     void (*parse)(struct registers *r, const struct cap_name *name, struct str text);
 } heads[] = {
-    {"Express", head_express}, {"PM", head_version},
-    {"AGP", head_version},     {"DSN", head_dsn},
-    {"HT", head_ht},           {"SSVID", head_ssvid},
-    {"Vendor", head_kind},     {"VSEC", head_fields},
-    {"DVSEC", head_fields},    {"MSI", head_fields},
-    {"MSI-X", head_fields},    {"SlotID", head_fields},
-    {"SATA", head_sata},       {"DebugPort", head_fields},
-    {"PCI-X", head_pcix},
+    {"Express", head_express}, {"PM", head_version},      {"AGP", head_version},
+    {"DSN", head_dsn},         {"HT", head_ht},           {"SSVID", head_ssvid},
+    {"Vendor", head_kind},     {"VSEC", head_fields},     {"DVSEC", head_dvsec},
+    {"MSI", head_fields},      {"MSI-X", head_fields},    {"SlotID", head_fields},
+    {"SATA", head_sata},       {"DebugPort", head_debug}, {"PCI-X", head_pcix},
+    {"EA", head_ea},
 };
 
 /* ---- lines that are no plain registers; each returns false when the line is none of its own ----
@@ -259,6 +282,13 @@ static bool line_rebar(struct registers *r, uint32_t line, struct str text)
     size_t len = 0;
     int64_t bytes;
 
+    if (str_starts(text, "<error in resizable BAR: num_bars=")) {
+        rest = str_skip(text, strlen("<error in resizable BAR: num_bars="));
+        registers_open(r, (struct str){0});
+        if (str_word(&rest, &word))
+            registers_value(r, line, STR("num_bars"), word);
+        return true;
+    }
     if (!str_starts(text, "BAR ") || text.len < 6 || current < 0)
         return false;
     name[0] = 'B', name[1] = 'A', name[2] = 'R', name[3] = text.p[4];
@@ -312,6 +342,16 @@ static bool line_sriov(struct registers *r, uint32_t line, struct str text)
     return true;
 }
 
+/* "BAR=4 offset=00003000 size=00001000", "multiplier=00000004" of a virtio device */
+static bool line_vendor(struct registers *r, uint32_t line, struct str text)
+{
+    if (!str_starts(text, "BAR=") && !str_starts(text, "multiplier="))
+        return false;
+    registers_open(r, STR("VirtIO"));
+    registers_fields(r, line, text);
+    return true;
+}
+
 /* The fields of the vital product data: "[SN] Serial number: MT2231" */
 static bool line_vpd(struct registers *r, uint32_t line, struct str text)
 {
@@ -335,8 +375,16 @@ static const struct {
     const char *block;
     bool (*parse)(struct registers *r, uint32_t line, struct str text);
 } lines[] = {
-    {"PM", line_pm},        {"ReBAR", line_rebar}, {"VReBAR", line_rebar},
-    {"SR-IOV", line_sriov}, {"VPD", line_vpd},
+    {"PM", line_pm},
+    {"ReBAR", line_rebar},
+    {"VReBAR", line_rebar},
+    {"SR-IOV", line_sriov},
+    {"VPD", line_vpd},
+    {"Vendor", line_vendor},
+    {"MCAST", lspci_line_mcast},
+    {"VC", lspci_line_vc},
+    {"DVSEC", lspci_line_dvsec},
+    {"IDE", lspci_line_ide},
 };
 
 /* The lines below the first. */
@@ -361,6 +409,11 @@ static void cap_lines(struct registers *r, struct str rest)
         if (text.len > REGISTERS_LINE_MAX)
             text.len = REGISTERS_LINE_MAX;
         deeper = tabs > 2 || line.p[tabs] == ' ';
+        if (deeper && str_starts(text, "Port Arbitration Table")) {
+            r->prefix = (struct str){0};
+            registers_flag(r, number, STR("Port Arbitration Table"), true);
+            continue;
+        }
         if (deeper && !(own && parse == line_vpd)) {
             registers_more(r, number, text);
             continue;

@@ -30,6 +30,7 @@ struct survey {
     VEC(struct line) lines;
     uint32_t base; /* indentation of the devices' lines */
     bool indented; /* what belongs to a device is deeper than it */
+    bool narrow;   /* no line is longer than a mailer's, so some were broken */
 };
 
 static struct str line_text(const struct survey *survey, const struct line *line)
@@ -137,10 +138,12 @@ static int survey_lines(struct survey *survey, struct str text)
     return 0;
 }
 
+#define MAIL_COLUMNS_MAX 80
+
 /* Where do the devices' lines stand, and is what belongs to them deeper? */
 static void survey_indent(struct survey *survey)
 {
-    size_t deeper = 0, level = 0, others_deeper = 0;
+    size_t deeper = 0, level = 0, others_deeper = 0, longest = 0;
     uint32_t base = UINT32_MAX;
 
     for (size_t i = 0; i < survey->lines.count; i++)
@@ -150,12 +153,15 @@ static void survey_indent(struct survey *survey)
     for (size_t i = 0; i < survey->lines.count; i++) {
         const struct line *line = &survey->lines.items[i];
 
+        if (line->kind == LINE_DEVICE || line->kind == LINE_OTHER)
+            longest = line->len > longest ? line->len : longest;
         others_deeper += line->kind == LINE_OTHER && line->indent > survey->base;
         if (line->kind != LINE_DEVICE)
             continue;
         deeper += line->indent > survey->base;
         level += line->indent <= survey->base;
     }
+    survey->narrow = longest <= MAIL_COLUMNS_MAX;
     survey->indented = deeper + level ? deeper > level : others_deeper > 0;
 }
 
@@ -220,8 +226,20 @@ static struct str label_of(struct str text)
 /* Without indentation: does the line go on with the open register, or start a new one? */
 static bool goes_on(const struct writer *w, struct str text)
 {
-    static const char *const labels[] = {"AtomicOpsCap",   "AtomicOpsCtl", "Transmit Margin",
-                                         "DownstreamComp", "Addr",         "Report errors"};
+    static const char *const labels[] = {
+        "AtomicOpsCap",
+        "AtomicOpsCtl",
+        "Transmit Margin",
+        "DownstreamComp",
+        "Addr",
+        "Report errors",
+        "Selectable De-emphasis",
+        "Completion Timeout",
+        "Supported Link Speeds",
+        "Target Link Speed",
+        "Current De-emphasis Level",
+        "CrosslinkRes",
+    };
     static const char *const sentences[] = {
         "No steering",
         "Steering table",
@@ -280,6 +298,27 @@ static void put_detail(struct writer *w, const struct line *line, bool deeper)
     write_line(w, line, deeper ? 3 : 2);
 }
 
+/* Without indentation: is the line the rest of the one above, which a mailer broke? What lspci
+ * itself puts on a line of its own starts with a flag, a label or one of a few words. */
+static bool is_broken_off(const struct writer *w, struct str text)
+{
+    static const char *const own[] = {"Slot #", "MaxPayload ", "T_", "Port", "Emergency"};
+    struct str rest = text, word;
+
+    if (!w->survey->narrow || !w->last || w->last->len < 40 || !str_word(&rest, &word))
+        return false;
+    if (label_of(text).len && !str_starts(text, "Completion Timeout"))
+        return false;
+    if (str_ends(word, ","))
+        word.len--;
+    if (str_ends(word, "+") || str_ends(word, "-"))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(own); i++)
+        if (str_starts(text, own[i]))
+            return false;
+    return true;
+}
+
 /* A line of a text that has lost its indentation. */
 static void put_flat(struct writer *w, const struct line *line)
 {
@@ -287,7 +326,7 @@ static void put_flat(struct writer *w, const struct line *line)
 
     if (line->kind == LINE_DEVICE && (!w->cap || ends_cap(text)))
         put_device_line(w, line);
-    else if (w->last && w->last->kind == LINE_HEADER)
+    else if (w->last && (w->last->kind == LINE_HEADER || is_broken_off(w, text)))
         join_line(w, line);
     else if (!w->cap)
         write_line(w, line, 2);

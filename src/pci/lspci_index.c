@@ -59,6 +59,15 @@ size_t lspci_address(struct str line, uint64_t *bdf)
     return i + 1;
 }
 
+/* No-break spaces, in UTF-8; their first byte hardly ever comes up. */
+static bool has_nbsp(const char *p, const char *end)
+{
+    while ((p = memchr(p, 0xc2, (size_t)(end - p))) && p + 1 < end)
+        if (*++p == '\xa0')
+            return true;
+    return false;
+}
+
 /* The device that lines belong to ends before `end`. */
 static void close_body(struct lspci_device *device, const char *end)
 {
@@ -75,8 +84,7 @@ int lspci_index_build(struct lspci_index *index, struct str text)
     *index = (struct lspci_index){0};
     if (!text.len)
         return 0;
-    index->dirty = memchr(p, '\r', text.len) || memchr(p, 0x1b, text.len) ||
-                   memmem(p, text.len, "\xc2\xa0", 2);
+    index->dirty = memchr(p, '\r', text.len) || memchr(p, 0x1b, text.len) || has_nbsp(p, end);
     for (; p < end; line++) {
         const char *newline = memchr(p, '\n', (size_t)(end - p));
         const char *stop = newline ? newline : end;

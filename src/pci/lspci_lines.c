@@ -114,7 +114,7 @@ static int64_t find_size(struct str text)
 
 /* "Memory at b2000000 (32-bit, non-prefetchable) [size=16M]", "I/O ports at 3000 [disabled]
  * [size=128]", "at b3000000 [virtual] [disabled] [size=512K]" of a ROM */
-static void line_region(struct registers *r, struct str text)
+static void add_region(struct registers *r, struct str text, bool is_virtual)
 {
     ptrdiff_t at = str_find(text, "at "), open = str_find(text, "("), close = str_find(text, ")");
     struct str rest, address = {0};
@@ -126,17 +126,27 @@ static void line_region(struct registers *r, struct str text)
     (void)str_word(&rest, &address);
     if (str_starts(address, "<"))
         state = str_is(address, "<unassigned>") ? "unassigned" : "ignored";
-    else if (str_find(text, "[virtual]") >= 0)
+    else if (is_virtual)
         state = "virtual";
     else if (str_find(text, "[disabled") >= 0)
         state = "disabled";
-    if (str_starts(text, "I/O"))
+    if (str_find(text, "I/O ports at") >= 0)
         registers_text(r, 0, STR("type"), STR("I/O"));
     else if (open >= 0 && close > open)
         registers_text(r, 0, STR("type"), str_range(text.p + open + 1, text.p + close));
     add_size(r, find_size(text));
     registers_text(r, 0, STR("state"), str_of(state));
     add_address(r, address);
+}
+
+static void line_region(struct registers *r, struct str text)
+{
+    add_region(r, text, str_find(text, "[virtual]") >= 0);
+}
+
+static void line_virtual_rom(struct registers *r, struct str text)
+{
+    add_region(r, text, true);
 }
 
 /* "f8200000-f83fffff [size=2M] [32-bit]", "[disabled]", "None" */
@@ -194,6 +204,7 @@ static const struct line_kind {
     {"IOMMU group:", "IOMMU", line_iommu},
     {"Region ", NULL, line_region},
     {"Expansion ROM", "ROM", line_region},
+    {"[virtual] Expansion ROM", "ROM", line_virtual_rom}, /* before 3.7 */
     {"Bus:", "Bus", line_bus},
     {"I/O behind bridge:", "IOWindow", line_window},
     {"Memory behind bridge:", "MemWindow", line_window},

@@ -81,7 +81,8 @@ static const struct cap_name caps[] = {
 const struct cap_name *cap_by_text(struct str text, bool extended)
 {
     for (size_t i = 0; i < ARRAY_LEN(caps); i++)
-        if (caps[i].extended == extended && caps[i].text && str_starts(text, caps[i].text))
+        if (caps[i].extended == extended && caps[i].text && text.len && *caps[i].text == *text.p &&
+            str_starts(text, caps[i].text))
             return &caps[i];
     return NULL;
 }
@@ -166,6 +167,7 @@ static const struct class_row class_rows[] = {
     {"DVSEC", "*Sta", NULL, FACT_STATE},
     {"DVSEC", "*Sta2", NULL, FACT_STATE},
     {"DVSEC", "FBModTS", NULL, FACT_STATE},
+    {"DVSEC", "Range*", "base", FACT_IDENTITY},
     {"IDE", "*Sta", NULL, FACT_STATE},
     {"DEV3", "DevSta3", NULL, FACT_STATE},
     {"FLitLog", "*Sts*", NULL, FACT_STATE},
@@ -203,11 +205,13 @@ static const struct class_row class_rows[] = {
     {"Modules", NULL, NULL, FACT_LABEL},
     {"Slot", NULL, NULL, FACT_IDENTITY},
     {"DeviceTree", NULL, NULL, FACT_LABEL},
+    {"Header", "", "gone", FACT_STATE},
     {"Header", "", "name", FACT_LABEL},
     {"Header", "", "subsystem", FACT_LABEL},
     {"Header", "", "classname", FACT_LABEL},
     {"Header", "", "label", FACT_LABEL},
     {"Header", "", "progifname", FACT_LABEL},
+    {"AERCount", NULL, NULL, FACT_STATE},
     {"Text", NULL, NULL, FACT_LABEL},
 };
 _Static_assert(ARRAY_LEN(class_rows) < 256, "rows are kept as bytes");
@@ -221,6 +225,10 @@ static const struct rename_row rename_rows[] = {
     {"Express", "DevCtl", "Report errors.Non-Fatal", "NonFatalErr"},
     {"Express", "DevCtl", "Report errors.Fatal", "FatalErr"},
     {"Express", "DevCtl", "Report errors.Unsupported", "UnsupReq"},
+    {"Express", "DevCtl", "Correctable", "CorrErr"}, /* the same, on a line a mailer broke */
+    {"Express", "DevCtl", "Non-Fatal", "NonFatalErr"},
+    {"Express", "DevCtl", "Fatal", "FatalErr"},
+    {"Express", "DevCtl", "Unsupported", "UnsupReq"},
     {"Express", "DevSta", "UncorrErr", "NonFatalErr"},
     {"Express", "DevSta", "UnsuppReq", "UnsupReq"},
     {"Express", "DevCap", "L1", "Latency L1"},
@@ -238,6 +246,19 @@ static const struct rename_row rename_rows[] = {
     {"AER", "RootSta", "IntMsg", "IntMsgNum"},
     {"DPC", "DpcCap", "INT Msg", "IntMsgNum"},
     {"SR-IOV", "IOVCap", "Interrupt Message Number", "IntMsgNum"},
+    {"DOE", "DOECap", "Interrupt Message Number", "IntMsgNum"},
+    {"Express", "SltCap", "Surpise", "Surprise"},
+    {"MSI", "", "Mask", "Maskable"}, /* before 3.1.5 */
+    {"MSI-X", "", "Mask", "Masked"},
+    {"MSI-X", "", "TabSize", "Count"},
+    {"PTM", "PTMCap", "RequesterCap", "Requester"},
+    {"PTM", "PTMCap", "ResponderCap", "Responder"},
+    {"PTM", "PTMCap", "RootCap", "Root"},
+    {"PTM", "PTMControl", "RootSelect", "RootSelected"},
+    {"DVSEC", "CXLCap", "Mem HW Init", "MemHWInit"}, /* before 3.11 */
+    {"DVSEC", "CXLCtl", "Cache SF Cov", "CacheSFCov"},
+    {"DVSEC", "CXLCtl", "Cache SF Gran", "CacheSFGran"},
+    {"DVSEC", "CXLCtl", "Clean", "CacheClean"},
 };
 _Static_assert(ARRAY_LEN(rename_rows) < 256, "rows are kept as bytes");
 
@@ -283,14 +304,31 @@ static const struct hex_row hex_rows[] = {
     {"RCLink", "*", "*Number"},
     {"RCLink", "*", "*Component"},
     {"RCLink", "*", "*ComponentID"},
-    {"DebugPort", "", "offset"},
-    {"SATA", "", "Offset"},
+    {"EA", "Entry*", "Base"},
+    {"EA", "Entry*", "MaxOffset"},
+    {"IDE", "*RID*", "Base"},
+    {"IDE", "*RID*", "Limit"},
+    {"IDE", "*RID*", "SegBase"},
+    {"DVSEC", "Block*", "offset"},
+    {"DVSEC", "FBModTS", NULL},
+    {"DebugPort", "Port", "offset"},
+    {"SATA", "BAR", "Offset"},
     {"SlotID", "", "chassis"},
     {"HT", "*", "<CRCErr"},
+    {"Vendor", "VirtIO", "offset"},
+    {"Vendor", "VirtIO", "size"},
+    {"Vendor", "VirtIO", "multiplier"},
     {"Vendor", "", "offset"},
     {"Vendor", "", "size"},
     {"Vendor", "", "multiplier"},
-    {"*", "", "offset"},
+    {"VC", "", "Port Arbitration Table"},
+    {"DVSEC", "Block*", "offset"},
+    {"DVSEC", "FBModTS", NULL},
+    {"DVSEC", "CXLCap2", "Cache Size"},
+    {"DVSEC", "", "FuncMap *"},
+    {"IDE", "*", "Base"},
+    {"IDE", "*", "Limit"},
+    {"IDE", "*", "SegBase"},
 };
 _Static_assert(ARRAY_LEN(hex_rows) < 256, "rows are kept as bytes");
 
@@ -300,19 +338,44 @@ static bool row_fits(const char *pattern, struct str text)
 
     if (!pattern)
         return true;
+    /* Most rows go by their first byte; this is the parser's hottest comparison. */
+    if (*pattern != '*' && *pattern != (text.len ? *text.p : 0))
+        return false;
     len = strlen(pattern);
     if (!memchr(pattern, '*', len))
-        return len == text.len && memcmp(pattern, text.p, len) == 0;
+        return len == text.len && (len == 0 || memcmp(pattern, text.p, len) == 0);
     return str_glob(pattern, text);
 }
 
-void field_rows_find(struct str block, struct str reg, struct field_rows *rows)
+void field_block_find(struct str block, struct field_block *range)
 {
-    *rows = (struct field_rows){.class = FACT_CONFIG};
-    for (size_t i = 0; i < ARRAY_LEN(class_rows); i++) {
+    *range = (struct field_block){0};
+    for (size_t i = 0; i < ARRAY_LEN(class_rows); i++)
+        if (row_fits(class_rows[i].block, block)) {
+            range->class_first = range->class_last ? range->class_first : (uint8_t)i;
+            range->class_last = (uint8_t)(i + 1);
+        }
+    for (size_t i = 0; i < ARRAY_LEN(rename_rows); i++)
+        if (row_fits(rename_rows[i].block, block)) {
+            range->rename_first = range->rename_last ? range->rename_first : (uint8_t)i;
+            range->rename_last = (uint8_t)(i + 1);
+        }
+    for (size_t i = 0; i < ARRAY_LEN(hex_rows); i++)
+        if (row_fits(hex_rows[i].block, block)) {
+            range->hex_first = range->hex_last ? range->hex_first : (uint8_t)i;
+            range->hex_last = (uint8_t)(i + 1);
+        }
+}
+
+void field_rows_find(const struct field_block *range, struct str block, struct str reg,
+                     struct field_rows *rows)
+{
+    rows->class = FACT_CONFIG;
+    rows->class_count = rows->rename_count = rows->hex_count = 0;
+    for (size_t i = range->class_first; i < range->class_last; i++) {
         const struct class_row *row = &class_rows[i];
 
-        if (!row_fits(row->block, block) || !row_fits(row->reg, reg))
+        if (!row_fits(row->reg, reg) || !row_fits(row->block, block))
             continue;
         if (!row->name) {
             rows->class = row->class;
@@ -321,12 +384,12 @@ void field_rows_find(struct str block, struct str reg, struct field_rows *rows)
         if (rows->class_count < FIELD_ROWS_MAX)
             rows->classes[rows->class_count++] = (uint8_t)i;
     }
-    for (size_t i = 0; i < ARRAY_LEN(rename_rows); i++)
-        if (row_fits(rename_rows[i].block, block) && row_fits(rename_rows[i].reg, reg) &&
+    for (size_t i = range->rename_first; i < range->rename_last; i++)
+        if (row_fits(rename_rows[i].reg, reg) && row_fits(rename_rows[i].block, block) &&
             rows->rename_count < FIELD_ROWS_MAX)
             rows->renames[rows->rename_count++] = (uint8_t)i;
-    for (size_t i = 0; i < ARRAY_LEN(hex_rows); i++)
-        if (row_fits(hex_rows[i].block, block) && row_fits(hex_rows[i].reg, reg) &&
+    for (size_t i = range->hex_first; i < range->hex_last; i++)
+        if (row_fits(hex_rows[i].reg, reg) && row_fits(hex_rows[i].block, block) &&
             rows->hex_count < FIELD_ROWS_MAX)
             rows->hexes[rows->hex_count++] = (uint8_t)i;
 }
@@ -357,9 +420,11 @@ bool field_rows_hex(const struct field_rows *rows, struct str name)
 
 enum fact_class field_class(struct str block, struct str reg, struct str name)
 {
+    struct field_block range;
     struct field_rows rows;
 
-    field_rows_find(block, reg, &rows);
+    field_block_find(block, &range);
+    field_rows_find(&range, block, reg, &rows);
     return field_rows_class(&rows, name);
 }
 
@@ -410,7 +475,7 @@ static const struct {
 uint16_t vendor_by_name(struct str text, size_t *len)
 {
     for (size_t i = 0; i < ARRAY_LEN(vendors); i++)
-        if (str_starts(text, vendors[i].name)) {
+        if (text.len && *vendors[i].name == *text.p && str_starts(text, vendors[i].name)) {
             if (len)
                 *len = strlen(vendors[i].name);
             return vendors[i].id;

@@ -38,8 +38,12 @@ static const char *const sub_labels[] = {
 
 /* Names of several words whose values follow without a colon. */
 static const char *const long_names[] = {
-    "Exit Latency L0s", "Exit Latency L1", "Latency L0s", "Latency L0",    "Latency L1",
-    "PME ReqID",        "RP PIO Log",      "INT Msg",     "LN System CLS",
+    "Exit Latency L0s", "Exit Latency L1",
+    "Latency L0s",      "Latency L0",
+    "Latency L1",       "PME ReqID",
+    "RP PIO Log",       "INT Msg",
+    "LN System CLS",    "Interrupt Message Number",
+    "Cache SF Cov",     "Cache SF Gran",
 };
 
 /* Names whose values are words and may be followed by a flag without a comma. */
@@ -47,8 +51,8 @@ static const char *const worded_names[] = {"OBFF", "LN", "EmergencyPowerReductio
 
 static bool in_list(struct str text, const char *const *list, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        if (str_is(text, list[i]))
+    for (size_t i = 0; i < count && text.len; i++)
+        if (*list[i] == *text.p && str_is(text, list[i]))
             return true;
     return false;
 }
@@ -68,6 +72,7 @@ static bool is_blank(char c)
 void registers_begin(struct registers *r, struct fact_builder *builder, struct str block)
 {
     *r = (struct registers){.builder = builder, .block = block};
+    field_block_find(block, &r->range);
     fact_begin(builder, block);
     registers_open(r, (struct str){0});
 }
@@ -78,7 +83,7 @@ void registers_open(struct registers *r, struct str reg)
         reg.len = REGISTERS_NAME_MAX;
     r->reg = reg;
     r->prefix = (struct str){0};
-    field_rows_find(r->block, reg, &r->rows);
+    field_rows_find(&r->range, r->block, reg, &r->rows);
 }
 
 static bool printable(struct str text)
@@ -156,13 +161,13 @@ void registers_text(struct registers *r, uint32_t line, struct str name, struct 
                   fact_key(r->builder, r->reg, name), one_blanks(text, blanks, sizeof(blanks)));
 }
 
-/* "75.000W" and "75W" are the same limit. */
+/* "75.000W", "75.000000" and "75W" are the same limit: its digits. */
 static struct str watts(struct str text)
 {
-    size_t len = text.len - 1;
+    size_t len = str_ends(text, "W") ? text.len - 1 : text.len;
 
     if (!memchr(text.p, '.', len))
-        return text;
+        return (struct str){text.p, len};
     while (text.p[len - 1] == '0')
         len--;
     if (text.p[len - 1] == '.')
@@ -199,13 +204,11 @@ static bool special_value(struct registers *r, uint32_t line, struct str name, s
         registers_number(r, line, name, width_parse(value), value);
         return true;
     }
-    if (str_ends(name, "PowerLimit") && str_ends(value, "W") && value.len > 1) {
+    if (str_ends(name, "PowerLimit") && value.len && (is_digit(value.p[0]) || value.p[0] == '>')) {
         char text[32];
         struct str w = watts(value);
         int len = snprintf(text, sizeof(text), "%.*sW", (int)(w.len > 24 ? 24 : w.len), w.p);
 
-        if (str_ends(w, "W"))
-            len--;
         registers_text(r, line, name, (struct str){text, (size_t)len});
         return true;
     }
@@ -324,7 +327,10 @@ static void piece_end(struct registers *r, uint32_t line, struct piece *piece)
         if (!name.len)
             while (!is_blank(words.p[name.len]))
                 name = (struct str){words.p, name.len + 1};
-        registers_value(r, line, name, str_skip(words, name.len));
+        words = str_trim(str_skip(words, name.len));
+        if (str_starts(words, "# ")) /* "Slot # 40" before 3.2 */
+            words = str_skip(words, 2);
+        registers_value(r, line, name, words);
     }
     *piece = (struct piece){0};
 }
@@ -444,9 +450,10 @@ static void take_word(struct registers *r, uint32_t line, struct piece *piece, s
         registers_value(r, line, name, str_range(colon + 1, word.p + word.len));
     } else {
         piece_add(piece, word);
-        /* "RCB 64 bytes LnkDisable-": the value of a plain name ends by itself. */
+        /* "RCB 64 bytes LnkDisable-": a number after a plain name ends by itself. */
         if (!piece->named && piece->count == 2 &&
-            (is_digit(word.p[0]) || word.p[0] == '#' || word.p[0] == '<') && value_ends(rest))
+            (is_digit(word.p[0]) || (word.p[0] == '#' && word.len > 1) || word.p[0] == '<') &&
+            value_ends(rest))
             piece_end(r, line, piece);
         else if (!piece->named && piece->count == 3 && str_is(word, "bytes"))
             piece_end(r, line, piece);
@@ -465,7 +472,7 @@ void registers_fields(struct registers *r, uint32_t line, struct str text)
 
         if (last)
             word.len--;
-        if (word.len && !str_is(word, "<?>"))
+        if (word.len && !str_is(word, "<?>") && !str_is(word, "[...]"))
             take_word(r, line, &piece, word, last ? (struct str){0} : text);
         if (last)
             piece_end(r, line, &piece);
@@ -519,6 +526,8 @@ void registers_more(struct registers *r, uint32_t line, struct str text)
     struct str whole = text, label;
 
     r->prefix = (struct str){0};
+    if (str_ends(text, "<?>") && !memchr(text.p, ':', text.len) && !memchr(text.p, '=', text.len))
+        return; /* "Port Arbitration Table <?>" */
     if (take_label(&text, &label)) {
         if (IN_LIST(label, whole_values)) {
             registers_value(r, line, label, text);
@@ -557,6 +566,10 @@ void registers_line(struct registers *r, uint32_t line, struct str text)
 
     if (text.len > REGISTERS_LINE_MAX)
         text.len = REGISTERS_LINE_MAX;
+    if (text.len && text.p[0] == '<') { /* "<unreadable>", "<error in resizable BAR: ...>" */
+        take_sentence(r, line, text);
+        return;
+    }
     if (!take_label(&text, &label)) {
         registers_open(r, (struct str){0});
         if (memchr(whole.p, '=', whole.len) || memchr(whole.p, '+', whole.len) ||

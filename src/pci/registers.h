@@ -18,6 +18,7 @@ struct registers {
     struct str block;  /* "Express" */
     struct str reg;    /* the open register, or empty */
     struct str prefix; /* of the names on this line: "AtomicOpsCtl", or empty */
+    struct field_block range;
     struct field_rows rows;
     bool l0s_missing; /* LnkCap's ASPM said that there is no L0s */
 };

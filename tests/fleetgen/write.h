@@ -1,0 +1,19 @@
+/* fleetgen/write - a fleet as folders on a disk, with the measurements and the truth beside them.
+ */
+#ifndef FLEETGEN_WRITE_H
+#define FLEETGEN_WRITE_H
+
+#include "fleetgen.h"
+
+struct write_options {
+    uint32_t pairs; /* rows of pairs.csv; 0: none */
+    bool bytes;     /* config bytes (sys/bus/pci/devices/<bdf>/config) in place of lspci.txt */
+    bool hex;       /* lspci.txt with the bytes after it (`lspci -xxxx`) */
+};
+
+/* Write <folder>/n001/lspci.txt ..., bw.csv, slow.txt, pairs.csv, truth.json. The folder is made
+ * when it is not there; what it holds is overwritten. Returns 0 or a negative errno. */
+int gen_write(const struct gen_fleet *fleet, const char *folder,
+              const struct write_options *options, struct err *err);
+
+#endif

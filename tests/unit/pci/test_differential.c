@@ -1,0 +1,324 @@
+/* For every real dump with hex rows: our decode of the bytes gives the same facts as what
+ * `lspci -vvv -F` prints of them. */
+#include "base/file.h"
+#include "pci/config.h"
+#include "pci/hex.h"
+#include "pci/lspci.h"
+#include "pci/lspci_index.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define FILE_BYTES_MAX (64u << 20)
+#define SHOW_MAX       40 /* differences printed for each file */
+
+/* Paths that may differ, each with the reason. `file`: only in files with this in their name. */
+struct exception {
+    const char *path, *why, *file;
+};
+
+/* What bytes tell and lspci 3.9.0 does not print. */
+static const struct exception only_bytes[] = {
+    {"Header.progif", "0 is printed only when pci.ids has a name for it"},
+    {"Express.DevCap.TEE-IO", "since 3.11"},
+    {"Express.LnkCtl.FltModeDis", "since 3.11"},
+    {"Express.LnkSta2.FltMode", "since 3.11"},
+    {"Express.FLIT Mode Supported", "since 3.11"},
+    {"Express.DevCtl2.EETLPPrefixBlk", "since 3.10"},
+    {"Express.DevCtl2.EmergencyPowerReductionReq", "since 3.10"},
+    {"Express.DevCtl2.IDO*", "since 3.10"},
+    {"AER.CE*.CorrIntErr", "since 3.10"},
+    {"AER.CE*.HeaderOF", "since 3.10"},
+    {"AER.UE*.UncorrIntErr", "since 3.10"},
+    {"AER.UE*.*Blocked*", "since 3.10"},
+    {"AER.UE*.IDECheck", "since 3.10"},
+    {"AER.UE*.MisIDETLP", "since 3.10"},
+    {"AER.UE*.PCRC_CHECK", "since 3.10"},
+    {"PRI.PRISta.PASID", "since 3.10"},
+    {"DLF.DLF*", "no lspci decodes it"},
+    {"16GT.Phy16Sta.*", "since 3.10"},
+    {"16GT.*Parity", "no lspci prints it"},
+    {"32GT.Phy32*", "since 3.10"},
+    {"64GT.Phy64*", "since 3.10"},
+    {"LaneMargin.Port*", "since 3.10"},
+    {"DEV3.Dev*", "since 3.11"},
+    {"IDE.*", "since 3.13"},
+    {"DVSEC.title", "since 3.11"},
+    {"DVSEC.CXLCtl2.*", "since 3.11"},
+    {"Vendor.VirtIO.id", "since 3.10", "virtio"},
+    {"Vendor.VirtIO", "SharedMemory since 3.10", "virtio"},
+    {"Vendor.VirtIO.offset", "of SharedMemory, 64 bits since 3.10", "virtio"},
+    {"Vendor.VirtIO.size", "of SharedMemory, 64 bits since 3.10", "virtio"},
+    {"DOE.DOESta.Error", "3.9 looks at the wrong bits", "dvsec-cxl"},
+    {"Header.gone", "found by the whole space being ones"},
+};
+
+/* What lspci prints and bytes can't tell, or where lspci is wrong. */
+static const struct exception only_text[] = {
+    {"VPD.readable", "a dump holds no vital product data"},
+    {"Vendor.VirtIO", "SharedMemory since 3.10", "virtio"},
+    {"Vendor.VirtIO.offset", "of SharedMemory, 64 bits since 3.10", "virtio"},
+    {"Vendor.VirtIO.size", "of SharedMemory, 64 bits since 3.10", "virtio"},
+    {"DOE.DOESta.Error", "3.9 looks at the wrong bits", "dvsec-cxl"},
+};
+
+static bool listed(const char *path, const char *file, bool in_text)
+{
+    const struct exception *list = in_text ? only_text : only_bytes;
+    size_t count = in_text ? ARRAY_LEN(only_text) : ARRAY_LEN(only_bytes);
+
+    for (size_t i = 0; i < count; i++)
+        if (str_glob(list[i].path, str_of(path)) && (!list[i].file || strstr(file, list[i].file)))
+            return true;
+    return false;
+}
+
+static struct fact_at find_fact(const struct node *node, int subject, const char *path)
+{
+    return node_fact(node, (uint32_t)subject, fact_pool_key(node->pool, str_of(path)));
+}
+
+/* Without the flags that only the kernel has, lspci takes the upper half of a 64-bit BAR for a
+ * region of its own. */
+static bool is_upper_half(const struct node *bytes, int subject, const char *block)
+{
+    char path[32];
+    struct fact_at type;
+
+    if (strncmp(block, "Region", 6) != 0 || block[6] < '1')
+        return false;
+    (void)snprintf(path, sizeof(path), "Region%c.type", block[6] - 1);
+    type = find_fact(bytes, subject, path);
+    return type.fact && strncmp(type.fact->text, "64-bit", 6) == 0;
+}
+
+/* Differences that are none, beyond the lists of paths. */
+static bool explained(const struct node *in, int b, const struct fact *fact, const char *path,
+                      bool in_text)
+{
+    if (!in_text)
+        return false;
+    /* Names come from pci.ids, and lines nobody knows are labels too. */
+    if (fact->class == FACT_LABEL)
+        return true;
+    return b >= 0 && (is_upper_half(in, b, path) || find_fact(in, b, "Header.gone").fact);
+}
+
+static bool same(const struct fact *a, const struct fact *b)
+{
+    return a->key == b->key && a->class == b->class && fact_equal(a, b);
+}
+
+/* Facts of subject `a` of one node without an equal on subject `b` of the other. */
+static size_t missing(const struct node *from, uint32_t a, const struct node *in, int b,
+                      const char *file, bool in_text, size_t *total, size_t *shown)
+{
+    const struct subject *have = &from->subjects[a];
+    const struct subject *want = b >= 0 ? &in->subjects[b] : NULL;
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < have->count; i++) {
+        const struct fact_ref *ref = &have->refs[i];
+
+        for (uint32_t k = 0; k < ref->block->count; k++) {
+            const struct fact *fact = &ref->block->facts[k];
+            const char *path = fact_key_name(from->pool, fact->key);
+            const struct fact *other = NULL;
+            bool found = false;
+
+            ++*total;
+            for (uint32_t j = 0; want && j < want->count && !found; j++) {
+                const struct fact_ref *peer = &want->refs[j];
+
+                if (peer->block->name != ref->block->name || peer->ordinal != ref->ordinal)
+                    continue;
+                for (uint32_t m = 0; m < peer->block->count && !found; m++) {
+                    found = same(fact, &peer->block->facts[m]);
+                    if (peer->block->facts[m].key == fact->key)
+                        other = &peer->block->facts[m];
+                }
+            }
+            if (found || listed(path, file, in_text) || explained(in, b, fact, path, in_text))
+                continue;
+            count++;
+            if ((*shown)++ < SHOW_MAX)
+                print_message("    %s %-8s %s = %d:%d:'%s'%s%s%s\n", have->name,
+                              in_text ? "lspci" : "bytes", path, fact->type, fact->class,
+                              fact->text, other ? " other side: '" : "", other ? other->text : "",
+                              other ? "'" : "");
+        }
+    }
+    return count;
+}
+
+/* The dump's bytes as lspci -F takes them, and on the node `bytes` as we take them. */
+static size_t take_hex(const struct lspci_index *index, FILE *out, struct node *node)
+{
+    uint16_t source = node_source(node, "hex", "config", (struct str){0});
+    size_t devices = 0;
+
+    for (size_t i = 0; i < index->devices.count; i++) {
+        const struct lspci_device *device = &index->devices.items[i];
+        uint8_t bytes[HEX_BYTES_MAX];
+        size_t len = device->hex.len ? hex_rows(device->hex, bytes) : 0;
+        char bdf[BDF_TEXT_MAX];
+        struct err err = {0};
+
+        len &= ~(size_t)15;
+        if (len < 64)
+            continue;
+        if (len > 64 && len < 256)
+            len = 64;
+        if (len > 256 && len < 4096)
+            len = 256;
+        bdf_print(device->bdf, bdf);
+        (void)fprintf(out, "%s Device\n", bdf);
+        for (size_t at = 0; at < len; at += 16) {
+            (void)fprintf(out, "%02zx:", at);
+            for (size_t k = 0; k < 16; k++)
+                (void)fprintf(out, " %02x", bytes[at + k]);
+            (void)fputc('\n', out);
+        }
+        (void)fputc('\n', out);
+        assert_int_equal(pci_config_parse(node, source, device->bdf,
+                                          (struct str){(const char *)bytes, len}, 1, 16, NULL,
+                                          &err),
+                         0);
+        devices++;
+    }
+    return devices;
+}
+
+static char *run_lspci(const char *path, size_t *len)
+{
+    char command[256];
+    struct buf out = {0};
+    FILE *pipe;
+
+    (void)snprintf(command, sizeof(command), "lspci -D -vvvnn -F %s 2>/dev/null", path);
+    pipe = popen(command, "r");
+    assert_non_null(pipe);
+    for (;;) {
+        char piece[65536];
+        size_t got = fread(piece, 1, sizeof(piece), pipe);
+
+        if (!got)
+            break;
+        buf_add(&out, piece, got);
+    }
+    (void)pclose(pipe);
+    *len = out.len;
+    return out.p;
+}
+
+/* Differences in one file; -1: it has no hex rows. */
+static long compare_file(const char *path, const char *name)
+{
+    static const struct lspci_options options = {.prefer = LSPCI_TEXT};
+    struct fact_pool *pool = fact_pool_new(FACT_KEEP_ALL);
+    struct fact_builder *builder = fact_builder_new(pool);
+    struct node *bytes = node_new(builder, "bytes"), *text = node_new(builder, "text");
+    char *file = NULL, *printed, dump[] = "/tmp/firstlight-differential-XXXXXX";
+    size_t len, printed_len, text_total = 0, byte_total = 0, text_only = 0, bytes_only = 0;
+    size_t shown = 0, devices;
+    struct lspci_index index = {0};
+    struct err err = {0};
+    FILE *out;
+    int fd;
+
+    assert_int_equal(file_read(path, FILE_BYTES_MAX, &file, &len, &err), 0);
+    if (lspci_index_build(&index, (struct str){file, len}) < 0)
+        fail_msg("%s: no index", name);
+    fd = mkstemp(dump);
+    assert_true(fd >= 0);
+    out = fdopen(fd, "w");
+    assert_non_null(out);
+    devices = take_hex(&index, out, bytes);
+    assert_int_equal(fclose(out), 0);
+    lspci_index_done(&index);
+    if (!devices) {
+        (void)unlink(dump);
+        node_free(text);
+        node_free(bytes);
+        fact_builder_free(builder);
+        fact_pool_free(pool);
+        free(file);
+        return -1;
+    }
+    printed = run_lspci(dump, &printed_len);
+    (void)unlink(dump);
+    assert_non_null(printed);
+    (void)node_source(text, "lspci", "lspci", (struct str){printed, printed_len});
+    assert_int_equal(lspci_parse_with(text, 0, (struct str){printed, printed_len}, &options, &err),
+                     0);
+    for (uint32_t i = 1; i < text->subject_count; i++)
+        text_only += missing(text, i, bytes, node_find_pci(bytes, text->subjects[i].bdf), name,
+                             true, &text_total, &shown);
+    for (uint32_t i = 1; i < bytes->subject_count; i++)
+        bytes_only += missing(bytes, i, text, node_find_pci(text, bytes->subjects[i].bdf), name,
+                              false, &byte_total, &shown);
+    print_message("%-50s %3zu devices, %6zu facts of lspci, %6zu of bytes; only lspci %zu, only "
+                  "bytes %zu\n",
+                  name, devices, text_total, byte_total, text_only, bytes_only);
+    free(printed);
+    node_free(text);
+    node_free(bytes);
+    fact_builder_free(builder);
+    fact_pool_free(pool);
+    free(file);
+    return (long)(text_only + bytes_only);
+}
+
+static void bytes_say_what_lspci_prints(void **state)
+{
+    const char *data = getenv("FIRSTLIGHT_DATA"), *const * names;
+    const char *only = getenv("FIRSTLIGHT_ONLY");
+    struct arena *arena = arena_new(0);
+    char folder[4096];
+    long count, files = 0, differences = 0;
+
+    (void)state;
+    if (access("/usr/bin/lspci", X_OK) != 0) {
+        print_message("lspci is not installed\n");
+        arena_free(arena);
+        skip();
+    }
+    (void)snprintf(folder, sizeof(folder), "%s/machines", data ? data : TEST_DATA);
+    count = access(folder, R_OK) == 0 ? file_list(arena, folder, 100000, &names, NULL) : -1;
+    if (count < 0) {
+        print_message("no dumps in %s\n", folder);
+        arena_free(arena);
+        skip();
+    }
+    for (long i = 0; i < count; i++) {
+        char path[8192];
+        long found;
+
+        if (!strstr(names[i], "lspci") && !strstr(names[i], "pciutils-test"))
+            continue;
+        if (only && !strstr(names[i], only))
+            continue;
+        (void)snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+        found = compare_file(path, names[i]);
+        files += found >= 0;
+        differences += found > 0 ? found : 0;
+    }
+    print_message("%ld files, %ld differences\n", files, differences);
+    arena_free(arena);
+    assert_true(files > 0);
+    assert_int_equal(differences, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bytes_say_what_lspci_prints),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
