@@ -96,7 +96,7 @@ static const struct rule rules[] = {
               .say = "links inactive"},
              {.who = WHO_GPU, .is = ODD("nvlink.inactive"), .say = "links inactive"},
              {.who = WHO_GPU, .is = ODD("nvlink.active"), .say = "links active"},
-             {.who = WHO_HOST, .is = IS("nvlink.gpu*", "<inactive>")}),
+             {.who = WHO_HOST, .aside = true, .is = IS("nvlink.gpu*", "<inactive>")}),
         .claims = GLOBS("*:nvlink.*"),
     },
     {
@@ -359,7 +359,7 @@ static const struct rule rules[] = {
                   {"site",
                    "install the driver after OFED/DOCA, or use the open driver and dma-buf"}},
         .check = check_peermem,
-        .needs = "host:module",
+        .needs = "host:module+gpu",
         .claims = GLOBS("host:module.nvidia_peermem", "host:module.nv_peer_mem"),
     },
     {
@@ -382,7 +382,7 @@ static const struct rule rules[] = {
              {.who = WHO_PCI, .is = SOME("Log.fallen_off_bus")},
              {.who = WHO_PCI, .is = SOME("Log.gpu_init_failed")}),
         .check = check_gpu_count,
-        .needs = "host:smi",
+        .needs = "host:smi+gpu",
         .claims = GLOBS("host:smi.gpus", "gpu:SMI.FB Memory Usage.Total", "gpu:SMI.Product Name",
                         "gpu:SMI.Product*"),
     },

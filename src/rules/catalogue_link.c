@@ -840,7 +840,7 @@ static const struct rule rules[] = {
              {.who = WHO_WORK | WHO_NVME, .is = ONE_OF("Region1.state", "unassigned|ignored")},
              {.who = WHO_WORK, .is = ONE_OF("Region2.state", "unassigned|ignored")},
              {.who = WHO_WORK, .is = ONE_OF("Region3.state", "unassigned|ignored")},
-             {.who = WHO_WORK,
+             {.who = WHO_WORK | WHO_NAMED,
               .is = SOME("Log.bar_unassigned"),
               .unless = {IS("Region1.state", "assigned"), IS("Region0.state", "assigned")},
               .say = "the kernel found no space for a BAR"}),

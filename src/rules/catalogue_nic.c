@@ -77,7 +77,7 @@ static const struct rule rules[] = {
         .source = "engineering practice",
         .fixes = {{"run time", "mlxfwreset -d DEVICE reset, or reboot"},
                   {"site", "update the firmware; return the card if it comes back"}},
-        ROWS({.who = WHO_PCI, .is = SOME("Log.nic_faults")}),
+        ROWS({.who = WHO_NIC, .is = SOME("Log.nic_faults")}),
     },
     {
         .number = 98,

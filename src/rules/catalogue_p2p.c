@@ -300,7 +300,7 @@ static const struct rule rules[] = {
                   {"BIOS (any)", "slot bifurcation as on the other slots; a BIOS without virtual "
                                  "bridges in front of PEX88096 switches"}},
         .check = check_topo_through_cpu,
-        .needs = "host:topo",
+        .needs = "host:topo+gpu",
         .claims = GLOBS("host:topo.GPU*.NIC*", "host:topo.GPU*.mlx*"),
     },
     {
@@ -318,7 +318,7 @@ static const struct rule rules[] = {
         .fixes = {{"site", "trust the bus numbers of lspci; give NCCL the true tree by "
                            "NCCL_TOPO_FILE"}},
         .check = check_topo_hidden,
-        .needs = "host:topo",
+        .needs = "host:topo+gpu",
     },
     {
         .number = 15,
@@ -351,7 +351,7 @@ static const struct rule rules[] = {
         .fixes = {{"kernel", "options nvidia_uvm uvm_disable_hmm=1 in /etc/modprobe.d, then reload "
                              "the module"}},
         .check = check_uvm_hmm,
-        .needs = "host:modparam",
+        .needs = "host:modparam+gpu",
         .claims = GLOBS("host:modparam.nvidia_uvm.uvm_disable_hmm"),
     },
 };

@@ -73,7 +73,7 @@ const char *check_role(const struct check *check, uint32_t subject)
 
 static const char *print(struct report *report, const char *format, va_list args)
 {
-    char text[512];
+    char text[1024];
     int len = vsnprintf(text, sizeof(text), format, args);
     char *copy;
 

@@ -24,10 +24,11 @@ enum who {
     WHO_RDMA = 1 << 11,      /* NICs that do RDMA */
     WHO_PEER_PORT = 1 << 12, /* ports whose ACS decides over GPU-NIC and GPU-GPU traffic */
     WHO_ABOVE = 1 << 13,     /* bridges above a GPU, an RDMA NIC or an NVSwitch */
+    WHO_NAMED = 1 << 14,     /* PCI devices that only a log names: what they are is not known */
 };
 #define WHO_PCI                                                                                    \
     (WHO_GPU | WHO_NIC | WHO_NVSWITCH | WHO_NVME | WHO_PORT | WHO_OTHER | WHO_RDMA |               \
-     WHO_PEER_PORT | WHO_ABOVE)
+     WHO_PEER_PORT | WHO_ABOVE | WHO_NAMED)
 #define WHO_WORK (WHO_GPU | WHO_RDMA | WHO_NVSWITCH) /* what the cluster is bought for */
 
 enum op {
@@ -118,6 +119,7 @@ struct row_test {
     struct condition when[CONDITIONS_MAX];   /* all hold */
     struct condition unless[CONDITIONS_MAX]; /* none holds */
     const char *say; /* what the line means, when it does not speak for itself */
+    bool aside;      /* where this is not seen, nothing is lacking */
 };
 /* In a rule: its rows, and a list of globs. */
 #define ROWS(...)                                                                                  \
@@ -150,6 +152,7 @@ struct row_test {
     X(KEY_TAG10_REQ, "Express.DevCtl2.10BitTagReq")                                                \
     X(KEY_ARI_FWD, "Express.DevCtl2.ARIFwd")                                                       \
     X(KEY_EQ_COMPLETE, "Express.LnkSta2.EqualizationComplete")                                     \
+    X(KEY_HEADER_KIND, "Header.kind")                                                              \
     X(KEY_HEADER_REV, "Header.rev")                                                                \
     X(KEY_HEADER_DEVICE, "Header.device")                                                          \
     X(KEY_HEADER_VENDOR, "Header.vendor")                                                          \
