@@ -613,7 +613,7 @@ static const struct rule rules[] = {
         .source = "linux-pci (Loongson)",
         .fixes = {{"BIOS (AMI, Supermicro)", "ARI Support = Enabled, SR-IOV Support = Enabled"}},
         .check = check_ari,
-        .needs = "pci:SR-IOV",
+        .needs = "nic:SR-IOV gpu:SR-IOV nvme:SR-IOV",
         .claims = GLOBS("port:Express.DevCtl2.ARIFwd"),
         .moves = GLOBS("*:ARI.*", "*:SR-IOV.*"),
     },

@@ -211,7 +211,7 @@ static const struct rule rules[] = {
                   {"site", "on AMD with 256 or more CPUs do not turn it off: use iommu=pt (see "
                            "IOMMU_OFF_LOSES_CPUS)"}},
         .check = check_iommu_translating,
-        .needs = "host:iommu",
+        .needs = "host:iommu pci:IOMMU",
         .claims = GLOBS("*:IOMMU.present", "host:iommu.*", "host:cmdline.iommu",
                         "host:cmdline.intel_iommu", "host:cmdline.amd_iommu",
                         "host:cmdline.iommu.passthrough"),

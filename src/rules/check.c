@@ -61,6 +61,13 @@ uint32_t check_block(const struct check *check, const char *name)
     return 0;
 }
 
+bool check_saw(const struct check *check, uint32_t block)
+{
+    uint32_t at = block < check->rules->key_count ? check->rules->block_at[block] : 0;
+
+    return at && check->report->seen[at - 1].who;
+}
+
 const char *check_role(const struct check *check, uint32_t subject)
 {
     int index =

@@ -231,6 +231,7 @@ struct check {
     const uint32_t *who;   /* WHO_* bits of each subject */
     uint32_t there;        /* all of them together */
     struct report *report; /* what was found so far; its own business */
+    struct link *links;    /* check_link.c's */
 };
 
 /* One fact of a subject; .fact is NULL when it is not known. */
@@ -245,6 +246,9 @@ bool check_is_on(const struct check *check, uint32_t subject, enum check_key key
 
 /* The block's name as a key, for walks over all facts of a block. 0 when no rule names it. */
 uint32_t check_block(const struct check *check, const char *name);
+
+/* Does any subject have a block of this name? */
+bool check_saw(const struct check *check, uint32_t block);
 
 /* The role of a PCI subject ("gpu3", "nic0", else its BDF), or the subject's name. */
 const char *check_role(const struct check *check, uint32_t subject);

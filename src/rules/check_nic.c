@@ -47,10 +47,13 @@ static void report_down(struct check *check, bool lost)
     uint32_t seen = 0;
 
     for (uint32_t s = 0; s < check->node->subject_count && seen < PORTS_MAX; s++) {
-        struct fact_at state = check_fact(check, s, KEY_IB_STATE);
+        struct fact_at state;
         uint32_t up, down;
 
-        if (!(check->who[s] & WHO_IB) || !state.fact || port_is_up(check, s))
+        if (!(check->who[s] & WHO_IB))
+            continue;
+        state = check_fact(check, s, KEY_IB_STATE);
+        if (!state.fact || port_is_up(check, s))
             continue;
         seen++;
         count_model(check, s, &up, &down);
@@ -93,9 +96,12 @@ static void report_counter(struct check *check, const struct counter *counter)
     uint32_t subjects[PORTS_MAX], count = 0;
 
     for (uint32_t s = 0; s < check->node->subject_count && count < PORTS_MAX; s++) {
-        struct fact_at at = check_fact(check, s, counter->key);
+        struct fact_at at;
 
-        if (!(check->who[s] & WHO_IB) || !at.fact || at.fact->type != FACT_NUMBER)
+        if (!(check->who[s] & WHO_IB))
+            continue;
+        at = check_fact(check, s, counter->key);
+        if (!at.fact || at.fact->type != FACT_NUMBER)
             continue;
         values[count] = at.fact->number;
         subjects[count++] = s;

@@ -101,6 +101,8 @@ static void report_kind(struct check *check, enum xid_kind kind)
 {
     uint32_t name = check_block(check, "Xid");
 
+    if (!check_saw(check, name))
+        return;
     for (uint32_t s = 0; s < check->node->subject_count; s++)
         for (uint32_t r = 0; r < check->node->subjects[s].count; r++)
             if (check->node->subjects[s].refs[r].block->name == name)

@@ -82,13 +82,12 @@ static int mark_who(struct check *check)
     for (uint32_t i = 0; i < check->node->subject_count; i++)
         who[i] = kinds[check->node->subjects[i].kind];
     /* Where only nvidia-smi named a device, it is a GPU without PCI facts. */
-    for (uint32_t i = 0; i < check->node->subject_count; i++)
-        if (check->node->subjects[i].kind == SUBJECT_PCI) {
-            if (check_fact(check, i, KEY_SMI_NAME).fact)
-                who[i] |= WHO_GPU;
-            else if (!check_fact(check, i, KEY_HEADER_KIND).fact)
-                who[i] |= WHO_NAMED;
-        }
+    for (uint32_t i = 0; i < check->node->subject_count; i++) {
+        if (check->node->subjects[i].kind != SUBJECT_PCI ||
+            node_block(check->node, i, check->rules->keys[KEY_HEADER_KIND].block))
+            continue;
+        who[i] |= check_fact(check, i, KEY_SMI_NAME).fact ? WHO_GPU : WHO_NAMED;
+    }
     for (uint32_t i = 0; i < topo->count; i++) {
         const struct topo_device *device = &topo->devices[i];
         uint32_t bits = kind_bits(device);
