@@ -337,7 +337,7 @@ static bool row_fits(const char *pattern, struct str text)
         return false;
     len = strlen(pattern);
     if (!memchr(pattern, '*', len))
-        return len == text.len && memcmp(pattern, text.p, len) == 0;
+        return len == text.len && (!len || memcmp(pattern, text.p, len) == 0);
     return str_glob(pattern, text);
 }
 
