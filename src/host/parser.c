@@ -8,10 +8,17 @@
 #include "host/dmesg.h"
 #include "host/dmidecode.h"
 #include "host/edac.h"
+#include "host/ethtool.h"
+#include "host/fabricmanager.h"
+#include "host/ib_sysfs.h"
+#include "host/ibnetdiscover.h"
+#include "host/ibstat.h"
 #include "host/iommu.h"
 #include "host/limits.h"
 #include "host/memory.h"
+#include "host/mlxconfig.h"
 #include "host/module.h"
+#include "host/net_sysfs.h"
 #include "host/nvidia_nvlink.h"
 #include "host/nvidia_smi.h"
 #include "host/nvidia_topo.h"
@@ -59,6 +66,16 @@ static const struct parser parsers[] = {
      nvidia_topo_looks_like, nvidia_topo_parse},
     {"nvlink", "nvidia-smi*nvlink* *nvlink_status* *nvlink.status*", nvidia_nvlink_looks_like,
      nvidia_nvlink_parse},
+    {"ibstat", "ibstat* *.ibstat* *_ibstat* ibv_devinfo* *.ibv_devinfo* ibv_devices*",
+     ibstat_looks_like, ibstat_parse},
+    {"ethtool", "ethtool* *.ethtool*", ethtool_looks_like, ethtool_parse},
+    /* The device behind /dev/mst/mt4129_pciconf0 is found by what ibstat told. */
+    {"mlxconfig", "mlxconfig* *.mlxconfig*", mlxconfig_looks_like, mlxconfig_parse},
+    {"mlxfw", "mlxfwmanager* *.mlxfwmanager* flint* *.flint*", mlxfw_looks_like, mlxfw_parse},
+    {"ibnetdiscover", "ibnetdiscover* *.ibnetdiscover* *_ibnetdiscover*", ibnetdiscover_looks_like,
+     ibnetdiscover_parse},
+    {"fabricmanager", "fabricmanager* *.fabricmanager* *-fabricmanager* fabric-manager*",
+     fabricmanager_looks_like, fabricmanager_parse},
     {"dmesg",
      "dmesg* *.dmesg* *-dmesg* *_dmesg* kern.log* kmsg* *-kmsg* *.kmsg* syslog* *_syslog* "
      "*.syslog* messages* journalctl*",
@@ -66,9 +83,10 @@ static const struct parser parsers[] = {
 };
 
 const struct tree_parser tree_parsers[] = {
-    {"sysctl", sysctl_tree_parse}, {"cpu", cpu_tree_parse},       {"memory", memory_tree_parse},
-    {"module", module_tree_parse}, {"iommu", iommu_tree_parse},   {"edac", edac_tree_parse},
-    {"clock", clock_tree_parse},   {"smbios", smbios_tree_parse},
+    {"sysctl", sysctl_tree_parse},  {"cpu", cpu_tree_parse},       {"memory", memory_tree_parse},
+    {"module", module_tree_parse},  {"iommu", iommu_tree_parse},   {"edac", edac_tree_parse},
+    {"clock", clock_tree_parse},    {"smbios", smbios_tree_parse}, {"net", net_sysfs_parse},
+    {"infiniband", ib_sysfs_parse},
 };
 const size_t tree_parser_count = ARRAY_LEN(tree_parsers);
 
@@ -88,7 +106,7 @@ static bool name_matches(const char *names, struct str name)
     return false;
 }
 
-/* Is one of the folders of `path` this one, with this one below it when `below` is given? */
+/* Does `path` lie below this folder of the system? */
 static bool lies_in(const char *path, const char *folder)
 {
     const char *at = strstr(path, folder);
