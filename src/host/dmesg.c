@@ -28,7 +28,7 @@ static bool cut_number(struct str *s, int base, uint64_t *out)
  * driver leaves function 0 out. */
 static struct klog_device *cut_device(struct klog *log, struct str *s)
 {
-    struct str in = *s, text;
+    struct str in = *s, text, word;
     char with_function[BDF_TEXT_MAX];
     ptrdiff_t end;
     uint64_t bdf;
@@ -42,6 +42,9 @@ static struct klog_device *cut_device(struct klog *log, struct str *s)
         return NULL;
     text = (struct str){in.p, (size_t)end};
     in = str_skip(in, (size_t)end + 1);
+    if (!str_word(&text, &word))
+        return NULL;
+    text = word; /* "0000:47:00 GPU-I:05": what follows is the MIG instance */
     if (bdf_parse(text, &bdf) < 0) {
         if (text.len + 3 > sizeof(with_function))
             return NULL;

@@ -60,7 +60,7 @@ int uname_parse(struct node *node, uint16_t source, struct str text, struct err 
 {
     struct scan scan = {.rest = text};
     struct gather gather;
-    struct str rest, word, host;
+    struct str rest, word = {"", 0}, host;
 
     gather_init(&gather, node, source);
     if (scan_next(&scan)) {

@@ -63,11 +63,12 @@ static const struct parser parsers[] = {
      dmidecode_parse},
     /* nvidia-smi -q says which GPU has which number; what comes after it needs that. */
     {"nvidia-smi", "nvidia-smi* *nvidia_smi* *nvsmi*", nvidia_smi_looks_like, nvidia_smi_parse},
-    {"nvidia-list", "nvidia-smi* *nvidia_smi* *nvsmi*", nvidia_list_looks_like, nvidia_list_parse},
     {"nvidia-topo", "nvidia-smi*topo* *nvidia_topo* *nvidia-topo* *nvidia-smi-topo*",
      nvidia_topo_looks_like, nvidia_topo_parse},
     {"nvlink", "nvidia-smi*nvlink* *nvlink_status* *nvlink.status*", nvidia_nvlink_looks_like,
      nvidia_nvlink_parse},
+    /* topo and nvlink texts have lines of -L in them. */
+    {"nvidia-list", "nvidia-smi* *nvidia_smi* *nvsmi*", nvidia_list_looks_like, nvidia_list_parse},
     {"ibstat", "ibstat* *.ibstat* *_ibstat* ibv_devinfo* *.ibv_devinfo* ibv_devices*",
      ibstat_looks_like, ibstat_parse},
     {"ethtool", "ethtool* *.ethtool*", ethtool_looks_like, ethtool_parse},
