@@ -304,11 +304,9 @@ static void on_smpboot_cpu(struct klog *log, struct str rest)
     struct klog_boot *boot = &log->boot;
     uint64_t cpu;
 
-    if (!cut_number(&rest, 10, &cpu) || !str_starts(rest, " has invalid APIC ID") ||
-        cpu >= ARRAY_LEN(boot->bad_cpus) * 64)
-        return;
-    boot->bad_cpus[cpu / 64] |= (uint64_t)1 << cpu % 64;
-    set_once(&boot->bad_cpu_line, log);
+    if (cut_number(&rest, 10, &cpu) && str_starts(rest, " has invalid APIC ID") &&
+        cpu < CPULIST_CPUS_MAX && cpulist_add(&boot->bad_cpus, (int64_t)cpu))
+        set_once(&boot->bad_cpu_line, log);
 }
 
 /* "acpi PNP0A08:00: _OSC: platform does not support [AER LTR DPC]" */

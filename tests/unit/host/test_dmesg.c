@@ -139,6 +139,10 @@ static const struct {
      "[0.0] Linux version 5.1\n[0.1] acpi PNP0A08:00: _OSC: platform does not support [AER]\n[0.0] "
      "Linux version 5.1\n",
      NULL, "osc.not_granted", "(absent)"},
+    {"the next boot deals out BARs anew",
+     "[0.0] Linux version 5.1\n[0.1] pci 0000:84:00.0: BAR 1 [mem size 0x8]: can't assign; no "
+     "space\n[0.0] Linux version 5.1\n[9.0] NVRM: Xid (PCI:0000:84:00): 13, x\n",
+     "0000:84:00.0", "Log.bar_unassigned", "(absent)"},
     {"the union of what is not granted",
      "acpi PNP0A08:00: _OSC: platform does not support [AER LTR]\nacpi PNP0A08:01: _OSC: platform "
      "does not support [LTR DPC]\n",
