@@ -227,6 +227,7 @@ static int run_commands(struct collection *c, struct err *err)
 {
     struct program_limits limits = {.timeout_ms = c->options->timeout_ms ? c->options->timeout_ms
                                                                          : COLLECT_TIMEOUT_MS,
+                                    .total_ms = c->options->total_ms,
                                     .bytes_max = COMMAND_BYTES_MAX,
                                     .at_a_time = AT_A_TIME};
     size_t runnable = 0;

@@ -16,6 +16,7 @@
 struct collect_options {
     const char *root;   /* take files below this folder and run no commands; NULL: the live host */
     int64_t timeout_ms; /* of each command; 0: COLLECT_TIMEOUT_MS */
+    int64_t total_ms;   /* of all commands together; 0: none */
     bool no_commands;   /* files only */
     int64_t now_s;      /* the time to note; 0: the clock's */
 };

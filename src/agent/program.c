@@ -279,7 +279,8 @@ static void kill_group(struct running *run)
 }
 
 /* Look after one program; finishes it when it is over. */
-static void look(struct arena *arena, struct running *run, const struct program_limits *limits)
+static void look(struct arena *arena, struct running *run, const struct program_limits *limits,
+                 bool all_over)
 {
     bool no_cut = false;
     int64_t now;
@@ -296,7 +297,7 @@ static void look(struct arena *arena, struct running *run, const struct program_
                 run->ended_ms = now;
         }
     }
-    if (!run->reaped && !run->killed && now - run->started_ms >= limits->timeout_ms) {
+    if (!run->reaped && !run->killed && (all_over || now - run->started_ms >= limits->timeout_ms)) {
         kill_group(run);
         run->killed = true;
         run->ended_ms = now;
@@ -334,18 +335,25 @@ int program_run_all(struct arena *arena, struct program *programs, size_t count,
     unsigned places =
         limits->at_a_time < PROGRAMS_AT_A_TIME_MAX ? limits->at_a_time : PROGRAMS_AT_A_TIME_MAX;
     char **env = make_environment(arena);
+    int64_t started_ms = now_ms();
     size_t next = 0, active;
+    bool all_over;
     int r = 0;
 
     if (!env || places == 0)
         return err_set(err, -ENOMEM, "no memory to run commands");
     do {
         active = 0;
+        all_over = limits->total_ms && now_ms() - started_ms >= limits->total_ms;
+        for (; all_over && next < count; next++) {
+            programs[next].status = MANIFEST_TIMEOUT;
+            programs[next].error = "not run: the time for all commands was over";
+        }
         for (unsigned i = 0; i < places; i++) {
             while (!runs[i].program && next < count && r == 0)
                 r = start(arena, &runs[i], &programs[next++], env);
             if (runs[i].program)
-                look(arena, &runs[i], limits);
+                look(arena, &runs[i], limits, all_over);
             active += runs[i].program != NULL;
         }
         if (active)

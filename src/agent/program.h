@@ -26,6 +26,7 @@ struct program {
 
 struct program_limits {
     int64_t timeout_ms; /* of each */
+    int64_t total_ms;   /* of all together; 0: none. What is not done by then is ended */
     size_t bytes_max;   /* of each one's output */
     unsigned at_a_time; /* at most PROGRAMS_AT_A_TIME_MAX */
 };

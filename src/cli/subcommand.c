@@ -10,6 +10,14 @@ static const char paths_text[] =
     "outputs (lspci*, dmesg*, dmidecode*, cmdline*, lscpu*, nvidia-smi*, ibstat*, sys/ ...), or a\n"
     "folder of many of those.\n";
 
+static const char collect_text[] =
+    "A snapshot is one file, a zstd-compressed tar of the node's raw outputs with a manifest. As "
+    "root\n"
+    "it holds everything; without root it says what could not be seen. --hosts copies "
+    "firstlight-agent\n"
+    "to each host over ssh, runs it there and removes it again; FIRSTLIGHT_SSH names another ssh.\n"
+    "Exit codes: 0 all hosts arrived, 1 some did not, 2 trouble with the request.\n";
+
 const struct subcommand *subcommand_find(const char *name)
 {
     for (const struct subcommand *command = subcommands; command->name; command++)
@@ -101,6 +109,8 @@ static int cmd_version(const struct subcommand *command, int argc, char **argv)
 }
 
 const struct subcommand subcommands[] = {
+    {"collect", "Read this host, or many, into snapshots", "[--hosts HOSTS | --slurm] [OPTION ...]",
+     collect_text, collect_opts, &collect_opt_count, cmd_collect},
     {"inspect", "Judge nodes by the rules; without PATH: this host, now", "[OPTION ...] [PATH ...]",
      paths_text, inspect_opts, &inspect_opt_count, cmd_inspect},
     {"compare", "What differs between nodes that should be alike, folded into causes",

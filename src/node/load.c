@@ -5,6 +5,7 @@
 #include "base/vec.h"
 #include "host/parser.h"
 #include "pci/lspci.h"
+#include "pci/sysfs.h"
 #include "snap/snap.h"
 
 #include <dirent.h>
@@ -371,6 +372,10 @@ static int parse_tree(struct node *node, const struct tree *tree, bool *used)
     struct err err = {0};
     int r = 0;
 
+    if (config > 64) {
+        *used = true;
+        r = parsed(node, pci_sysfs_parse(node, tree, &err), "PCI devices in sysfs", &err);
+    }
     for (size_t i = 0; i < tree_parser_count && r == 0; i++) {
         uint32_t before = node->source_count;
 
@@ -379,6 +384,10 @@ static int parse_tree(struct node *node, const struct tree *tree, bool *used)
     }
     if (r == 0)
         r = read_texts(node, tree, config > 64, used);
+    if (r == 0 && config && config <= 64) { /* after lspci's text, which may have seen more */
+        *used = true;
+        r = parsed(node, pci_sysfs_parse(node, tree, &err), "PCI devices in sysfs", &err);
+    }
     return r;
 }
 

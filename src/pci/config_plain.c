@@ -434,7 +434,7 @@ static void virtio(const struct config_view *view, unsigned length, unsigned typ
                                         NULL, NULL,        NULL,     "SharedMemory"};
     const char *name = type < ARRAY_LEN(types) && types[type] ? types[type] : "<unknown>";
 
-    config_put_value(view, 3, "", "VirtIO", name);
+    config_put_text(view, 3, "", "VirtIO", name);
     config_put_number(view, 4, "VirtIO", "BAR", config_get(view, 4, 1), NULL);
     if (type == 8) {
         config_put_printf(view, 8, "VirtIO", "offset", "%08x%08x", config_get(view, 16, 4),

@@ -211,6 +211,7 @@ static const struct class_row class_rows[] = {
     {"Header", "", "classname", FACT_LABEL},
     {"Header", "", "label", FACT_LABEL},
     {"Header", "", "progifname", FACT_LABEL},
+    {"AERCount", NULL, NULL, FACT_STATE},
     {"Text", NULL, NULL, FACT_LABEL},
 };
 _Static_assert(ARRAY_LEN(class_rows) < 256, "rows are kept as bytes");
@@ -305,6 +306,11 @@ static const struct hex_row hex_rows[] = {
     {"RCLink", "*", "*ComponentID"},
     {"EA", "Entry*", "Base"},
     {"EA", "Entry*", "MaxOffset"},
+    {"IDE", "*RID*", "Base"},
+    {"IDE", "*RID*", "Limit"},
+    {"IDE", "*RID*", "SegBase"},
+    {"DVSEC", "Block*", "offset"},
+    {"DVSEC", "FBModTS", NULL},
     {"DebugPort", "Port", "offset"},
     {"SATA", "BAR", "Offset"},
     {"SlotID", "", "chassis"},
@@ -337,7 +343,7 @@ static bool row_fits(const char *pattern, struct str text)
         return false;
     len = strlen(pattern);
     if (!memchr(pattern, '*', len))
-        return len == text.len && memcmp(pattern, text.p, len) == 0;
+        return len == text.len && (len == 0 || memcmp(pattern, text.p, len) == 0);
     return str_glob(pattern, text);
 }
 

@@ -119,10 +119,10 @@ static void judge(struct child *child, struct sched_task *task)
             (void)snprintf(why, sizeof(why), "no answer within %g s", seconds);
         fail(task, SCHED_TIMEOUT, why);
     } else if (run->backend->all_in_one) {
-        if (said_of(process, task->host, why, sizeof(why)) || why[0])
-            fail(task, SCHED_FAILED, why);
-        else
-            fail(task, SCHED_FAILED, "nothing came from it");
+        if (!said_of(process, task->host, why, sizeof(why)) && !why[0])
+            (void)snprintf(why, sizeof(why), "it ended in the middle: %zu bytes came",
+                           task->output.len);
+        fail(task, SCHED_FAILED, why);
     } else if (why[0]) {
         fail(task, SCHED_FAILED, own);
     } else {

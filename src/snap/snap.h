@@ -16,7 +16,7 @@
 #define SNAP_BYTES_MAX   ((size_t)512 << 20) /* opened, when the caller knows no better bound */
 #define SNAP_ENTRIES_MAX 200000
 #define SNAP_PATH_MAX    1024
-#define SNAP_FRAME_BYTES ((size_t)1 << 20)
+#define SNAP_FRAME_BYTES ((size_t)256 << 10)
 
 /* Add the snapshot of `tree` to *out; `time_s` is when it was taken. The entry "manifest.json", if
  * there is one, comes first. Returns 0, -EINVAL (a path that snap_read would refuse), -EFBIG (too
