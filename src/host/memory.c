@@ -1,5 +1,6 @@
 #include "host/memory.h"
 
+#include "host/cpulist.h"
 #include "host/denied.h"
 #include "host/gather.h"
 #include "host/scan.h"
@@ -50,29 +51,18 @@ bool meminfo_looks_like(struct str text)
     return str_starts(text, "MemTotal:");
 }
 
-/* "0 1 2 3 64 65" -> "0-3,64-65", the spelling of sysfs. Numbers out of order end a range. */
+/* "0 1 2 3 64 65" -> "0-3,64-65", the spelling of sysfs. */
 static void compact(struct str words, struct buf *out)
 {
-    int64_t first = -1, last = -1, cpu;
+    struct cpulist list = {0};
     struct str word;
+    int64_t cpu;
 
+    while (str_word(&words, &word))
+        if (str_to_i64(word, 10, &cpu) == 0)
+            (void)cpulist_add(&list, cpu);
     buf_clear(out);
-    for (;;) {
-        bool more = str_word(&words, &word) && str_to_i64(word, 10, &cpu) == 0 && cpu >= 0;
-
-        if (more && first >= 0 && cpu == last + 1) {
-            last = cpu;
-            continue;
-        }
-        if (first >= 0) {
-            buf_printf(out, out->len ? ",%lld" : "%lld", (long long)first);
-            if (last > first)
-                buf_printf(out, "-%lld", (long long)last);
-        }
-        if (!more)
-            return;
-        first = last = cpu;
-    }
+    cpulist_print(&list, out);
 }
 
 static bool numa_subject(struct gather *g, struct str number, uint32_t *subject)

@@ -21,6 +21,7 @@
 #include "host/net_sysfs.h"
 #include "host/nvidia_list.h"
 #include "host/nvidia_nvlink.h"
+#include "host/nvidia_proc.h"
 #include "host/nvidia_smi.h"
 #include "host/nvidia_topo.h"
 #include "host/osinfo.h"
@@ -42,7 +43,7 @@ static const struct parser parsers[] = {
     {"os-release", "os-release* *.os-release* os_release*", os_release_looks_like,
      os_release_parse},
     {"uname", "uname* *.uname*", uname_looks_like, uname_parse},
-    {"version", "version proc_version* proc-version*", NULL, version_parse},
+    {"version", "version proc_version* proc-version*", version_looks_like, version_parse},
     {"hostname", "hostname hostname.txt", NULL, hostname_parse},
     {"uptime", "uptime* *.uptime*", NULL, uptime_parse},
     {"modules", "modules lsmod* *.lsmod* modules.txt proc_modules*", modules_looks_like,
@@ -63,11 +64,15 @@ static const struct parser parsers[] = {
      dmidecode_parse},
     /* nvidia-smi -q says which GPU has which number; what comes after it needs that. */
     {"nvidia-smi", "nvidia-smi* *nvidia_smi* *nvsmi*", nvidia_smi_looks_like, nvidia_smi_parse},
-    {"nvidia-list", "nvidia-smi* *nvidia_smi* *nvsmi*", nvidia_list_looks_like, nvidia_list_parse},
     {"nvidia-topo", "nvidia-smi*topo* *nvidia_topo* *nvidia-topo* *nvidia-smi-topo*",
      nvidia_topo_looks_like, nvidia_topo_parse},
     {"nvlink", "nvidia-smi*nvlink* *nvlink_status* *nvlink.status*", nvidia_nvlink_looks_like,
      nvidia_nvlink_parse},
+    /* topo and nvlink texts have lines of -L in them. */
+    {"nvidia-list", "nvidia-smi* *nvidia_smi* *nvsmi*", nvidia_list_looks_like, nvidia_list_parse},
+    {"nvidia-version", "version", nvidia_version_looks_like, nvidia_version_parse},
+    {"nvidia-params", "params", nvidia_params_looks_like, nvidia_params_parse},
+    {"nvidia-information", "information", nvidia_information_looks_like, nvidia_information_parse},
     {"ibstat", "ibstat* *.ibstat* *_ibstat* ibv_devinfo* *.ibv_devinfo* ibv_devices*",
      ibstat_looks_like, ibstat_parse},
     {"ethtool", "ethtool* *.ethtool*", ethtool_looks_like, ethtool_parse},
