@@ -1,5 +1,6 @@
 #include "host/nvidia_smi.h"
 
+#include "host/denied.h"
 #include "host/nvidia_errors.h"
 #include "host/nvidia_gpu.h"
 #include "host/nvidia_list.h"
@@ -214,6 +215,8 @@ int nvidia_smi_parse(struct node *node, uint16_t source, struct str text, struct
     unsigned gpus = 0;
     uint64_t bdf;
 
+    if (denied_note(node, source, text, "NVIDIA GPU state", "smi SMI"))
+        return 0;
     if (other)
         return other(node, source, text, err);
     (void)nvidia_errors(node, source, text);
