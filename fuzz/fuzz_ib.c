@@ -1,8 +1,10 @@
 /* The RDMA, NIC and network tools, into one node; and the text as files of a sysfs tree. */
 #include "host/ethtool.h"
 #include "host/ib_sysfs.h"
+#include "host/ibdev2netdev.h"
 #include "host/ibnetdiscover.h"
 #include "host/ibstat.h"
+#include "host/ip_link.h"
 #include "host/mlxconfig.h"
 #include "host/net_sysfs.h"
 
@@ -44,6 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         {mlxfw_looks_like, mlxfw_parse},
         {ethtool_looks_like, ethtool_parse},
         {ibnetdiscover_looks_like, ibnetdiscover_parse},
+        {ibdev2netdev_looks_like, ibdev2netdev_parse},
+        {ip_link_looks_like, ip_link_parse},
     };
     struct str text = {(const char *)data, size};
     struct fact_pool *pool = fact_pool_new(FACT_KEEP_ALL);

@@ -46,7 +46,8 @@ struct str str_skip(struct str s, size_t count)
 {
     if (count > s.len)
         count = s.len;
-    return (struct str){s.p + count, s.len - count};
+    /* An empty slice may have no pointer, to which C does not even let one add 0. */
+    return count ? (struct str){s.p + count, s.len - count} : s;
 }
 
 bool str_line(struct str *rest, struct str *line)

@@ -1,8 +1,8 @@
 /* fleet/fleet - thousands of nodes: loaded in parallel, judged, compared, explained.
  *
- * A node is loaded, judged by the rules and reduced to signatures (one 64-bit number for each role's
- * configuration); its text is dropped. Differences are found on signatures and opened only where
- * they differ. All memory belongs to the fleet. */
+ * A node is loaded, judged by the rules and reduced to signatures (one 64-bit number for each
+ * role's configuration); its text is dropped. Differences are found on signatures and opened only
+ * where they differ. All memory belongs to the fleet. */
 #ifndef FLEET_FLEET_H
 #define FLEET_FLEET_H
 
@@ -12,11 +12,30 @@
 
 struct fleet;
 
+/* Classes of facts that a fleet's pool must keep. Identity is needed for bus numbers (the tree) and
+ * to find serial numbers that occur twice. */
+enum { FLEET_KEEP = FACT_KEEP_COMPARED | 1 << FACT_IDENTITY };
+
+/* The rules that judge and name, as functions, so that a test can bring its own catalogue. */
+struct fleet_judge {
+    struct rules *(*open)(struct fact_pool *pool, enum policy policy);
+    void (*close)(struct rules *rules);
+    int (*judge)(const struct rules *rules, struct node *node, const struct topo *topo,
+                 struct findings *out);
+    size_t (*count)(void);
+    const struct rule *(*at)(size_t index);
+    enum claim (*claims)(const struct rule *rule, const char *who, const char *path);
+};
+extern const struct fleet_judge fleet_judge_catalogue;
+
 struct fleet_options {
     enum policy policy;
     unsigned threads; /* 0: as many as there are CPUs, at most 64 */
-    void (*progress)(void *context, size_t done, size_t total); /* may be NULL; any thread, locked */
+    void (*progress)(void *context, size_t done,
+                     size_t total); /* may be NULL; any thread, locked */
     void *context;
+    const struct fleet_judge *judge; /* NULL: the catalogue */
+    struct fact_pool *pool; /* NULL: the fleet makes its own; not owned, keeps FLEET_KEEP */
 };
 
 /* A line of a file that proves something, as text: it outlives the node. */
@@ -24,14 +43,15 @@ struct proof {
     const char *source; /* "fleet/n417/lspci.txt" */
     uint32_t line;      /* from 1; of a binary source the byte offset */
     bool binary;
-    const char *where;  /* role or subject: "gpu3.port 0000:15:01.0" */
-    const char *text;   /* the line, trimmed, at most 400 bytes */
+    const char
+        *where; /* role or subject: "gpu3.port 0000:15:01.0"; a rule's own words follow ": " */
+    const char *text; /* the line, trimmed, at most 400 bytes; of a binary source "path = value" */
 };
 
 struct fleet_finding {
     const struct rule *rule;
     const char *detail;
-    const struct proof *proofs; /* the first PROOFS_MAX places */
+    const struct proof *proofs;        /* the first PROOFS_MAX places */
     uint32_t proof_count, place_count; /* kept, and all */
 };
 
@@ -53,7 +73,7 @@ struct fleet_node {
 };
 
 struct fleet_cohort {
-    const char *name;   /* "8x H100 (Dell XE9680)" or "A", "B" ... : what its nodes have in common */
+    const char *name; /* "8x H100 (Dell XE9680)" or "A", "B" ... : what its nodes have in common */
     uint32_t node_count;
 };
 
@@ -67,8 +87,8 @@ enum difference_kind {
     DIFF_SETTING,
     DIFF_MISSING_DEVICE,
     DIFF_EXTRA_DEVICE,
-    DIFF_RENUMBERED,    /* bus numbers shifted; nothing else */
-    DIFF_TOOL_VERSION,  /* another lspci (or other tool) printed it */
+    DIFF_RENUMBERED,   /* bus numbers shifted; nothing else */
+    DIFF_TOOL_VERSION, /* another lspci (or other tool) printed it */
 };
 
 struct diff_value {
@@ -77,7 +97,8 @@ struct diff_value {
 };
 
 struct diff_field {
-    const char *role, *path;         /* "gpu3.port", "ACS.ACSCtl.ReqRedir" */
+    const char *role, *path; /* "gpu3.port", "ACS.ACSCtl.ReqRedir"; path "device": is it there */
+    const char *place;       /* the slot "rb2/01.0", else the subject's name */
     const struct diff_value *values; /* [0] is the majority's, then the others, larger sets first */
     uint32_t value_count;
 };
@@ -87,13 +108,13 @@ struct difference {
     uint32_t rank; /* from 1 */
     enum difference_kind kind;
     uint32_t cohort;
-    const struct rule *cause;   /* or NULL */
-    const struct rule *also[4]; /* further rules that name some of its fields */
-    const char *title;          /* always: the rule's, or what can be said without one */
-    struct node_set nodes;      /* the minority: those that are not like the others */
+    const struct rule *cause;        /* or NULL */
+    const struct rule *also[4];      /* further rules that name some of its fields */
+    const char *title;               /* always: the rule's, or what can be said without one */
+    struct node_set nodes;           /* the minority: those that are not like the others */
     const struct diff_field *fields; /* the telling ones first */
     uint32_t field_count, changed_facts;
-    double score; /* what the ranking rests on; larger is more telling */
+    double score;               /* what the ranking rests on; larger is more telling */
     const struct proof *proofs; /* one carrier's line and one other's for the first fields */
     uint32_t proof_count;
 };
@@ -108,28 +129,32 @@ struct symptom_pair {
 
 struct symptom {
     enum symptom_kind kind;
-    struct node_set slow;         /* SLOW */
-    const double *value;          /* METRIC: per node, NAN where none was given */
+    struct node_set slow; /* SLOW */
+    const double *value;  /* METRIC: per node, NAN where none was given */
     const struct symptom_pair *pairs;
-    size_t pair_count;            /* PAIRS */
-    bool higher_is_slower;        /* for latencies; default: lower is slower */
+    size_t pair_count;     /* PAIRS */
+    bool higher_is_slower; /* for latencies; default: lower is slower */
 };
 
 struct cause {
-    uint32_t difference; /* index into compare's list */
-    double p;            /* of its test, before correction */
-    double p_corrected;  /* after how many were tried (Holm) */
+    uint32_t difference;                               /* index into compare's list */
+    double p;                                          /* of its test, before correction */
+    double p_corrected;                                /* after how many were tried (Holm) */
     uint32_t slow_with, slow_all, fast_with, fast_all; /* nodes (for pairs: pairs) */
-    struct node_set counter_examples; /* carry it and are fast */
-    double effect; /* METRIC: median with minus median without; PAIRS likewise; SLOW: 0 */
+    struct node_set counter_examples;                  /* carry it and are fast */
+    bool majority_slow; /* the other way round: nodes like the others are the slow ones, and the
+                           sets above are theirs */
+    double effect;      /* METRIC: median with minus median without; PAIRS likewise; SLOW: 0 */
 };
 
 struct explanation {
     const struct cause *causes; /* best first; those above the level are `explains`.. */
     uint32_t cause_count;
-    uint32_t explaining; /* how many of them pass p_corrected <= 0.05: 0 says "nothing visible explains it" */
+    uint32_t explaining; /* how many of them pass p_corrected <= 0.05: 0 says "nothing visible
+                            explains it" */
     uint32_t tried;
-    const struct cause *confounders; /* differences in BIOS version, firmware, rack that fit as well */
+    const struct cause
+        *confounders; /* differences in BIOS version, firmware, rack that fit as well */
     uint32_t confounder_count;
     struct node_set slow; /* as used: for METRIC and PAIRS the nodes below the split */
     const char *note;     /* how it was tested, in one sentence */
@@ -143,12 +168,21 @@ void fleet_free(struct fleet *fleet);
  * -ENOMEM. Called once. */
 int fleet_load(struct fleet *fleet, const struct inputs *inputs, struct err *err);
 
+/* Judge and keep one node that was built in memory over fleet_pool; the next fleet_node. The node
+ * itself may go afterwards. Instead of fleet_load; one thread. Returns 0 or a negative
+ * errno. */
+int fleet_add_node(struct fleet *fleet, struct node *node, const struct topo *topo,
+                   struct err *err);
+struct fact_pool *fleet_pool(const struct fleet *fleet);
+
 size_t fleet_node_count(const struct fleet *fleet);
 const struct fleet_node *fleet_node(const struct fleet *fleet, size_t index);
 size_t fleet_cohort_count(const struct fleet *fleet);
 const struct fleet_cohort *fleet_cohort(const struct fleet *fleet, size_t index);
 
-/* Find, fold and rank the differences. Returns 0 or a negative errno. */
+/* Find, fold and rank the differences. Returns 0 or a negative errno. The list belongs to the
+ * fleet; asking again gives the same. Adds cohorts and findings about values that must not occur
+ * twice to the nodes. */
 int fleet_compare(struct fleet *fleet, const struct difference **out, size_t *count,
                   struct err *err);
 

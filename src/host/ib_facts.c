@@ -46,12 +46,16 @@ static int64_t code_of(struct str value)
     return str_to_i64(digits, 10, &code) < 0 ? -1 : code;
 }
 
-/* The same letters, apart from case? "Initializing" starts with "INIT". */
+/* The same letters, apart from case, '_' and blanks? "Initializing" starts with "INIT", "LINK_UP" is
+ * "LinkUp". */
 static bool starts_like(struct str text, const char *word)
 {
-    for (; *word; word++, text = str_skip(text, 1))
+    for (; *word; word++, text = str_skip(text, 1)) {
+        while (text.len && (text.p[0] == '_' || text.p[0] == ' ') && *word != '_')
+            text = str_skip(text, 1);
         if (!text.len || toupper((unsigned char)text.p[0]) != toupper((unsigned char)*word))
             return false;
+    }
     return true;
 }
 

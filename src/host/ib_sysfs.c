@@ -5,6 +5,7 @@
 #include "host/sysdir.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #define GID_TYPE_MAX 8
 
@@ -75,6 +76,21 @@ static void files_read(struct fact_builder *b, struct port *port, struct str dir
         if (value.len)
             ib_add(b, &rows[i], sysdir_note(&port->sysdir, rows[i].key, value), value);
     }
+}
+
+/* "tc/<port>/traffic_class" of the device: "Global tclass=106". */
+static void traffic_class_read(struct fact_builder *b, struct port *port)
+{
+    static const struct ib_row row = {"", "traffic_class", IB_TEXT, FACT_CONFIG};
+    char path[32];
+    const struct tree_entry *entry;
+    struct str value;
+
+    (void)snprintf(path, sizeof(path), "tc/%.*s/traffic_class", STR_ARG(port->number));
+    entry = sysdir_find(&port->sysdir, port->device_dir, path);
+    value = entry && !entry->link ? sysdir_value(entry) : (struct str){0};
+    if (value.len)
+        ib_add(b, &row, sysdir_note(&port->sysdir, path, value), value);
 }
 
 static void pci_read(struct fact_builder *b, struct port *port, uint64_t bdf)
@@ -179,6 +195,7 @@ static void port_read(struct node *node, struct port *port, uint32_t first_sourc
         pci_read(b, port, bdf);
     files_read(b, port, port->dir, port_files, ARRAY_LEN(port_files));
     gids_read(b, port);
+    traffic_class_read(b, port);
     facts = fact_end(b);
     fact_begin(b, STR("ibcount"));
     has_counters = counters_read(b, port, "counters/") > 0;

@@ -17,6 +17,7 @@ static const struct {
     {"operstate", "state", false, FACT_STATE},
     {"address", "mac", false, FACT_IDENTITY},
     {"tx_queue_len", "tx_queue_len", true, FACT_CONFIG},
+    {"qos/trust", "trust", false, FACT_CONFIG},
 };
 
 static void files_read(struct fact_builder *b, struct sysdir *sysdir, struct str dir)
@@ -58,6 +59,46 @@ static struct str driver_of(const struct sysdir *sysdir, struct str dir)
         if (str_starts(line, "DRIVER="))
             return str_trim(str_skip(line, 7));
     return (struct str){0};
+}
+
+/* The bond or bridge that an interface belongs to. */
+static void master_read(struct fact_builder *b, struct sysdir *sysdir, struct str dir)
+{
+    const struct tree_entry *entry = sysdir_find(sysdir, dir, "master");
+    const char *slash;
+    struct str name;
+
+    if (!entry || !entry->link || !entry->bytes.len)
+        return;
+    slash = memrchr(entry->bytes.p, '/', entry->bytes.len);
+    name = slash ? str_range(slash + 1, entry->bytes.p + entry->bytes.len) : entry->bytes;
+    if (name.len && name.len <= SCAN_NAME_MAX)
+        fact_text(b, FACT_CONFIG, sysdir_note(sysdir, "master", name),
+                  fact_key(b, STR(""), STR("master")), name);
+}
+
+/* ECN of RoCE, a flag for each priority: "0 0 0 1 0 0 0 0". `side` is "roce_np" or "roce_rp". */
+static void ecn_read(struct fact_builder *b, struct sysdir *sysdir, struct str dir,
+                     const char *side, const char *name)
+{
+    struct buf path = {0}, joined = {0};
+    const struct tree_entry *entry;
+    struct str value;
+    size_t count;
+
+    buf_printf(&path, "ecn/%s/enable/", side);
+    entry = path.failed ? NULL : sysdir_under(sysdir, dir, path.p, &count);
+    for (size_t i = 0; entry && i < count && i < 8; i++) {
+        value = sysdir_value(&entry[i]);
+        buf_printf(&joined, "%s%.*s", i ? " " : "", STR_ARG(value));
+    }
+    if (joined.len && !joined.failed) {
+        value = (struct str){joined.p, joined.len};
+        fact_text(b, FACT_CONFIG, sysdir_note(sysdir, path.p, value),
+                  fact_key(b, STR(""), str_of(name)), value);
+    }
+    buf_done(&path);
+    buf_done(&joined);
 }
 
 static void device_read(struct fact_builder *b, struct sysdir *sysdir, struct str dir, bool has_pci,
@@ -128,6 +169,9 @@ static void interface_read(struct node *node, struct sysdir *sysdir, struct str 
     fact_begin(node->builder, STR("net"));
     files_read(node->builder, sysdir, dir);
     device_read(node->builder, sysdir, dir, has_pci, bdf);
+    master_read(node->builder, sysdir, dir);
+    ecn_read(node->builder, sysdir, dir, "roce_np", "ecn_np");
+    ecn_read(node->builder, sysdir, dir, "roce_rp", "ecn_rp");
     facts = fact_end(node->builder);
     fact_begin(node->builder, STR("netcount"));
     counters_read(node->builder, sysdir, dir);

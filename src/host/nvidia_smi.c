@@ -22,7 +22,8 @@ static bool gpu_header(struct str line, uint64_t *bdf)
     return str_starts(line, "GPU ") && bdf_parse(str_trim(str_skip(line, 4)), bdf) == 0;
 }
 
-bool nvidia_smi_looks_like(struct str text)
+/* The output of -q, or a sentence in its place. */
+static bool is_query(struct str text)
 {
     struct scan scan = {text};
     bool log = false;
@@ -42,6 +43,11 @@ bool nvidia_smi_looks_like(struct str text)
             return true;
     }
     return false;
+}
+
+bool nvidia_smi_looks_like(struct str text)
+{
+    return is_query(text) || nvidia_list_looks_like(text);
 }
 
 /* The sections round a line: their titles joined by '.', and the indent of each. */
@@ -195,7 +201,7 @@ static text_parser *other_output(struct str text)
         {nvidia_list_looks_like, nvidia_list_parse},
     };
 
-    for (size_t i = 0; i < ARRAY_LEN(others) && !nvidia_smi_looks_like(text); i++)
+    for (size_t i = 0; i < ARRAY_LEN(others) && !is_query(text); i++)
         if (others[i].looks_like(text))
             return others[i].parse;
     return NULL;

@@ -13,6 +13,7 @@
 /* More lines of one GPU than any driver prints: the rest is not read. */
 #define SMI_GPU_LINES_MAX 8192
 
+/* Also true of -L, --query-gpu and the plain table, which nvidia_smi_parse hands on. */
 bool nvidia_smi_looks_like(struct str text);
 
 /* Unknown lines are skipped; the text of another nvidia-smi command (topo -m, nvlink -s, -L ...)

@@ -19,6 +19,7 @@
 #include "host/mlxconfig.h"
 #include "host/module.h"
 #include "host/net_sysfs.h"
+#include "host/nvidia_list.h"
 #include "host/nvidia_nvlink.h"
 #include "host/nvidia_smi.h"
 #include "host/nvidia_topo.h"
@@ -62,6 +63,7 @@ static const struct parser parsers[] = {
      dmidecode_parse},
     /* nvidia-smi -q says which GPU has which number; what comes after it needs that. */
     {"nvidia-smi", "nvidia-smi* *nvidia_smi* *nvsmi*", nvidia_smi_looks_like, nvidia_smi_parse},
+    {"nvidia-list", "nvidia-smi* *nvidia_smi* *nvsmi*", nvidia_list_looks_like, nvidia_list_parse},
     {"nvidia-topo", "nvidia-smi*topo* *nvidia_topo* *nvidia-topo* *nvidia-smi-topo*",
      nvidia_topo_looks_like, nvidia_topo_parse},
     {"nvlink", "nvidia-smi*nvlink* *nvlink_status* *nvlink.status*", nvidia_nvlink_looks_like,

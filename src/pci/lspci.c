@@ -1,5 +1,6 @@
 #include "pci/lspci.h"
 
+#include "base/map.h"
 #include "pci/config.h"
 #include "pci/hex.h"
 #include "pci/lspci_caps.h"
@@ -14,6 +15,9 @@
 #define SNIFF_BYTES 65536
 #define SNIFF_LINES 400
 
+/* Spreads addresses over the places of a hash table; odd, so no two fall together. */
+#define HASH_ODD 0x9e3779b97f4a7c15u
+
 /* What the parse of one dump carries along. */
 struct dump {
     struct node *node;
@@ -22,11 +26,17 @@ struct dump {
     const struct lspci_options *options;
     struct err *err;
     bool pcie, extended, denied; /* some device shows an Express, an extended capability, none */
+    bool terse, detailed;        /* some device is as -v shows it, as -vv and more do */
+    bool again;                  /* a device comes twice */
 };
+
+/* A device has some 30 blocks; what a hostile text has beyond this is not read. */
+#define DEVICE_BLOCKS_MAX 4096
 
 struct device_sink {
     struct dump *dump;
     uint32_t subject, line; /* of the chunk */
+    bool terse;             /* a device of lspci -v: of capabilities there is one line each */
 };
 
 static void put_block(void *arg, const struct fact_block *block, uint32_t line)
@@ -76,6 +86,13 @@ static bool not_in_bytes(struct str chunk)
     return false;
 }
 
+/* Capabilities whose one line in `lspci -v` says something; of the rest nothing is known then. */
+static bool says_much(struct str chunk, bool extended)
+{
+    return !extended || str_find(chunk, "Serial Number") >= 0 ||
+           memchr(chunk.p, '\n', chunk.len - 1);
+}
+
 static void parse_cap(struct dump *dump, struct str chunk, struct device_sink *sink, bool skip)
 {
     const char *newline = memchr(chunk.p, '\n', chunk.len);
@@ -106,7 +123,7 @@ static void parse_cap(struct dump *dump, struct str chunk, struct device_sink *s
     }
     dump->extended |= extended;
     dump->pcie |= str_find(first, "] Express") > 0;
-    if (!skip)
+    if (!skip && (!sink->terse || says_much(chunk, extended)))
         put_block(sink, lspci_cap_parse(dump->node->builder, chunk), 0);
 }
 
@@ -116,12 +133,34 @@ static bool answers(struct str bytes)
     return bytes.len < 4 || memcmp(bytes.p, "\xff\xff\xff\xff", 4) != 0;
 }
 
-/* Some root ports have a class that is no bridge's; the lines of a bridge tell. */
+/* Some root ports have a class that is no bridge's; the lines of a bridge tell. "Bus:" is among the
+ * first: nothing but registers of the header stands above it. */
 static enum lspci_shape shape_of(struct str body)
 {
-    if (str_find(body, "\n\tBus: primary=") < 0)
-        return LSPCI_SHAPE_UNKNOWN;
-    return str_find(body, "\n\tMemory window 0:") < 0 ? LSPCI_SHAPE_BRIDGE : LSPCI_SHAPE_CARDBUS;
+    const char *p = body.p, *end = body.p + body.len;
+
+    for (unsigned i = 0; i < 16 && (p = memchr(p, '\n', (size_t)(end - p))); i++) {
+        p++;
+        if (end - p > 13 && p[1] == 'B' && memcmp(p, "\tBus: primary", 13) == 0)
+            return str_find(str_range(p, end), "\n\tMemory window 0:") < 0 ? LSPCI_SHAPE_BRIDGE
+                                                                           : LSPCI_SHAPE_CARDBUS;
+    }
+    return LSPCI_SHAPE_UNKNOWN;
+}
+
+/* The bytes decide when they are the whole of config space, or more than the text. */
+static bool bytes_decide(enum lspci_prefer prefer, struct str body, size_t byte_count)
+{
+    if (prefer == LSPCI_BYTES || byte_count > 256)
+        return byte_count > 0;
+    if (byte_count == 256)
+        return str_find(body, "\n\tCapabilities:") < 0;
+    return byte_count >= 64 && !memchr(body.p, '\t', body.len);
+}
+
+static bool has_blocks_of(const struct subject *subject, uint16_t source)
+{
+    return subject->count && subject->refs[subject->count - 1].source == source;
 }
 
 static int parse_device(struct dump *dump, const struct lspci_device *device)
@@ -130,7 +169,7 @@ static int parse_device(struct dump *dump, const struct lspci_device *device)
     struct device_sink sink = {.dump = dump, .line = dump->line + device->line};
     struct lspci_sink lines = {.put = put_block, .arg = &sink};
     struct fact_builder *builder = dump->node->builder;
-    struct str rest = device->body, chunk;
+    struct str rest = device->body, chunk, header;
     uint8_t bytes[HEX_BYTES_MAX];
     size_t byte_count = 0;
     uint32_t count;
@@ -138,13 +177,15 @@ static int parse_device(struct dump *dump, const struct lspci_device *device)
     int r;
 
     sink.subject = node_pci(dump->node, device->bdf);
+    if (has_blocks_of(&dump->node->subjects[sink.subject], dump->source)) {
+        dump->again = true;
+        return 0;
+    }
     if (device->hex.len && dump->options->decode && prefer != LSPCI_TEXT) {
         byte_count = hex_rows(device->hex, bytes);
         if (!answers((struct str){(const char *)bytes, byte_count}))
             byte_count = 0;
-        /* A text without capability lines ("lspci -x") leaves even 64 bytes to the decoder. */
-        from_bytes = byte_count >= 256 || prefer == LSPCI_BYTES ||
-                     (byte_count >= 64 && !memchr(device->body.p, '\t', device->body.len));
+        from_bytes = bytes_decide(prefer, device->body, byte_count);
     }
     chunk = rest;
     (void)cut_chunk(&rest, &count);
@@ -155,21 +196,32 @@ static int parse_device(struct dump *dump, const struct lspci_device *device)
         count += more;
     }
     chunk.len -= rest.len;
-    put_block(&sink, lspci_header_parse(builder, chunk, shape_of(device->body)), 0);
+    header = chunk;
+    if (!from_bytes)
+        put_block(&sink, lspci_header_parse(builder, header, shape_of(device->body)), 0);
     sink.line += count;
-    while (rest.len) {
+    dump->detailed |= rest.len > 0;
+    for (unsigned blocks = 0; rest.len && blocks < DEVICE_BLOCKS_MAX; blocks++) {
         chunk = cut_chunk(&rest, &count);
+        if (str_starts(chunk, "\tFlags:"))
+            dump->terse = sink.terse = true;
         if (str_starts(chunk, "\tCapabilities:"))
             parse_cap(dump, chunk, &sink, from_bytes);
         else if (!from_bytes || not_in_bytes(chunk))
             lspci_line_parse(builder, chunk, &lines);
         sink.line += count;
     }
-    if (!from_bytes || !byte_count)
+    if (!from_bytes)
         return 0;
     r = dump->options->decode(dump->node, dump->source, device->bdf,
                               (struct str){(const char *)bytes, byte_count},
                               dump->line + device->hex_line, dump->err);
+    sink.line = dump->line + device->line;
+    put_block(
+        &sink,
+        lspci_header_parse(builder, header, r < 0 ? shape_of(device->body) : LSPCI_SHAPE_LABELS),
+        0);
+    dump->detailed = true;
     return r == -ENOMEM ? r : 0;
 }
 
@@ -222,6 +274,31 @@ static int repair(struct node *node, struct source *source, struct str *text, ui
     return 0;
 }
 
+/* What this dump as a whole does not show. */
+static void tell_unseen(const struct dump *dump)
+{
+    struct node *node = dump->node;
+
+    if (!dump->detailed)
+        node_add_unseen(node, -1, dump->source,
+                        CAP_BLOCKS_STANDARD " " CAP_BLOCKS_EXTENDED
+                                            " Control Status Bus BridgeCtl Region* *Window",
+                        "settings and capabilities of PCI devices",
+                        "a list of devices, taken without lspci -vvv");
+    else if (dump->terse)
+        node_add_unseen(node, -1, dump->source, CAP_BLOCKS_STANDARD " " CAP_BLOCKS_EXTENDED,
+                        "registers of PCI capabilities",
+                        "lspci ran with one -v; it shows them from -vv on");
+    else if (dump->pcie && !dump->extended && !dump->denied)
+        node_add_unseen(node, -1, dump->source, CAP_BLOCKS_EXTENDED,
+                        "extended PCI capabilities (ACS, AER ...)",
+                        "config space above 256 bytes was not readable (no ECAM/MMCONFIG, or lspci "
+                        "without root)");
+    if (dump->again)
+        node_add_unseen(node, -1, dump->source, NULL, "a second dump in the same file",
+                        "only the first time that a device is listed was read");
+}
+
 static int no_device(struct node *node, uint16_t source, struct str text, struct err *err)
 {
     if (!has_loose_registers(text))
@@ -255,10 +332,7 @@ int lspci_parse_with(struct node *node, uint16_t source, struct str text,
     }
     for (size_t i = 0; i < index.devices.count && r == 0; i++)
         r = parse_device(&dump, &index.devices.items[i]);
-    if (dump.pcie && !dump.extended && !dump.denied)
-        node_add_unseen(node, -1, source, "ACS", "extended PCI capabilities (ACS, AER ...)",
-                        "config space above 256 bytes was not readable (no ECAM/MMCONFIG, or lspci "
-                        "without root)");
+    tell_unseen(&dump);
 out:
     lspci_index_done(&index);
     if (r == 0)
@@ -290,23 +364,24 @@ bool lspci_looks_like(struct str text)
             bare = str_skip(bare, 1);
         len = lspci_address(bare, &bdf);
         bare = str_skip(bare, len);
-        if (len && (str_find(bare, ": ") > 0 || bare.p[0] == '"'))
+        if (len && str_find(bare, ": ") > 0)
+            return true;
+        if (len && str_line(&rest, &line) && hex_is_row(str_trim(line))) /* without names */
             return true;
     }
     return has_loose_registers(text);
 }
 
-/* A dump ends where an address comes again or lies before the one above it in another domain's
- * absence: lspci prints addresses in order. */
+/* A dump ends where a device comes again. */
 size_t lspci_split(struct str text, struct str *parts, size_t max)
 {
     struct str rest = text, line;
-    uint64_t bdf, last = 0;
     const char *start = text.p;
+    struct map seen = {0};
     size_t count = 0;
-    bool any = false;
+    uint64_t bdf;
 
-    while (rest.len && count + 1 < max) {
+    while (rest.len && count + 1 < max && seen.count < LSPCI_DEVICES_MAX) {
         const char *at = rest.p;
         struct str bare;
 
@@ -316,13 +391,16 @@ size_t lspci_split(struct str text, struct str *parts, size_t max)
             bare = str_skip(bare, 1);
         if (!bare.len || !lspci_address(bare, &bdf))
             continue;
-        if (any && bdf <= last) {
+        bdf++; /* so that 0000:00:00.0 is no empty key */
+        if (map_get(&seen, bdf * HASH_ODD, NULL)) {
             parts[count++] = str_range(start, at);
             start = at;
+            map_clear(&seen);
         }
-        last = bdf;
-        any = true;
+        if (map_add(&seen, bdf * HASH_ODD, &seen) < 0)
+            break;
     }
+    map_done(&seen);
     if (max)
         parts[count++] = str_range(start, text.p + text.len);
     return count;

@@ -124,25 +124,18 @@ static struct device_class class_parse(struct str text)
     return class;
 }
 
-static void header_line(struct registers *r, struct str text, enum lspci_shape shape)
+static void header_numbers(struct registers *r, const struct device_class *class,
+                           const struct named_ids *device, struct str rev, struct str prog_if,
+                           enum lspci_shape shape)
 {
-    struct str prog_if = {0}, rev = {0}, class_text, word = {0};
-    struct device_class class;
-    struct named_ids device;
+    struct str word = {0};
     uint64_t number;
-    ptrdiff_t colon;
     const char *kind;
 
-    (void)take_paren(&text, "prog-if ", &prog_if);
-    (void)take_paren(&text, "rev ", &rev);
-    colon = str_find(text, ": ");
-    class_text = colon < 0 ? text : (struct str){text.p, (size_t)colon};
-    class = class_parse(str_trim(class_text));
-    device = names_parse(colon < 0 ? (struct str){0} : str_trim(str_skip(text, (size_t)colon + 2)));
-    if (class.printed)
-        add_id(r, 0, "class", class.number);
-    add_id(r, 0, "vendor", device.vendor);
-    add_id(r, 0, "device", device.device);
+    if (class->printed)
+        add_id(r, 0, "class", class->number);
+    add_id(r, 0, "vendor", device->vendor);
+    add_id(r, 0, "device", device->device);
     if (rev.len && str_to_u64(rev, 16, &number) == 0)
         registers_number(r, 0, STR("rev"), (int64_t)number, rev);
     if (str_word(&prog_if, &word) && str_to_u64(word, 16, &number) == 0)
@@ -150,24 +143,41 @@ static void header_line(struct registers *r, struct str text, enum lspci_shape s
     /* Nobody answered on the bus: what is left of the ids comes from the kernel's memory. */
     if (str_is(rev, "ff") && str_is(word, "ff"))
         registers_flag(r, 0, STR("gone"), true);
-    kind = device_kind_name(class.number, device.vendor < 0 ? 0 : (uint16_t)device.vendor,
-                            device.name);
+    kind = device_kind_name(class->number, device->vendor < 0 ? 0 : (uint16_t)device->vendor,
+                            device->name);
     registers_text(r, 0, STR("kind"), str_of(kind));
     if (shape != LSPCI_SHAPE_UNKNOWN)
         registers_number(r, 0, STR("type"), shape == LSPCI_SHAPE_BRIDGE ? 1 : 2, (struct str){0});
-    else if (class.number >= 0)
+    else if (class->number >= 0)
         registers_number(r, 0, STR("type"),
-                         class.number == 0x0607                             ? 2
-                         : class.number == 0x0604 || class.number == 0x0609 ? 1
-                                                                            : 0,
+                         class->number == 0x0607                              ? 2
+                         : class->number == 0x0604 || class->number == 0x0609 ? 1
+                                                                              : 0,
                          (struct str){0});
+}
+
+static void header_line(struct registers *r, struct str text, enum lspci_shape shape)
+{
+    struct str prog_if = {0}, rev = {0}, class_text;
+    struct device_class class;
+    struct named_ids device;
+    ptrdiff_t colon;
+
+    (void)take_paren(&text, "prog-if ", &prog_if);
+    (void)take_paren(&text, "rev ", &rev);
+    colon = str_find(text, ": ");
+    class_text = colon < 0 ? text : (struct str){text.p, (size_t)colon};
+    class = class_parse(str_trim(class_text));
+    device = names_parse(colon < 0 ? (struct str){0} : str_trim(str_skip(text, (size_t)colon + 2)));
+    if (shape != LSPCI_SHAPE_LABELS)
+        header_numbers(r, &class, &device, rev, prog_if, shape);
     if (class.name.len)
         registers_text(r, 0, STR("classname"), class.name);
     if (device.name.len)
         registers_text(r, 0, STR("name"), device.name);
 }
 
-static void below_line(struct registers *r, uint32_t line, struct str text)
+static void below_line(struct registers *r, uint32_t line, struct str text, bool labels)
 {
     struct named_ids ids_found;
 
@@ -175,8 +185,8 @@ static void below_line(struct registers *r, uint32_t line, struct str text)
         registers_text(r, line, STR("label"), str_trim(str_skip(text, 11)));
     } else if (str_starts(text, "Subsystem:")) {
         ids_found = names_parse(str_trim(str_skip(text, 10)));
-        add_id(r, line, "subvendor", ids_found.vendor);
-        add_id(r, line, "subdevice", ids_found.device);
+        add_id(r, line, "subvendor", labels ? -1 : ids_found.vendor);
+        add_id(r, line, "subdevice", labels ? -1 : ids_found.device);
         if (ids_found.name.len)
             registers_text(r, line, STR("subsystem"), ids_found.name);
     }
@@ -200,7 +210,7 @@ const struct fact_block *lspci_header_parse(struct fact_builder *builder, struct
     for (uint32_t number = 1; str_line(&rest, &line); number++) {
         if (line.len > REGISTERS_LINE_MAX)
             line.len = REGISTERS_LINE_MAX;
-        below_line(&r, number, str_trim(line));
+        below_line(&r, number, str_trim(line), shape == LSPCI_SHAPE_LABELS);
     }
     return fact_end_cached(builder, CACHE_KIND + shape, chunk);
 }

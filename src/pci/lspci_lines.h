@@ -7,9 +7,15 @@
 #include "facts/facts.h"
 
 /* The header line behind the address ("3D controller [0302]: NVIDIA ... (rev a1)") with the lines
- * "DeviceName:" and "Subsystem:" that follow it, as the block Header. `shape` is what
- * the lines below say of the type of its header. NULL: no memory. */
-enum lspci_shape { LSPCI_SHAPE_UNKNOWN, LSPCI_SHAPE_BRIDGE, LSPCI_SHAPE_CARDBUS };
+ * "DeviceName:" and "Subsystem:" that follow it, as the block Header. `shape` is what the lines
+ * below say of the type of its header; LSPCI_SHAPE_LABELS: only names are wanted, the rest is known
+ * from the bytes. NULL: no memory. */
+enum lspci_shape {
+    LSPCI_SHAPE_UNKNOWN,
+    LSPCI_SHAPE_BRIDGE,
+    LSPCI_SHAPE_CARDBUS,
+    LSPCI_SHAPE_LABELS,
+};
 const struct fact_block *lspci_header_parse(struct fact_builder *builder, struct str chunk,
                                             enum lspci_shape shape);
 

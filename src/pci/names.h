@@ -23,6 +23,15 @@ const struct cap_name *cap_by_text(struct str text, bool extended);
 /* The first capability with this id, or NULL. */
 const struct cap_name *cap_by_id(uint16_t id, bool extended);
 
+/* The blocks of all capabilities in standard and in extended config space, as a list of globs. */
+#define CAP_BLOCKS_STANDARD                                                                        \
+    "PM AGP VPD SlotID MSI CPCI-HS PCI-X HT Vendor DebugPort CPCI-RC HotPlug SSVID AGP3 Secure "   \
+    "Express MSI-X SATA AF EA Cap-*"
+#define CAP_BLOCKS_EXTENDED                                                                        \
+    "AER VC DSN PowerBudget RCLink RCILink RCEC MFVC RCRB VSEC ACS ARI ATS SR-IOV MR-IOV MCAST "   \
+    "PRI ReBAR DPA TPH LTR SecPCIe PMUX PASID LNR DPC L1SS PTM MPHY FRS RTR DVSEC VReBAR DLF "     \
+    "16GT LaneMargin HierID NPEM 32GT AltProto SFI DOE DEV3 IDE 64GT FLit* ECap*"
+
 /* The capability that a register line without one belongs to ("LnkSta: ..." is Express's); "Text"
  * when no capability is known for it. */
 const char *block_of_register(struct str line);

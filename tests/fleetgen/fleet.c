@@ -14,32 +14,32 @@ enum { STREAM_BAD = 1, STREAM_LABEL, STREAM_BATCH, STREAM_NODE, STREAM_METRIC, S
 #define HEALTHY_GBS 370.0
 #define NOISE_GBS   4.0
 
-struct fleet {
-    struct fleet_spec spec;
+struct gen_fleet {
+    struct gen_spec spec;
     const struct mutation *mutation;
     int which;
     struct variant *healthy, *broken; /* broken: NULL without a mutation */
     uint8_t *bad, *slow;              /* by node */
-    double batch_share[FLEET_BATCHES];
+    double batch_share[GEN_BATCHES];
 };
 
-struct noise_share fleet_noise(void)
+struct noise_share gen_noise(void)
 {
     return (struct noise_share){
         .shifted_buses = 0.1, .shifted_addresses = 0.1, .corrected = 0.01, .old_lspci = 0.05};
 }
 
-static struct rng stream(const struct fleet *fleet, uint64_t purpose, uint64_t item)
+static struct rng stream(const struct gen_fleet *fleet, uint64_t purpose, uint64_t item)
 {
     return (struct rng){hash_mix(hash_mix(fleet->spec.seed, purpose), item)};
 }
 
-static int check_spec(const struct fleet_spec *spec, const struct machine *machine, struct err *err)
+static int check_spec(const struct gen_spec *spec, const struct machine *machine, struct err *err)
 {
     const struct mutation *mutation = spec->mutation ? mutation_find(spec->mutation) : NULL;
 
-    if (spec->nodes < 1 || spec->nodes > FLEET_NODES_MAX)
-        return err_set(err, -EINVAL, "%u nodes: expected 1 to %d", spec->nodes, FLEET_NODES_MAX);
+    if (spec->nodes < 1 || spec->nodes > GEN_NODES_MAX)
+        return err_set(err, -EINVAL, "%u nodes: expected 1 to %d", spec->nodes, GEN_NODES_MAX);
     if (spec->mutation && !mutation)
         return err_set(err, -EINVAL, "no mutation is called '%s' (--list-mutations shows them)",
                        spec->mutation);
@@ -64,13 +64,13 @@ static uint32_t pick(struct rng *rng, const uint8_t *taken, uint32_t nodes)
     return at;
 }
 
-static void plant(struct fleet *fleet)
+static void plant(struct gen_fleet *fleet)
 {
     struct rng rng = stream(fleet, STREAM_BAD, 0);
     struct rng labels = stream(fleet, STREAM_LABEL, 0);
 
     fleet->which = (int)rng_below(&rng, 8);
-    for (int i = 0; i < FLEET_BATCHES; i++)
+    for (int i = 0; i < GEN_BATCHES; i++)
         fleet->batch_share[i] = 0.05 + 0.35 * rng_unit(&rng);
     if (!fleet->mutation)
         return;
@@ -92,7 +92,7 @@ static void plant(struct fleet *fleet)
     }
 }
 
-static int make_variants(struct fleet *fleet, struct renderer *renderer, struct err *err)
+static int make_variants(struct gen_fleet *fleet, struct renderer *renderer, struct err *err)
 {
     int r = renderer_prepare(renderer, fleet->healthy, err);
 
@@ -106,9 +106,9 @@ static int make_variants(struct fleet *fleet, struct renderer *renderer, struct 
     return renderer_prepare(renderer, fleet->broken, err);
 }
 
-struct fleet *fleet_new(const struct fleet_spec *spec, struct renderer *renderer, struct err *err)
+struct gen_fleet *gen_new(const struct gen_spec *spec, struct renderer *renderer, struct err *err)
 {
-    struct fleet *fleet = calloc(1, sizeof(*fleet));
+    struct gen_fleet *fleet = calloc(1, sizeof(*fleet));
     int r;
 
     if (!fleet || !(fleet->healthy = calloc(1, sizeof(*fleet->healthy)))) {
@@ -135,11 +135,11 @@ struct fleet *fleet_new(const struct fleet_spec *spec, struct renderer *renderer
     if (r == 0)
         return fleet;
 fail:
-    fleet_free(fleet);
+    gen_free(fleet);
     return NULL;
 }
 
-void fleet_free(struct fleet *fleet)
+void gen_free(struct gen_fleet *fleet)
 {
     if (!fleet)
         return;
@@ -150,39 +150,39 @@ void fleet_free(struct fleet *fleet)
     free(fleet);
 }
 
-const struct fleet_spec *fleet_spec_of(const struct fleet *fleet)
+const struct gen_spec *gen_spec_of(const struct gen_fleet *fleet)
 {
     return &fleet->spec;
 }
 
-const struct mutation *fleet_mutation(const struct fleet *fleet)
+const struct mutation *gen_mutation(const struct gen_fleet *fleet)
 {
     return fleet->mutation;
 }
 
-int fleet_which(const struct fleet *fleet)
+int gen_which(const struct gen_fleet *fleet)
 {
     return fleet->which;
 }
 
-void fleet_name(const struct fleet *fleet, uint32_t index, char out[16])
+void gen_name(const struct gen_fleet *fleet, uint32_t index, char out[16])
 {
     int digits = fleet->spec.nodes > 9999 ? 5 : fleet->spec.nodes > 999 ? 4 : 3;
 
     snprintf(out, 16, "n%0*u", digits, index + 1);
 }
 
-bool fleet_is_bad(const struct fleet *fleet, uint32_t index)
+bool gen_is_bad(const struct gen_fleet *fleet, uint32_t index)
 {
     return fleet->bad[index];
 }
 
-bool fleet_is_labelled_slow(const struct fleet *fleet, uint32_t index)
+bool gen_is_labelled_slow(const struct gen_fleet *fleet, uint32_t index)
 {
     return fleet->slow[index];
 }
 
-const struct variant *fleet_variant(const struct fleet *fleet, uint32_t index)
+const struct variant *gen_variant(const struct gen_fleet *fleet, uint32_t index)
 {
     return fleet->bad[index] ? fleet->broken : fleet->healthy;
 }
@@ -194,21 +194,21 @@ static double normal(struct rng *rng)
     return sqrt(-2.0 * log(u)) * cos(6.283185307179586 * rng_unit(rng));
 }
 
-static double measure(const struct fleet *fleet, bool bad, struct rng *rng)
+static double measure(const struct gen_fleet *fleet, bool bad, struct rng *rng)
 {
     double effect = bad ? fleet->mutation->effect : 1;
 
     return HEALTHY_GBS * effect + NOISE_GBS * normal(rng);
 }
 
-double fleet_bandwidth(const struct fleet *fleet, uint32_t index)
+double gen_bandwidth(const struct gen_fleet *fleet, uint32_t index)
 {
     struct rng rng = stream(fleet, STREAM_METRIC, index);
 
     return measure(fleet, fleet->bad[index], &rng);
 }
 
-double fleet_pair_bandwidth(const struct fleet *fleet, uint32_t a, uint32_t b)
+double gen_pair_bandwidth(const struct gen_fleet *fleet, uint32_t a, uint32_t b)
 {
     struct rng rng = stream(fleet, STREAM_PAIR, (uint64_t)a << 32 | b);
 
@@ -217,12 +217,12 @@ double fleet_pair_bandwidth(const struct fleet *fleet, uint32_t a, uint32_t b)
 
 /* Versions that some nodes have for reasons of their own (delivered later, updated first). A field
  * that the mutation changed is left as it is. */
-static void apply_batches(const struct fleet *fleet, uint32_t index, struct host_facts *host)
+static void apply_batches(const struct gen_fleet *fleet, uint32_t index, struct host_facts *host)
 {
     const struct host_facts *plain = &fleet->healthy->machine.host;
-    bool in[FLEET_BATCHES];
+    bool in[GEN_BATCHES];
 
-    for (int i = 0; i < FLEET_BATCHES; i++) {
+    for (int i = 0; i < GEN_BATCHES; i++) {
         struct rng rng = stream(fleet, STREAM_BATCH + 16 * (uint64_t)i, index);
 
         in[i] = fleet->spec.batches && rng_unit(&rng) < fleet->batch_share[i];
@@ -241,14 +241,14 @@ static void apply_batches(const struct fleet *fleet, uint32_t index, struct host
         host->vbios = "96.00.68.00.01";
 }
 
-int fleet_node(const struct fleet *fleet, uint32_t index, struct fleet_node *node)
+int gen_node(const struct gen_fleet *fleet, uint32_t index, struct gen_node *node)
 {
-    const struct variant *variant = fleet_variant(fleet, index);
+    const struct variant *variant = gen_variant(fleet, index);
     struct rng rng = stream(fleet, STREAM_NODE, index);
     struct text_input in = {.variant = variant, .host = &node->host, .noise = &node->noise};
     const struct text_source *source;
 
-    fleet_name(fleet, index, node->name);
+    gen_name(fleet, index, node->name);
     node->host = variant->machine.host;
     apply_batches(fleet, index, &node->host);
     noise_make(variant, &fleet->spec.noise, rng_next(&rng), node->name, &node->noise);
@@ -256,7 +256,7 @@ int fleet_node(const struct fleet *fleet, uint32_t index, struct fleet_node *nod
     for (size_t i = 0; (source = text_source_at(i)) != NULL; i++) {
         struct buf *text = &node->texts[i];
 
-        assert(i < FLEET_SOURCES_MAX);
+        assert(i < GEN_SOURCES_MAX);
         if (fleet->spec.sources && !(fleet->spec.sources >> i & 1))
             continue;
         buf_clear(text);
@@ -271,9 +271,9 @@ int fleet_node(const struct fleet *fleet, uint32_t index, struct fleet_node *nod
     return 0;
 }
 
-void fleet_node_done(struct fleet_node *node)
+void gen_node_done(struct gen_node *node)
 {
-    for (size_t i = 0; i < FLEET_SOURCES_MAX; i++)
+    for (size_t i = 0; i < GEN_SOURCES_MAX; i++)
         buf_done(&node->texts[i]);
     memset(node, 0, sizeof(*node));
 }

@@ -48,7 +48,7 @@ enum {
 };
 
 struct request {
-    struct fleet_spec spec;
+    struct gen_spec spec;
     struct write_options options;
     const char *folder;
     bool plain, bad_given;
@@ -108,7 +108,7 @@ static int parse_only(const char *text, uint32_t *sources)
 
 static int parse_option(int option, struct request *request)
 {
-    struct fleet_spec *spec = &request->spec;
+    struct gen_spec *spec = &request->spec;
     uint64_t number = 0;
     int r = 0;
 
@@ -117,7 +117,7 @@ static int parse_option(int option, struct request *request)
         spec->model = optarg;
         break;
     case OPT_NODES:
-        r = parse_number("--nodes", optarg, FLEET_NODES_MAX, &number);
+        r = parse_number("--nodes", optarg, GEN_NODES_MAX, &number);
         spec->nodes = (uint32_t)number;
         break;
     case OPT_SEED:
@@ -127,7 +127,7 @@ static int parse_option(int option, struct request *request)
         spec->mutation = optarg;
         break;
     case OPT_BAD:
-        r = parse_number("--bad", optarg, FLEET_NODES_MAX, &number);
+        r = parse_number("--bad", optarg, GEN_NODES_MAX, &number);
         spec->bad = (uint32_t)number;
         request->bad_given = true;
         break;
@@ -170,7 +170,7 @@ static int parse_option(int option, struct request *request)
 static int make_fleet(struct request *request)
 {
     struct renderer *renderer = renderer_new();
-    struct fleet *fleet = NULL;
+    struct gen_fleet *fleet = NULL;
     struct err err = {0};
     int r = -ENOMEM;
 
@@ -179,12 +179,12 @@ static int make_fleet(struct request *request)
     else if (!lspci_present())
         err_set(&err, -ENOENT, "lspci is not there: install pciutils");
     else
-        fleet = fleet_new(&request->spec, renderer, &err);
+        fleet = gen_new(&request->spec, renderer, &err);
     if (fleet)
-        r = fleet_write(fleet, request->folder, &request->options, &err);
+        r = gen_write(fleet, request->folder, &request->options, &err);
     if (r < 0)
         fprintf(stderr, "fleetgen: %s\n", err.text);
-    fleet_free(fleet);
+    gen_free(fleet);
     renderer_free(renderer);
     return r < 0 ? EXIT_TROUBLE : 0;
 }
@@ -237,7 +237,7 @@ int main(int argc, char **argv)
         return EXIT_TROUBLE;
     }
     if (!request.plain) {
-        request.spec.noise = fleet_noise();
+        request.spec.noise = gen_noise();
         request.spec.batches = true;
     }
     return make_fleet(&request);

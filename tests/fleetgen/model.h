@@ -165,7 +165,7 @@ struct host_facts {
     const char *mitigations; /* wording class: "on" or "off" */
     /* GPU software */
     const char *gpu_name, *gpu_arch, *gpu_part, *vbios, *driver, *cuda, *module_driver;
-    int gpu_fb_mib, gpu_bar1_mib, gpu_power_w, gpu_power_default_w, gpu_sm_mhz, gpu_mem_mhz;
+    int gpu_fb_mib, gpu_power_w, gpu_power_default_w, gpu_sm_mhz, gpu_mem_mhz;
     int nvlinks; /* per GPU; 0: none */
     double nvlink_gbs;
     int nvlink_dead_gpu, nvlink_dead_link; /* -1: none */
@@ -180,15 +180,13 @@ struct host_facts {
     bool nic_bad_down, nic_bad_eth;
     int nic_fw_odd; /* NIC with other firmware, -1: none */
     const char *nic_fw_odd_text;
-    int mlx_limited_nic; /* dmesg "limited by", -1: none */
-    int mlx_limited_speed, mlx_limited_width;
     const char *ofed;
     int aer_noise; /* corrected AER lines of the link in dmesg */
     int mce, edac_ce;
     int cpu_lost;      /* logical CPU that did not come up, -1: none */
     int ib_mtu;        /* active */
     bool ecam_missing; /* dmesg says that ECAM is not used */
-    bool api_mismatch, hmm_off;
+    bool api_mismatch;
 };
 
 struct machine {

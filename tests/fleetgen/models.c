@@ -919,7 +919,6 @@ static void intel_host(struct host_facts *host)
         .gpu_part = "2330-885-A1",
         .vbios = "96.00.74.00.01",
         .gpu_fb_mib = 81559,
-        .gpu_bar1_mib = 131072,
         .gpu_power_w = 700,
         .gpu_sm_mhz = 1980,
         .gpu_mem_mhz = 2619,
@@ -954,7 +953,7 @@ static void common_host(struct host_facts *host)
     host->ofed = "MLNX_OFED_LINUX-23.10-2.1.3.1";
     host->dimm_missing = host->nvlink_dead_gpu = host->nvlink_dead_link = -1;
     host->throttled_gpu = host->remap_pending_gpu = host->xid_gpu = host->gpu_odd = -1;
-    host->nic_bad = host->nic_fw_odd = host->mlx_limited_nic = host->cpu_lost = -1;
+    host->nic_bad = host->nic_fw_odd = host->cpu_lost = -1;
     host->ib_mtu = 4096;
 }
 
@@ -1137,7 +1136,6 @@ static void build_amd_pcie(struct machine *machine, bool lean)
         .gpu_part = "2331-200-A1",
         .vbios = "96.00.5E.00.03",
         .gpu_fb_mib = 81559,
-        .gpu_bar1_mib = 131072,
         .gpu_power_w = 350,
         .gpu_sm_mhz = 1755,
         .gpu_mem_mhz = 1593,
@@ -1195,7 +1193,6 @@ static void build_a100(struct machine *machine, bool lean)
         .gpu_part = "20B2-895-A1",
         .vbios = "92.00.45.00.03",
         .gpu_fb_mib = 81920,
-        .gpu_bar1_mib = 131072,
         .gpu_power_w = 400,
         .gpu_sm_mhz = 1410,
         .gpu_mem_mhz = 1593,
@@ -1272,7 +1269,6 @@ static void build_gb200(struct machine *machine, bool lean)
         .gpu_part = "2941-886-A1",
         .vbios = "97.00.82.00.1A",
         .gpu_fb_mib = 189471,
-        .gpu_bar1_mib = 262144,
         .gpu_power_w = 1200,
         .gpu_sm_mhz = 2062,
         .gpu_mem_mhz = 3996,

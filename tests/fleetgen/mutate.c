@@ -405,11 +405,16 @@ static void ats_on(struct machine *machine, int which)
         machine->functions[machine->nics[i]].ats = true;
 }
 
+/* Enabling VFs makes the kernel turn ARI forwarding on in the port above. */
 static void sriov_on(struct machine *machine, int which)
 {
     (void)which;
-    for (int i = 0; i < machine->nic_count; i++)
-        machine->functions[machine->nics[i]].vfs = 8;
+    for (int i = 0; i < machine->nic_count; i++) {
+        struct function *nic = &machine->functions[machine->nics[i]];
+
+        nic->vfs = 8;
+        port_of(machine, nic)->dev_ctl2 |= 0x0020;
+    }
 }
 
 static void numa_balancing(struct machine *machine, int which)
@@ -666,8 +671,8 @@ static const struct mutation mutations[] = {
     {"MICROCODE", 78, NOT_ARM, 0.97, "dmesg", "microcode", "an old microcode", microcode},
     {"MITIGATIONS_OFF", 79, MODEL_ALL, 1, "lscpu cmdline dmesg",
      "Vulnerability|ommand line|BOOT_IMAGE", "mitigations=off", mitigations_off},
-    {"SRIOV_ON", 80, MODEL_ALL, 0.95, "lspci", "IOVCtl|VFs", "8 virtual functions on each NIC",
-     sriov_on},
+    {"SRIOV_ON", 80, MODEL_ALL, 0.95, "lspci", "IOVCtl|VFs|ARIFwd",
+     "8 virtual functions on each NIC", sriov_on},
     {"CMDLINE_TOKEN", 81, MODEL_ALL, 0.95, "cmdline dmesg", "ommand line|BOOT_IMAGE",
      "nohz_full on the kernel command line", extra_token},
     {"DRIVER_VERSION", 82, MODEL_ALL, 0.9, "nvidia-smi dmesg", "Driver Version|CUDA|GSP|NVRM",

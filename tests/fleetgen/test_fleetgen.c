@@ -15,35 +15,35 @@
 
 static struct renderer *renderer; /* shared by the tests: its templates cost the most */
 
-static struct fleet *new_fleet(const char *model, const char *mutation, uint64_t seed,
-                               struct noise_share noise)
+static struct gen_fleet *new_fleet(const char *model, const char *mutation, uint64_t seed,
+                                   struct noise_share noise)
 {
-    struct fleet_spec spec = {
+    struct gen_spec spec = {
         .model = model, .nodes = 8, .seed = seed, .bad = 3, .mutation = mutation, .noise = noise};
     struct err err = {0};
-    struct fleet *fleet = fleet_new(&spec, renderer, &err);
+    struct gen_fleet *fleet = gen_new(&spec, renderer, &err);
 
     if (!fleet)
         fail_msg("%s %s: %s", model, mutation ? mutation : "healthy", err.text);
     return fleet;
 }
 
-static struct fleet_node *new_node(const struct fleet *fleet, uint32_t index)
+static struct gen_node *new_node(const struct gen_fleet *fleet, uint32_t index)
 {
-    struct fleet_node *node = calloc(1, sizeof(*node));
+    struct gen_node *node = calloc(1, sizeof(*node));
 
     assert_non_null(node);
-    assert_int_equal(fleet_node(fleet, index, node), 0);
+    assert_int_equal(gen_node(fleet, index, node), 0);
     return node;
 }
 
-static void free_node(struct fleet_node *node)
+static void free_node(struct gen_node *node)
 {
-    fleet_node_done(node);
+    gen_node_done(node);
     free(node);
 }
 
-static uint64_t node_hash(const struct fleet_node *node)
+static uint64_t node_hash(const struct gen_node *node)
 {
     uint64_t hash = 0;
 
@@ -62,13 +62,13 @@ static void same_seed_same_bytes(void **state)
 
     (void)state;
     for (size_t i = 0; (model = model_at(i)) != NULL; i++) {
-        struct fleet *a = new_fleet(model->name, "IOMMU_ON", 11, fleet_noise());
-        struct fleet *b = new_fleet(model->name, "IOMMU_ON", 11, fleet_noise());
-        struct fleet *c = new_fleet(model->name, "IOMMU_ON", 12, fleet_noise());
+        struct gen_fleet *a = new_fleet(model->name, "IOMMU_ON", 11, gen_noise());
+        struct gen_fleet *b = new_fleet(model->name, "IOMMU_ON", 11, gen_noise());
+        struct gen_fleet *c = new_fleet(model->name, "IOMMU_ON", 12, gen_noise());
 
         for (uint32_t index = 0; index < 8; index += 3) {
-            struct fleet_node *na = new_node(a, index), *nb = new_node(b, index);
-            struct fleet_node *nc = new_node(c, index);
+            struct gen_node *na = new_node(a, index), *nb = new_node(b, index);
+            struct gen_node *nc = new_node(c, index);
 
             assert_int_equal(node_hash(na), node_hash(nb));
             assert_int_not_equal(node_hash(na), node_hash(nc));
@@ -76,9 +76,9 @@ static void same_seed_same_bytes(void **state)
             free_node(nb);
             free_node(nc);
         }
-        fleet_free(a);
-        fleet_free(b);
-        fleet_free(c);
+        gen_free(a);
+        gen_free(b);
+        gen_free(c);
     }
 }
 
@@ -128,22 +128,22 @@ static void node_text_is_what_lspci_prints(void **state)
     (void)state;
     for (size_t i = 0; (model = model_at(i)) != NULL; i++) {
         for (size_t m = 0; m < ARRAY_LEN(mutations); m++) {
-            struct fleet *fleet = new_fleet(model->name, mutations[m], 100 + m, noise);
+            struct gen_fleet *fleet = new_fleet(model->name, mutations[m], 100 + m, noise);
 
             for (uint32_t index = 0; index < 8; index++) {
-                struct fleet_node *node;
+                struct gen_node *node;
                 struct buf hex = {0}, printed = {0}, want = {0}, got = {0};
                 const struct tree_entry *entry;
                 struct err err = {0};
                 char what[64];
 
                 /* Bad nodes and one good one are enough. */
-                if (index > 0 && !fleet_is_bad(fleet, index))
+                if (index > 0 && !gen_is_bad(fleet, index))
                     continue;
                 node = new_node(fleet, index);
                 entry = tree_find(&node->tree, "lspci.txt");
                 assert_non_null(entry);
-                render_hex(fleet_variant(fleet, index), &node->noise.lspci, &hex);
+                render_hex(gen_variant(fleet, index), &node->noise.lspci, &hex);
                 assert_int_equal(lspci_print((struct str){hex.p, hex.len}, &printed, &err), 0);
                 keep_printable((struct str){printed.p, printed.len}, &want);
                 keep_printable(entry->bytes, &got);
@@ -157,7 +157,7 @@ static void node_text_is_what_lspci_prints(void **state)
                 buf_done(&got);
                 free_node(node);
             }
-            fleet_free(fleet);
+            gen_free(fleet);
         }
     }
 }
@@ -206,11 +206,11 @@ static void bus_numbers_are_unique_and_inside_their_bridges(void **state)
 
     (void)state;
     for (size_t i = 0; (model = model_at(i)) != NULL; i++) {
-        struct fleet *fleet = new_fleet(model->name, NULL, 5, noise);
+        struct gen_fleet *fleet = new_fleet(model->name, NULL, 5, noise);
 
         for (uint32_t index = 0; index < 8; index++) {
-            struct fleet_node *node = new_node(fleet, index);
-            const struct variant *variant = fleet_variant(fleet, index);
+            struct gen_node *node = new_node(fleet, index);
+            const struct variant *variant = gen_variant(fleet, index);
             uint64_t before = 0;
 
             for (int at = 0; at < variant->order_count; at++) {
@@ -226,7 +226,7 @@ static void bus_numbers_are_unique_and_inside_their_bridges(void **state)
             }
             free_node(node);
         }
-        fleet_free(fleet);
+        gen_free(fleet);
     }
 }
 
@@ -321,14 +321,14 @@ static int changed_lines(const struct mutation *mutation, const char *model, con
 
 static void check_mutation(const struct mutation *mutation, const char *model)
 {
-    struct fleet *healthy = new_fleet(model, NULL, 21, (struct noise_share){0});
-    struct fleet *broken = new_fleet(model, mutation->id, 21, (struct noise_share){0});
+    struct gen_fleet *healthy = new_fleet(model, NULL, 21, (struct noise_share){0});
+    struct gen_fleet *broken = new_fleet(model, mutation->id, 21, (struct noise_share){0});
     uint32_t index = 0;
-    struct fleet_node *a, *b;
+    struct gen_node *a, *b;
     const struct text_source *source;
     int changed = 0;
 
-    while (!fleet_is_bad(broken, index))
+    while (!gen_is_bad(broken, index))
         index++;
     a = new_node(healthy, index);
     b = new_node(broken, index);
@@ -350,8 +350,8 @@ static void check_mutation(const struct mutation *mutation, const char *model)
         fail_msg("%s on %s: nothing changed", mutation->id, model);
     free_node(a);
     free_node(b);
-    fleet_free(healthy);
-    fleet_free(broken);
+    gen_free(healthy);
+    gen_free(broken);
 }
 
 static void a_mutation_changes_what_its_row_says_and_nothing_else(void **state)
@@ -373,16 +373,16 @@ static void a_mutation_changes_what_its_row_says_and_nothing_else(void **state)
 
 static void other_nodes_of_a_bad_fleet_are_those_of_the_healthy_one(void **state)
 {
-    struct fleet *healthy = new_fleet("hgx-h100", NULL, 33, fleet_noise());
-    struct fleet *broken = new_fleet("hgx-h100", "MRRS_512", 33, fleet_noise());
+    struct gen_fleet *healthy = new_fleet("hgx-h100", NULL, 33, gen_noise());
+    struct gen_fleet *broken = new_fleet("hgx-h100", "MRRS_512", 33, gen_noise());
     uint32_t bad = 0;
 
     (void)state;
     for (uint32_t i = 0; i < 8; i++) {
-        struct fleet_node *a = new_node(healthy, i), *b = new_node(broken, i);
+        struct gen_node *a = new_node(healthy, i), *b = new_node(broken, i);
 
-        bad += fleet_is_bad(broken, i);
-        if (fleet_is_bad(broken, i))
+        bad += gen_is_bad(broken, i);
+        if (gen_is_bad(broken, i))
             assert_int_not_equal(node_hash(a), node_hash(b));
         else
             assert_int_equal(node_hash(a), node_hash(b));
@@ -390,8 +390,8 @@ static void other_nodes_of_a_bad_fleet_are_those_of_the_healthy_one(void **state
         free_node(b);
     }
     assert_int_equal(bad, 3);
-    fleet_free(healthy);
-    fleet_free(broken);
+    gen_free(healthy);
+    gen_free(broken);
 }
 
 static void measurements_tell_bad_nodes_and_labels_are_wrong_as_often_as_asked(void **state)
@@ -400,30 +400,30 @@ static void measurements_tell_bad_nodes_and_labels_are_wrong_as_often_as_asked(v
 
     (void)state;
     for (uint64_t seed = 1; seed <= 40; seed++) {
-        struct fleet_spec spec = {.model = "gb200",
-                                  .nodes = 512,
-                                  .seed = seed,
-                                  .bad = 10,
-                                  .mutation = "ACS_REDIRECT",
-                                  .wrong_labels = 0.2};
-        struct fleet *fleet = fleet_new(&spec, renderer, NULL);
+        struct gen_spec spec = {.model = "gb200",
+                                .nodes = 512,
+                                .seed = seed,
+                                .bad = 10,
+                                .mutation = "ACS_REDIRECT",
+                                .wrong_labels = 0.2};
+        struct gen_fleet *fleet = gen_new(&spec, renderer, NULL);
         int slow = 0;
 
         assert_non_null(fleet);
         for (uint32_t i = 0; i < spec.nodes; i++) {
-            double value = fleet_bandwidth(fleet, i);
+            double value = gen_bandwidth(fleet, i);
 
-            assert_true(fleet_is_bad(fleet, i) ? value < 300 : value > 300);
-            if (fleet_is_labelled_slow(fleet, i)) {
+            assert_true(gen_is_bad(fleet, i) ? value < 300 : value > 300);
+            if (gen_is_labelled_slow(fleet, i)) {
                 slow++;
-                wrong += !fleet_is_bad(fleet, i);
+                wrong += !gen_is_bad(fleet, i);
             }
         }
         assert_int_equal(slow, 10);
         labels += slow;
-        assert_true((fleet_pair_bandwidth(fleet, 0, 1) < 300) ==
-                    (fleet_is_bad(fleet, 0) || fleet_is_bad(fleet, 1)));
-        fleet_free(fleet);
+        assert_true((gen_pair_bandwidth(fleet, 0, 1) < 300) ==
+                    (gen_is_bad(fleet, 0) || gen_is_bad(fleet, 1)));
+        gen_free(fleet);
     }
     /* 400 labels, 80 wrong ones expected; the standard deviation is 8. */
     assert_in_range(wrong, 48, 112);
@@ -433,15 +433,15 @@ static void measurements_tell_bad_nodes_and_labels_are_wrong_as_often_as_asked(v
 static void old_lspci_marks_both_ends_of_a_link(void **state)
 {
     struct noise_share noise = {.old_lspci = 1};
-    struct fleet *fleet = new_fleet("hgx-h100", "NIC_WIDTH_X8", 3, noise);
+    struct gen_fleet *fleet = new_fleet("hgx-h100", "NIC_WIDTH_X8", 3, noise);
     uint32_t index = 0;
-    struct fleet_node *node;
+    struct gen_node *node;
     const struct tree_entry *entry;
     struct str rest, line;
     int downgraded = 0;
 
     (void)state;
-    while (!fleet_is_bad(fleet, index))
+    while (!gen_is_bad(fleet, index))
         index++;
     node = new_node(fleet, index);
     entry = tree_find(&node->tree, "lspci.txt");
@@ -458,13 +458,13 @@ static void old_lspci_marks_both_ends_of_a_link(void **state)
     /* The NIC and its port; and, on healthy nodes too, the x16 root port of the NVSwitches' x8. */
     assert_int_equal(downgraded, 3);
     free_node(node);
-    fleet_free(fleet);
+    gen_free(fleet);
 }
 
 static void a_spec_that_cannot_be_is_named(void **state)
 {
     static const struct {
-        struct fleet_spec spec;
+        struct gen_spec spec;
         const char *err;
     } cases[] = {
         {{.model = "cray-1", .nodes = 8}, "no model is called 'cray-1'"},
@@ -482,7 +482,7 @@ static void a_spec_that_cannot_be_is_named(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct err err = {0};
 
-        assert_null(fleet_new(&cases[i].spec, renderer, &err));
+        assert_null(gen_new(&cases[i].spec, renderer, &err));
         assert_int_equal(err.code, -EINVAL);
         if (!strstr(err.text, cases[i].err))
             fail_msg("'%s' lacks '%s'", err.text, cases[i].err);

@@ -4,23 +4,43 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* "        Key                                 : value": keys are padded to column 50, as
- * nvidia-smi does. */
+static void blanks(struct buf *out, int count)
+{
+    static const char spaces[] = "                                                        ";
+
+    buf_add(out, spaces, (size_t)count);
+}
+
+/* "        Key                                 : value": nvidia-smi pads keys to column 55. This is
+ * most of a node's lines, hence no printf where the value is a literal. */
 __attribute__((format(printf, 4, 5))) static void row(struct buf *out, int depth, const char *key,
                                                       const char *format, ...)
 {
-    char value[160];
-    va_list args;
+    int len = (int)strlen(key);
 
-    va_start(args, format);
-    vsnprintf(value, sizeof(value), format, args);
-    va_end(args);
-    buf_printf(out, "%*s%-*s: %s\n", depth * 4, "", 55 - depth * 4, key, value);
+    blanks(out, depth * 4);
+    buf_add(out, key, (size_t)len);
+    blanks(out, 55 - depth * 4 - len);
+    buf_add(out, ": ", 2);
+    if (strchr(format, '%')) {
+        char value[160];
+        va_list args;
+
+        va_start(args, format);
+        vsnprintf(value, sizeof(value), format, args);
+        va_end(args);
+        buf_puts(out, value);
+    } else {
+        buf_puts(out, format);
+    }
+    buf_add(out, "\n", 1);
 }
 
 static void title(struct buf *out, int depth, const char *text)
 {
-    buf_printf(out, "%*s%s\n", depth * 4, "", text);
+    blanks(out, depth * 4);
+    buf_puts(out, text);
+    buf_add(out, "\n", 1);
 }
 
 /* The same in all of a node's outputs: drawn for the GPU's place in the machine. */

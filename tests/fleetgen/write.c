@@ -51,10 +51,10 @@ static int put_file(const char *path, const char *bytes, size_t len, struct err 
     return r;
 }
 
-static int put_bytes(const struct fleet *fleet, uint32_t index, const struct fleet_node *node,
+static int put_bytes(const struct gen_fleet *fleet, uint32_t index, const struct gen_node *node,
                      const char *folder, struct err *err)
 {
-    const struct variant *variant = fleet_variant(fleet, index);
+    const struct variant *variant = gen_variant(fleet, index);
     int r = 0;
 
     for (int i = 0; i < variant->order_count && r == 0; i++) {
@@ -72,10 +72,10 @@ static int put_bytes(const struct fleet *fleet, uint32_t index, const struct fle
     return r;
 }
 
-static int put_node(const struct fleet *fleet, uint32_t index, struct fleet_node *node,
+static int put_node(const struct gen_fleet *fleet, uint32_t index, struct gen_node *node,
                     const char *folder, const struct write_options *options, struct err *err)
 {
-    int r = fleet_node(fleet, index, node);
+    int r = gen_node(fleet, index, node);
 
     if (r < 0)
         return err_set(err, r, "no memory for a node's texts");
@@ -98,7 +98,7 @@ static int put_node(const struct fleet *fleet, uint32_t index, struct fleet_node
         struct buf hex = {0};
         char path[4096];
 
-        render_hex(fleet_variant(fleet, index), &node->noise.lspci, &hex);
+        render_hex(gen_variant(fleet, index), &node->noise.lspci, &hex);
         snprintf(path, sizeof(path), "%s/%s/lspci-hex.txt", folder, node->name);
         r = hex.failed ? err_set(err, -ENOMEM, "no memory for hex")
                        : put_file(path, hex.p, hex.len, err);
@@ -107,9 +107,9 @@ static int put_node(const struct fleet *fleet, uint32_t index, struct fleet_node
     return r;
 }
 
-static void write_pairs(const struct fleet *fleet, uint32_t count, struct buf *out)
+static void write_pairs(const struct gen_fleet *fleet, uint32_t count, struct buf *out)
 {
-    const struct fleet_spec *spec = fleet_spec_of(fleet);
+    const struct gen_spec *spec = gen_spec_of(fleet);
     struct rng rng = {hash_mix(spec->seed, 0x7061697273)};
 
     buf_puts(out, "node,node,value\n");
@@ -119,16 +119,16 @@ static void write_pairs(const struct fleet *fleet, uint32_t count, struct buf *o
         char name_a[16], name_b[16];
 
         b += b >= a;
-        fleet_name(fleet, a, name_a);
-        fleet_name(fleet, b, name_b);
-        buf_printf(out, "%s,%s,%.1f\n", name_a, name_b, fleet_pair_bandwidth(fleet, a, b));
+        gen_name(fleet, a, name_a);
+        gen_name(fleet, b, name_b);
+        buf_printf(out, "%s,%s,%.1f\n", name_a, name_b, gen_pair_bandwidth(fleet, a, b));
     }
 }
 
-static void write_truth(const struct fleet *fleet, struct buf *out)
+static void write_truth(const struct gen_fleet *fleet, struct buf *out)
 {
-    const struct fleet_spec *spec = fleet_spec_of(fleet);
-    const struct mutation *mutation = fleet_mutation(fleet);
+    const struct gen_spec *spec = gen_spec_of(fleet);
+    const struct mutation *mutation = gen_mutation(fleet);
     bool first = true;
 
     buf_printf(out, "{\n  \"model\": \"%s\",\n  \"seed\": %llu,\n  \"nodes\": %u,\n", spec->model,
@@ -137,16 +137,16 @@ static void write_truth(const struct fleet *fleet, struct buf *out)
         buf_printf(out,
                    "  \"mutation\": \"%s\",\n  \"catalogue\": %d,\n  \"which\": %d,\n"
                    "  \"effect\": %g,\n",
-                   mutation->id, mutation->catalogue, fleet_which(fleet), mutation->effect);
+                   mutation->id, mutation->catalogue, gen_which(fleet), mutation->effect);
     else
         buf_puts(out, "  \"mutation\": null,\n");
     buf_puts(out, "  \"bad\": [");
     for (uint32_t i = 0; i < spec->nodes; i++) {
         char name[16];
 
-        if (!fleet_is_bad(fleet, i))
+        if (!gen_is_bad(fleet, i))
             continue;
-        fleet_name(fleet, i, name);
+        gen_name(fleet, i, name);
         buf_printf(out, "%s\"%s\"", first ? "" : ", ", name);
         first = false;
     }
@@ -165,11 +165,11 @@ static int put_beside(const char *folder, const char *name, struct buf *text, st
     return r;
 }
 
-int fleet_write(const struct fleet *fleet, const char *folder, const struct write_options *options,
-                struct err *err)
+int gen_write(const struct gen_fleet *fleet, const char *folder,
+              const struct write_options *options, struct err *err)
 {
-    const struct fleet_spec *spec = fleet_spec_of(fleet);
-    struct fleet_node *node = calloc(1, sizeof(*node));
+    const struct gen_spec *spec = gen_spec_of(fleet);
+    struct gen_node *node = calloc(1, sizeof(*node));
     struct buf bw = {0}, slow = {0}, other = {0};
     int r = 0;
 
@@ -178,8 +178,8 @@ int fleet_write(const struct fleet *fleet, const char *folder, const struct writ
     buf_puts(&bw, "node,value\n");
     for (uint32_t i = 0; i < spec->nodes && r == 0; i++) {
         r = put_node(fleet, i, node, folder, options, err);
-        buf_printf(&bw, "%s,%.1f\n", node->name, fleet_bandwidth(fleet, i));
-        if (fleet_is_labelled_slow(fleet, i))
+        buf_printf(&bw, "%s,%.1f\n", node->name, gen_bandwidth(fleet, i));
+        if (gen_is_labelled_slow(fleet, i))
             buf_printf(&slow, "%s\n", node->name);
     }
     if (r == 0)
@@ -197,7 +197,7 @@ int fleet_write(const struct fleet *fleet, const char *folder, const struct writ
     buf_done(&bw);
     buf_done(&slow);
     buf_done(&other);
-    fleet_node_done(node);
+    gen_node_done(node);
     free(node);
     return r;
 }

@@ -13,7 +13,7 @@ struct write_options {
 
 /* Write <folder>/n001/lspci.txt ..., bw.csv, slow.txt, pairs.csv, truth.json. The folder is made
  * when it is not there; what it holds is overwritten. Returns 0 or a negative errno. */
-int fleet_write(const struct fleet *fleet, const char *folder, const struct write_options *options,
-                struct err *err);
+int gen_write(const struct gen_fleet *fleet, const char *folder,
+              const struct write_options *options, struct err *err);
 
 #endif

@@ -1,0 +1,224 @@
+#include "fleet/model.h"
+
+#include "fleet/diff.h"
+#include "fleet/fold.h"
+#include "fleet/rank.h"
+#include "fleet/renumber.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* Bounds on the answer: differences, and fields listed of one (all are counted). */
+#define DIFFERENCES_MAX 2000
+#define FIELDS_MAX      2048
+
+typedef VEC(struct difference) difference_list;
+
+/* ---- titles ---- */
+
+static const char *place_of(const struct diff *diff, const struct field *field)
+{
+    return diff->alignment->columns[field->column].role;
+}
+
+static const char *title_devices(struct arena *arena, const struct diff *diff,
+                                 const struct fold *fold)
+{
+    const char *verb = fold->kind == DIFF_MISSING_DEVICE ? "missing" : "extra";
+    uint32_t devices = 0;
+    const char *first = "device";
+
+    for (uint32_t i = fold->count; i-- > 0;) {
+        const struct field *field = &diff->fields.items[fold->deviations[i].field];
+
+        if (field->key)
+            continue;
+        devices++;
+        first = place_of(diff, field);
+    }
+    if (devices == 1)
+        return arena_printf(arena, "%s is %s", first, verb);
+    return arena_printf(arena, "%s and %u more device%s with it %s %s", first, devices - 1,
+                        devices == 2 ? "" : "s", devices == 2 ? "are" : "are", verb);
+}
+
+static const char *title_fields(struct arena *arena, const struct diff *diff,
+                                const struct fold *fold, bool flipped)
+{
+    const struct field *field = &diff->fields.items[fold->deviations[0].field];
+    const struct field_value *values = field->values;
+    uint32_t odd = fold->deviations[0].value;
+    const char *has = values[flipped ? 0 : odd].text, *others = values[flipped ? odd : 0].text;
+
+    if (fold->count == 1)
+        return arena_printf(arena, "%s %s is %.80s instead of %.80s", place_of(diff, field),
+                            field->path, has, others);
+    return arena_printf(arena, "%s %s is %.80s instead of %.80s, and %u more",
+                        place_of(diff, field), field->path, has, others, fold->count - 1);
+}
+
+static const char *title_of(struct arena *arena, const struct diff *diff, const struct fold *fold,
+                            bool flipped)
+{
+    if (fold->kind == DIFF_MISSING_DEVICE || fold->kind == DIFF_EXTRA_DEVICE)
+        return title_devices(arena, diff, fold);
+    if (fold->kind == DIFF_TOOL_VERSION)
+        return arena_printf(arena, "another version of lspci printed it: %u facts only on one side",
+                            fold->count);
+    if (fold->rule)
+        return fold->rule->title;
+    return title_fields(arena, diff, fold, flipped);
+}
+
+/* ---- output ---- */
+
+static int write_field(struct arena *arena, const struct diff *diff,
+                       const struct deviation *deviation, bool flipped, struct diff_field *out)
+{
+    const struct field *field = &diff->fields.items[deviation->field];
+    struct diff_value *values = arena_alloc(arena, field->value_count * sizeof(*values));
+
+    if (!values)
+        return -ENOMEM;
+    for (uint32_t v = 0; v < field->value_count; v++) {
+        const struct field_value *value = &field->values[flipped ? field->value_count - 1 - v : v];
+
+        values[v] = (struct diff_value){value->text, value->set->nodes};
+    }
+    *out = (struct diff_field){
+        .role = place_of(diff, field),
+        .path = field->key ? field->path : "device",
+        .place = diff->alignment->columns[field->column].key,
+        .values = values,
+        .value_count = field->value_count,
+    };
+    return 0;
+}
+
+/* The nodes of the first field's majority. */
+static struct node_set other_side(const struct diff *diff, const struct fold *fold)
+{
+    return diff->fields.items[fold->deviations[0].field].values[0].set->nodes;
+}
+
+static int write_fold(struct fleet *fleet, const struct diff *diff, const struct fold *fold,
+                      uint32_t cohort, struct difference *out)
+{
+    bool flipped = rank_should_flip(fleet, diff, fold);
+    uint32_t listed = fold->count < FIELDS_MAX ? fold->count : FIELDS_MAX, kept = 0;
+    struct diff_field *fields = arena_alloc(fleet->arena, listed * sizeof(*fields));
+
+    if (!fields)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < listed; i++) {
+        /* A field with several odd values of one cause is told once. */
+        if (i && fold->deviations[i].field == fold->deviations[i - 1].field)
+            continue;
+        if (write_field(fleet->arena, diff, &fold->deviations[i], flipped, &fields[kept++]) < 0)
+            return -ENOMEM;
+    }
+    *out = (struct difference){
+        .kind = fold->kind,
+        .cohort = cohort,
+        .cause = fold->rule,
+        .title = title_of(fleet->arena, diff, fold, flipped),
+        .nodes = flipped ? other_side(diff, fold) : fold->nodes,
+        .fields = fields,
+        .field_count = kept,
+        .changed_facts = fold->count,
+        .score = rank_score(fleet, diff, fold),
+    };
+    memcpy(out->also, fold->also, sizeof(out->also));
+    return out->title ? 0 : -ENOMEM;
+}
+
+static int by_score(const void *a, const void *b)
+{
+    const struct difference *x = a, *y = b;
+
+    if (x->score != y->score)
+        return x->score > y->score ? -1 : 1;
+    if (x->cohort != y->cohort)
+        return x->cohort < y->cohort ? -1 : 1;
+    return x->rank < y->rank ? -1 : x->rank > y->rank; /* as found */
+}
+
+static int compare_cohort(struct fleet *fleet, uint32_t cohort, struct naming *naming,
+                          difference_list *list)
+{
+    struct node_set nodes = fleet->members[cohort];
+    struct alignment alignment;
+    struct diff diff = {0};
+    struct fold_list folds = {0};
+    struct difference shifted;
+    bool found = false;
+    int r = align_nodes(fleet->arena, fleet, nodes, &alignment);
+
+    if (r == 0)
+        r = diff_find(fleet->arena, fleet, &alignment, nodes, &diff);
+    if (r == 0)
+        r = fold_diff(fleet->arena, fleet, &diff, naming, &folds);
+    for (uint32_t i = 0; i < folds.count && r == 0; i++) {
+        struct difference *slot = vec_push(list);
+
+        r = slot ? write_fold(fleet, &diff, &folds.items[i], cohort, slot) : -ENOMEM;
+    }
+    if (r == 0)
+        r = renumber_find(fleet->arena, &alignment, nodes, &shifted, &found);
+    if (r == 0 && found) {
+        struct difference *slot = vec_push(list);
+
+        shifted.cohort = cohort;
+        shifted.score = rank_score(fleet, &diff,
+                                   &(struct fold){.kind = DIFF_RENUMBERED, .nodes = shifted.nodes});
+        if (slot)
+            *slot = shifted;
+        else
+            r = -ENOMEM;
+    }
+    diff_done(&diff);
+    return r;
+}
+
+int fleet_compare(struct fleet *fleet, const struct difference **out, size_t *count,
+                  struct err *err)
+{
+    difference_list list = {0};
+    struct naming *naming;
+    struct difference *kept;
+    int r;
+
+    if (fleet->compared) {
+        *out = fleet->differences;
+        *count = fleet->difference_count;
+        return 0;
+    }
+    naming = naming_new(fleet);
+    r = naming ? fleet_group(fleet) : -ENOMEM;
+    for (uint32_t c = 0; c < fleet->cohort_count && r == 0; c++)
+        if (fleet->members[c].count > 1)
+            r = compare_cohort(fleet, c, naming, &list);
+    naming_free(naming);
+    for (size_t i = 0; i < list.count; i++)
+        list.items[i].rank = (uint32_t)i;
+    if (list.count)
+        qsort(list.items, list.count, sizeof(*list.items), by_score);
+    if (list.count > DIFFERENCES_MAX)
+        list.count = DIFFERENCES_MAX;
+    for (size_t i = 0; i < list.count; i++)
+        list.items[i].rank = (uint32_t)i + 1;
+    kept = r == 0 ? arena_alloc(fleet->arena, (list.count + 1) * sizeof(*kept)) : NULL;
+    if (kept && list.count)
+        memcpy(kept, list.items, list.count * sizeof(*kept));
+    if (r == 0 && kept && fleet->prove)
+        r = fleet->prove(fleet, kept, list.count, err);
+    if (r < 0 || !kept) {
+        vec_done(&list);
+        return err_set(err, -ENOMEM, "no memory to compare %zu nodes", fleet->nodes.count);
+    }
+    fleet->compared = true;
+    fleet->differences = *out = kept;
+    fleet->difference_count = *count = list.count;
+    vec_done(&list);
+    return 0;
+}

@@ -1,0 +1,130 @@
+#include "fleet/rank.h"
+
+#include "fleet/sets.h"
+
+#include <math.h>
+
+/* Points; a rule's severity gives 1 (info) to 5 (fatal). */
+#define POINTS_UNNAMED   1.2
+#define POINTS_MISSING   2.5 /* any device */
+#define POINTS_NO_GPU    5.0 /* a GPU, a NIC, an NVSwitch */
+#define POINTS_EXTRA     1.5
+#define POINTS_RARE      1.5 /* for a minority near 0 of the nodes; none from half on */
+#define POINTS_MOVED_MAX 1.5 /* for facts that move along */
+#define POINTS_VERDICT   1.5 /* the rule fires on these nodes and not on the others */
+#define POINTS_INVENTORY -1.0
+#define SCORE_TOOL       0.1
+#define SCORE_RENUMBERED 0.2
+
+bool rank_is_inventory(const char *path)
+{
+    static const char *const globs[] = {
+        "os.*",       "bios.*",        "bmc.*",
+        "package.*",  "ofed.*",        "module.*",
+        "smi.driver", "smi.cuda",      "ib.fw",
+        "ib.psid",    "ib.hca_type",   "net.firmware",
+        "cpu.model",  "cpu.microcode", "system.*",
+        "board.*",    "Header.*",      "*VBIOS*",
+        "*.version",  "DIMM.part",     "DIMM.manufacturer",
+        "VPD.*",      "*.offset",      "dimm.speed",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(globs); i++)
+        if (str_glob(globs[i], str_of(path)))
+            return true;
+    return false;
+}
+
+static bool fires(const struct fleet_node *node, const struct rule *rule)
+{
+    for (uint32_t i = 0; i < node->finding_count; i++)
+        if (node->findings[i].rule == rule)
+            return true;
+    return false;
+}
+
+double rank_verdict(const struct fleet *fleet, struct node_set all, struct node_set some,
+                    const struct rule *rule)
+{
+    uint32_t with = 0, every = 0;
+
+    if (!some.count || some.count >= all.count)
+        return 0;
+    for (uint32_t i = 0; i < all.count; i++)
+        every += fires(&fleet->nodes.items[all.nodes[i]], rule);
+    for (uint32_t i = 0; i < some.count; i++)
+        with += fires(&fleet->nodes.items[some.nodes[i]], rule);
+    return (double)with / some.count - (double)(every - with) / (all.count - some.count);
+}
+
+double rank_score(const struct fleet *fleet, const struct diff *diff, const struct fold *fold)
+{
+    double score = POINTS_UNNAMED, share = (double)fold->nodes.count / diff->nodes.count, moved;
+    bool inventory = true, vital = false;
+    uint32_t paths = 0;
+
+    if (fold->kind == DIFF_TOOL_VERSION)
+        return SCORE_TOOL;
+    if (fold->kind == DIFF_RENUMBERED)
+        return SCORE_RENUMBERED;
+    for (uint32_t i = 0; i < fold->count; i++) {
+        const struct field *field = &diff->fields.items[fold->deviations[i].field];
+        const struct column *column = &diff->alignment->columns[field->column];
+
+        paths += fold->deviations[i].order == 0;
+        inventory &= field->key != 0 && rank_is_inventory(field->path);
+        vital |= field->key == 0 && (column->device == DEVICE_GPU || column->device == DEVICE_NIC ||
+                                     column->device == DEVICE_NVSWITCH);
+    }
+    if (fold->rule)
+        score = 1 + rule_weight(fold->rule);
+    if (fold->kind == DIFF_MISSING_DEVICE)
+        score = fmax(score, vital ? POINTS_NO_GPU : POINTS_MISSING);
+    if (fold->kind == DIFF_EXTRA_DEVICE && !fold->rule)
+        score = POINTS_EXTRA;
+    if (share < 0.5)
+        score += POINTS_RARE * (1 - 2 * share);
+    moved = 0.25 * log2(1 + paths) + 0.1 * log2(1 + fold->count);
+    score += moved < POINTS_MOVED_MAX ? moved : POINTS_MOVED_MAX;
+    if (inventory)
+        score += POINTS_INVENTORY;
+    if (fold->rule && fabs(rank_verdict(fleet, diff->nodes, fold->nodes, fold->rule)) >= 0.5)
+        score += POINTS_VERDICT;
+    return score;
+}
+
+static double all_findings(const struct fleet *fleet, struct node_set nodes)
+{
+    double sum = 0;
+
+    for (uint32_t n = 0; n < nodes.count; n++) {
+        const struct fleet_node *node = &fleet->nodes.items[nodes.nodes[n]];
+
+        for (uint32_t i = 0; i < node->finding_count; i++)
+            sum += node->findings[i].rule->severity;
+    }
+    return sum;
+}
+
+bool rank_should_flip(const struct fleet *fleet, const struct diff *diff, const struct fold *fold)
+{
+    double verdict = 0;
+
+    if (fold->nodes.count * 2 != diff->nodes.count || fold->kind == DIFF_MISSING_DEVICE ||
+        fold->kind == DIFF_EXTRA_DEVICE)
+        return false;
+    for (uint32_t i = 0; i < fold->count; i++) {
+        const struct field *field = &diff->fields.items[fold->deviations[i].field];
+
+        if (field->value_count != 2 ||
+            field->values[0].set->nodes.count != field->values[1].set->nodes.count)
+            return false;
+    }
+    if (fold->rule)
+        verdict = rank_verdict(fleet, diff->nodes, fold->nodes, fold->rule);
+    for (size_t i = 0; i < ARRAY_LEN(fold->also) && verdict == 0 && fold->also[i]; i++)
+        verdict = rank_verdict(fleet, diff->nodes, fold->nodes, fold->also[i]);
+    if (verdict == 0)
+        verdict = 2 * all_findings(fleet, fold->nodes) - all_findings(fleet, diff->nodes);
+    return verdict < 0;
+}

@@ -1,0 +1,432 @@
+#include "fleet/split.h"
+
+#include "base/hash.h"
+#include "fleet/sets.h"
+#include "fleet/tool.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* What moves along with a setting counts less than the setting. */
+#define MOVES_SHARE 0.6
+
+struct part { /* of a bundle: one deviation at hand */
+    struct deviation deviation;
+    const struct claims *claims;
+    bool taken;
+    bool beside; /* at the port above a device that is absent: its link fields are no cause */
+};
+
+struct splitter {
+    struct arena *arena;
+    const struct fleet *fleet;
+    const struct diff *diff;
+    struct naming *naming;
+    VEC(struct fold) folds;
+    VEC(struct part) parts;
+    VEC(struct deviation) list;
+    double *settings, *moves; /* per rule: facts of the bundle that it claims */
+    uint32_t rules;
+    uint8_t *presence; /* per column: the subject itself comes or goes in this bundle */
+};
+
+struct splitter *splitter_new(struct arena *arena, const struct fleet *fleet,
+                              const struct diff *diff, struct naming *naming)
+{
+    struct splitter *splitter = calloc(1, sizeof(*splitter));
+
+    if (!splitter)
+        return NULL;
+    splitter->arena = arena;
+    splitter->fleet = fleet;
+    splitter->diff = diff;
+    splitter->naming = naming;
+    splitter->rules = (uint32_t)fleet->judge->count();
+    splitter->settings = calloc(splitter->rules + 1, sizeof(double));
+    splitter->moves = calloc(splitter->rules + 1, sizeof(double));
+    splitter->presence = calloc(diff->alignment->column_count + 1, 1);
+    if (!splitter->settings || !splitter->moves || !splitter->presence) {
+        splitter_free(splitter);
+        return NULL;
+    }
+    return splitter;
+}
+
+void splitter_free(struct splitter *splitter)
+{
+    if (!splitter)
+        return;
+    vec_done(&splitter->folds);
+    vec_done(&splitter->parts);
+    vec_done(&splitter->list);
+    free(splitter->settings);
+    free(splitter->moves);
+    free(splitter->presence);
+    free(splitter);
+}
+
+static const struct field *field_of(const struct splitter *splitter, const struct part *part)
+{
+    return &splitter->diff->fields.items[part->deviation.field];
+}
+
+static bool is_presence(const struct field *field)
+{
+    return field->key == 0;
+}
+
+/* ---- naming ---- */
+
+static double rule_score(const struct splitter *splitter, uint32_t rule, double total)
+{
+    return 10 * (splitter->settings[rule] + MOVES_SHARE * splitter->moves[rule]) / total +
+           0.6 * rule_weight(splitter->fleet->judge->at(rule));
+}
+
+/* Rules that claim a setting among the parts that are left, best first, at most 5. */
+static uint32_t best_rules(struct splitter *splitter, const struct rule **best)
+{
+    double scores[5] = {0}, total = 0;
+    uint32_t found = 0;
+
+    for (uint32_t r = 0; r < splitter->rules; r++)
+        splitter->settings[r] = splitter->moves[r] = 0;
+    for (size_t p = 0; p < splitter->parts.count; p++) {
+        const struct part *part = &splitter->parts.items[p];
+
+        if (part->taken || !part->claims)
+            continue;
+        total++;
+        for (uint32_t c = 0; !part->beside && c < part->claims->count; c++)
+            *(part->claims->items[c].claim == CLAIM_SETTING
+                  ? &splitter->settings[part->claims->items[c].index]
+                  : &splitter->moves[part->claims->items[c].index]) += 1;
+    }
+    for (uint32_t r = 0; r < splitter->rules; r++) {
+        double score = splitter->settings[r] > 0 ? rule_score(splitter, r, total) : 0;
+        uint32_t at = found < 5 ? found : 5;
+
+        if (score <= 0)
+            continue;
+        while (at > 0 && scores[at - 1] < score)
+            at--;
+        if (at == 5)
+            continue;
+        for (uint32_t i = found < 5 ? found : 4; i > at; i--) {
+            scores[i] = scores[i - 1];
+            best[i] = best[i - 1];
+        }
+        scores[at] = score;
+        best[at] = splitter->fleet->judge->at(r);
+        if (found < 5)
+            found++;
+    }
+    return found;
+}
+
+/* ---- taking parts out ---- */
+
+/* What has been put into `list` as a new cause. */
+static int emit(struct splitter *splitter, enum difference_kind kind,
+                const struct rule *const *rules, uint32_t rule_count, struct node_set nodes)
+{
+    struct fold *fold;
+
+    if (!splitter->list.count)
+        return 0;
+    fold = vec_push(&splitter->folds);
+    if (!fold)
+        return -ENOMEM;
+    fold->kind = kind;
+    fold->nodes = nodes;
+    fold->rule = rule_count ? rules[0] : NULL;
+    for (uint32_t i = 1; i < rule_count && i <= ARRAY_LEN(fold->also); i++)
+        fold->also[i - 1] = rules[i];
+    fold->count = (uint32_t)splitter->list.count;
+    fold->deviations =
+        arena_alloc(splitter->arena, splitter->list.count * sizeof(*fold->deviations));
+    if (!fold->deviations)
+        return -ENOMEM;
+    memcpy(fold->deviations, splitter->list.items,
+           splitter->list.count * sizeof(*fold->deviations));
+    splitter->list.count = 0;
+    return 0;
+}
+
+static int take(struct splitter *splitter, struct part *part)
+{
+    struct deviation *slot = vec_push(&splitter->list);
+
+    if (!slot)
+        return -ENOMEM;
+    *slot = part->deviation;
+    part->taken = true;
+    return 0;
+}
+
+/* Those with this rule's claim. */
+static int take_rule(struct splitter *splitter, const struct rule *rule)
+{
+    for (size_t p = 0; p < splitter->parts.count; p++) {
+        struct part *part = &splitter->parts.items[p];
+
+        if (!part->taken && part->claims && claims_of(part->claims, rule) != CLAIM_NONE &&
+            take(splitter, part) < 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+/* ---- devices that come or go ---- */
+
+/* The topmost column, from this one up, that comes or goes; -1: none does. */
+static int top_of(const struct splitter *splitter, int column)
+{
+    int top = -1;
+
+    for (; column >= 0; column = splitter->diff->alignment->columns[column].parent)
+        if (splitter->presence[column])
+            top = column;
+    return top;
+}
+
+static void mark_presence(struct splitter *splitter, bool on)
+{
+    bool any = false;
+
+    for (size_t p = 0; p < splitter->parts.count; p++) {
+        const struct field *field = field_of(splitter, &splitter->parts.items[p]);
+
+        if (is_presence(field))
+            splitter->presence[field->column] = any = on;
+    }
+    if (!any)
+        return;
+    for (size_t p = 0; p < splitter->parts.count; p++) {
+        struct part *part = &splitter->parts.items[p];
+        uint32_t column = field_of(splitter, part)->column;
+
+        for (uint32_t c = 0; !part->beside && c < splitter->diff->alignment->column_count; c++)
+            part->beside = splitter->presence[c] &&
+                           splitter->diff->alignment->columns[c].parent == (int32_t)column;
+    }
+}
+
+static enum difference_kind presence_kind(const struct splitter *splitter, const struct part *part)
+{
+    return field_of(splitter, part)->values[part->deviation.value].absent ? DIFF_MISSING_DEVICE
+                                                                          : DIFF_EXTRA_DEVICE;
+}
+
+/* One cause for each place where something comes or goes, with all behind it and the port above. */
+static int split_presence(struct splitter *splitter, struct node_set nodes)
+{
+    const struct column *columns = splitter->diff->alignment->columns;
+    int r = 0;
+
+    for (size_t p = 0; p < splitter->parts.count && r == 0; p++) {
+        struct part *part = &splitter->parts.items[p];
+        enum difference_kind kind;
+        int top, above;
+
+        if (part->taken || !is_presence(field_of(splitter, part)))
+            continue;
+        top = top_of(splitter, (int)field_of(splitter, part)->column);
+        above = columns[top].parent;
+        kind = presence_kind(splitter, part);
+        for (size_t q = 0; q < splitter->parts.count && r == 0; q++) {
+            struct part *other = &splitter->parts.items[q];
+            int column = (int)field_of(splitter, other)->column,
+                other_top = top_of(splitter, column);
+            bool same = other_top >= 0 &&
+                        (other_top == top || (above >= 0 && columns[other_top].parent == above));
+
+            if (!other->taken && (same || (above >= 0 && column == above)))
+                r = take(splitter, other);
+        }
+        if (r == 0)
+            r = emit(splitter, kind, NULL, 0, nodes);
+    }
+    return r;
+}
+
+/* ---- the rest ---- */
+
+static int split_by_rules(struct splitter *splitter, struct node_set nodes)
+{
+    const struct rule *best[5];
+    int r = 0;
+
+    while (r == 0 && best_rules(splitter, best)) {
+        r = take_rule(splitter, best[0]);
+        if (r == 0)
+            r = emit(splitter, DIFF_SETTING, best, 1, nodes);
+    }
+    return r;
+}
+
+static int split_by_block(struct splitter *splitter, struct node_set nodes)
+{
+    int r = 0;
+
+    for (size_t p = 0; p < splitter->parts.count && r == 0; p++) {
+        uint32_t block = field_of(splitter, &splitter->parts.items[p])->block;
+
+        if (splitter->parts.items[p].taken)
+            continue;
+        for (size_t q = p; q < splitter->parts.count && r == 0; q++)
+            if (!splitter->parts.items[q].taken &&
+                field_of(splitter, &splitter->parts.items[q])->block == block)
+                r = take(splitter, &splitter->parts.items[q]);
+        if (r == 0)
+            r = emit(splitter, DIFF_SETTING, NULL, 0, nodes);
+    }
+    return r;
+}
+
+static int keep_whole(struct splitter *splitter, struct node_set nodes)
+{
+    const struct rule *best[5];
+    uint32_t rules = best_rules(splitter, best);
+    enum difference_kind kind = DIFF_SETTING;
+    int r = 0;
+
+    for (size_t p = 0; p < splitter->parts.count && r == 0; p++) {
+        struct part *part = &splitter->parts.items[p];
+
+        if (part->taken)
+            continue;
+        if (is_presence(field_of(splitter, part)) && kind != DIFF_MISSING_DEVICE)
+            kind = presence_kind(splitter, part);
+        r = take(splitter, part);
+    }
+    return r < 0 ? r : emit(splitter, kind, best, rules, nodes);
+}
+
+/* What only a tool's version explains. */
+static int split_tool(struct splitter *splitter, struct node_set nodes)
+{
+    struct tool_scan *scan = NULL;
+    uint32_t count = 0;
+    int r = 0;
+
+    for (size_t p = 0; p < splitter->parts.count; p++)
+        count += field_of(splitter, &splitter->parts.items[p])->in_block;
+    if (count < TOOL_FACTS_MIN)
+        return 0;
+    scan = tool_scan_new(splitter->fleet, splitter->diff->nodes, nodes);
+    if (!scan)
+        return -ENOMEM;
+    for (size_t p = 0; p < splitter->parts.count && r == 0; p++) {
+        const struct part *part = &splitter->parts.items[p];
+
+        r = tool_scan_add(scan, field_of(splitter, part), part->deviation.value);
+    }
+    for (size_t p = 0; p < splitter->parts.count && r == 0 && tool_scan_sure(scan); p++) {
+        struct part *part = &splitter->parts.items[p];
+        bool named = part->claims && part->claims->count;
+
+        if (tool_explains(scan, field_of(splitter, part), part->deviation.value, named))
+            r = take(splitter, part);
+    }
+    tool_scan_free(scan);
+    return r < 0 ? r : emit(splitter, DIFF_TOOL_VERSION, NULL, 0, nodes);
+}
+
+int split_bundle(struct splitter *splitter, const struct deviation *deviations, uint32_t count,
+                 struct node_set nodes, bool apart)
+{
+    int r;
+
+    splitter->parts.count = splitter->list.count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct part *part = vec_push(&splitter->parts);
+        const struct field *field = &splitter->diff->fields.items[deviations[i].field];
+        const char *who = splitter->diff->alignment->columns[field->column].who;
+
+        if (!part)
+            return -ENOMEM;
+        part->deviation = deviations[i];
+        if (is_presence(field))
+            continue;
+        part->claims = naming_claims(splitter->naming, who, field->key,
+                                     fact_key_name(splitter->fleet->pool, field->key));
+        if (!part->claims)
+            return -ENOMEM;
+    }
+    mark_presence(splitter, true);
+    r = split_tool(splitter, nodes);
+    if (r == 0 && apart)
+        r = split_presence(splitter, nodes);
+    if (r == 0 && apart)
+        r = split_by_rules(splitter, nodes);
+    if (r == 0)
+        r = apart ? split_by_block(splitter, nodes) : keep_whole(splitter, nodes);
+    mark_presence(splitter, false);
+    return r;
+}
+
+int splitter_take(struct splitter *splitter, struct fold_list *out)
+{
+    size_t count = splitter->folds.count;
+
+    out->items = arena_alloc(splitter->arena, (count + 1) * sizeof(*out->items));
+    if (!out->items)
+        return -ENOMEM;
+    if (count)
+        memcpy(out->items, splitter->folds.items, count * sizeof(*out->items));
+    out->count = (uint32_t)count;
+    return 0;
+}
+
+/* ---- order ---- */
+
+static int by_telling(const void *a, const void *b)
+{
+    const struct deviation *x = a, *y = b;
+
+    if (x->claim != y->claim)
+        return x->claim > y->claim ? -1 : 1;
+    if (x->order != y->order)
+        return x->order < y->order ? -1 : 1;
+    if (x->field != y->field)
+        return x->field < y->field ? -1 : 1;
+    return x->value < y->value ? -1 : x->value > y->value;
+}
+
+int split_order(struct splitter *splitter, struct fold *fold)
+{
+    const struct column *columns = splitter->diff->alignment->columns;
+    struct map counts = {0};
+    int r = 0;
+
+    for (uint32_t i = 0; i < fold->count && r == 0; i++) {
+        struct deviation *deviation = &fold->deviations[i];
+        const struct field *field = &splitter->diff->fields.items[deviation->field];
+        const struct column *column = &columns[field->column];
+        uint64_t path = hash_mix(hash64(column->who, strlen(column->who)),
+                                 (uint64_t)field->key << 16 | field->ordinal);
+        uintptr_t before = (uintptr_t)map_get(&counts, path, NULL);
+
+        if (!before)
+            r = map_add(&counts, path, (void *)(uintptr_t)1);
+        deviation->order = before ? 1 : 0;
+        deviation->claim = CLAIM_NONE;
+        if (is_presence(field)) {
+            /* Devices before settings; a GPU or NIC before the bridges that went with it. */
+            deviation->claim = CLAIM_SETTING + 1 +
+                               (column->device != DEVICE_OTHER && column->device != DEVICE_BRIDGE);
+        } else if (fold->rule) {
+            const struct claims *claims =
+                naming_claims(splitter->naming, column->who, field->key, field->path);
+
+            if (!claims)
+                r = -ENOMEM;
+            else
+                deviation->claim = (uint8_t)claims_of(claims, fold->rule);
+        }
+    }
+    qsort(fold->deviations, fold->count, sizeof(*fold->deviations), by_telling);
+    map_done(&counts);
+    return r;
+}
