@@ -11,9 +11,11 @@
 #include "host/ethtool.h"
 #include "host/fabricmanager.h"
 #include "host/ib_sysfs.h"
+#include "host/ibdev2netdev.h"
 #include "host/ibnetdiscover.h"
 #include "host/ibstat.h"
 #include "host/iommu.h"
+#include "host/ip_link.h"
 #include "host/limits.h"
 #include "host/memory.h"
 #include "host/mlxconfig.h"
@@ -72,6 +74,9 @@ static const struct parser parsers[] = {
     {"nvidia-information", "information", nvidia_information_looks_like, nvidia_information_parse},
     {"ibstat", "ibstat* *.ibstat* *_ibstat* ibv_devinfo* *.ibv_devinfo* ibv_devices*",
      ibstat_looks_like, ibstat_parse},
+    {"ibdev2netdev", "ibdev2netdev* *.ibdev2netdev* rdma_link* rdma-link*", ibdev2netdev_looks_like,
+     ibdev2netdev_parse},
+    {"ip", "ip_* ip-* ip.txt *.ip_link*", ip_link_looks_like, ip_link_parse},
     {"ethtool", "ethtool* *.ethtool*", ethtool_looks_like, ethtool_parse},
     /* The device behind /dev/mst/mt4129_pciconf0 is found by what ibstat told. */
     {"mlxconfig", "mlxconfig* *.mlxconfig*", mlxconfig_looks_like, mlxconfig_parse, .late = true},

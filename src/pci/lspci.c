@@ -364,7 +364,9 @@ bool lspci_looks_like(struct str text)
             bare = str_skip(bare, 1);
         len = lspci_address(bare, &bdf);
         bare = str_skip(bare, len);
-        if (len && (str_find(bare, ": ") > 0 || bare.p[0] == '"'))
+        if (len && str_find(bare, ": ") > 0)
+            return true;
+        if (len && str_line(&rest, &line) && hex_is_row(str_trim(line))) /* without names */
             return true;
     }
     return has_loose_registers(text);

@@ -102,7 +102,7 @@ static struct str full_name(struct registers *r, struct str name, char space[REG
     if (r->prefix.len + 1 + name.len > REGISTERS_NAME_MAX || !printable(name) ||
         !printable(r->prefix) || !printable(r->reg))
         return (struct str){0};
-    if (r->prefix.len) {
+    if (r->prefix.len && name.len) {
         memcpy(space, r->prefix.p, r->prefix.len);
         space[r->prefix.len] = '.';
         memcpy(space + r->prefix.len + 1, name.p, name.len);

@@ -142,10 +142,12 @@ static void card_title(const struct page *page, const struct rule *rule, const c
     html(page, "</h3><dl>");
 }
 
-static void field(const struct page *page, const struct diff_field *field)
+static void field(const struct page *page, const struct folded_field *folded)
 {
+    const struct diff_field *field = folded->field;
+
     html(page, "<tr><td class=\"mono\">");
-    text(page, field->role);
+    text(page, folded->roles);
     html(page, "</td><td class=\"mono\">");
     text(page, field->path);
     html(page, "</td><td>");
@@ -166,8 +168,12 @@ static void difference(const struct page *page, const struct difference *differe
                        const struct cause *cause)
 {
     const struct rule *rule = difference->cause;
-    uint32_t shown = difference->field_count < FIELDS_MAX ? difference->field_count : FIELDS_MAX;
+    uint32_t count = 0, shown;
+    const struct folded_field *folded = report_fold_fields(page->arena, difference, &count);
 
+    if (!folded)
+        count = 0;
+    shown = count < FIELDS_MAX ? count : FIELDS_MAX;
     card_title(page, rule,
                arena_printf(page->arena, "%u. %s", difference->rank, difference->title));
     row(page, "nodes", "nodes", share(page, difference->nodes.nodes, difference->nodes.count));
@@ -189,11 +195,11 @@ static void difference(const struct page *page, const struct difference *differe
     html(page, "<details><summary>show</summary><div class=\"wide\"><table><tr><th>role</th>"
                "<th>fact</th><th>here</th><th>the others</th></tr>");
     for (uint32_t i = 0; i < shown; i++)
-        field(page, &difference->fields[i]);
+        field(page, &folded[i]);
     html(page, "</table></div>");
-    if (difference->field_count > shown)
-        buf_printf(page->out, "<span class=\"dim\">... and %u more</span>",
-                   difference->field_count - shown);
+    if (count > shown)
+        buf_printf(page->out, "<span class=\"dim\">... and %u more kinds of field</span>",
+                   count - shown);
     html(page, "</details></dd>");
     proofs(page, difference->proofs, difference->proof_count, difference->proof_count);
     if (rule)
