@@ -157,11 +157,12 @@ const struct difference *report_told_by(const struct report *report, const struc
 {
     if (group->node_count == fleet_node_count(report->fleet))
         return NULL;
+    for (size_t i = 0; i < report->difference_count; i++)
+        if (report->differences[i].cause == group->rule)
+            return &report->differences[i];
     for (size_t i = 0; i < report->difference_count; i++) {
         const struct difference *difference = &report->differences[i];
 
-        if (difference->cause == group->rule)
-            return difference;
         for (size_t k = 0; k < ARRAY_LEN(difference->also) && difference->also[k]; k++)
             if (difference->also[k] == group->rule)
                 return difference;
