@@ -183,11 +183,13 @@ static bool special_value(struct registers *r, uint32_t line, struct str name, s
         return true;
     }
     if (str_is(r->block, "Express") && str_is(r->reg, "LnkCap")) {
-        /* Before 3.6 the L0s exit latency was printed for links without L0s too. */
-        if (str_is(name, "ASPM"))
+        /* Before 3.6 both exit latencies were printed, whatever the link can do. */
+        if (str_is(name, "ASPM")) {
             r->l0s_missing = str_find(value, "L0s") < 0;
-        else if (r->l0s_missing && str_ends(name, "Latency L0s"))
-            return true;
+            r->l1_missing = str_find(value, "L1") < 0;
+        }
+        return (r->l0s_missing && str_ends(name, "Latency L0s")) ||
+               (r->l1_missing && str_ends(name, "L1"));
     }
     return false;
 }
