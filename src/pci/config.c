@@ -296,7 +296,7 @@ static void put_part(struct walk *walk, struct config_view *view, const struct c
         view->registers = &registers;
         view->base = part->at;
         registers_begin(&registers, builder, str_of(part->name));
-        (void)part->put(view, part->index);
+        part->put(view, part->index);
         block = fact_end_cached(builder, kind, text);
     }
     if (!block || block->count) /* an empty block: this device has no such part */
