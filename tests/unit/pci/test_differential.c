@@ -57,6 +57,8 @@ static const struct exception only_bytes[] = {
     {"IDE.*", "since 3.13"},
     {"DVSEC.title", "since 3.11"},
     {"DVSEC.CXLCtl2.*", "since 3.11"},
+    {"Vendor.kind", "Intel's, since 3.11"},
+    {"Vendor.Cap?.*", "Intel's, since 3.11"},
     {"Vendor.VirtIO.id", "since 3.10", "virtio"},
     {"Vendor.VirtIO", "SharedMemory since 3.10", "virtio"},
     {"Vendor.VirtIO.offset", "of SharedMemory, 64 bits since 3.10", "virtio"},
