@@ -85,9 +85,9 @@ static void put_cap(struct walk *walk, unsigned at, unsigned id, bool extended)
 {
     static const struct config_cap *const plain[] = {config_caps_plain, config_caps_express,
                                                      config_caps_ht};
-    static const struct config_cap *const more[] = {config_ecaps_error,  config_ecaps_access,
-                                                    config_ecaps_link,   config_ecaps_vc,
-                                                    config_ecaps_vendor, config_ecaps_ide};
+    static const struct config_cap *const more[] = {
+        config_ecaps_error,  config_ecaps_access, config_ecaps_link, config_ecaps_vc,
+        config_ecaps_vendor, config_ecaps_ide,    config_ecaps_flit};
     const struct config_cap *cap =
         extended ? find_cap(more, ARRAY_LEN(more), id) : find_cap(plain, ARRAY_LEN(plain), id);
     struct config_view view = walk->view;
@@ -296,7 +296,7 @@ static void put_part(struct walk *walk, struct config_view *view, const struct c
         view->registers = &registers;
         view->base = part->at;
         registers_begin(&registers, builder, str_of(part->name));
-        (void)part->put(view, part->index);
+        part->put(view, part->index);
         block = fact_end_cached(builder, kind, text);
     }
     if (!block || block->count) /* an empty block: this device has no such part */

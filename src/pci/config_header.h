@@ -4,13 +4,13 @@
 
 #include "pci/config_view.h"
 
-/* One block of the header; present when its bytes are there and `put` says so. */
+/* One block of the header; present when its bytes are there and `put` adds a fact. */
 struct config_part {
     const char *name;
     uint8_t at;                                                  /* where the block stands */
     uint8_t end;                                                 /* of the bytes it needs */
     uint8_t index;                                               /* of a BAR or a window */
-    bool (*put)(const struct config_view *view, unsigned index); /* offsets count from 0 */
+    void (*put)(const struct config_view *view, unsigned index); /* offsets count from 0 */
     uint8_t key_at, key_end; /* further bytes that it depends on, besides the command register */
     uint8_t resource;        /* the row of `resources` that it depends on, plus 1; 0: none */
 };

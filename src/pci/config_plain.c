@@ -461,6 +461,8 @@ static void vendor(const struct config_view *view)
         virtio(view, length, type);
     else
         config_put_printf(view, 2, "", "Len", "%02x", length);
+    if (view->vendor == 0x8086)
+        config_put_intel(view);
 }
 
 const struct config_cap config_caps_plain[] = {

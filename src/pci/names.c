@@ -76,6 +76,7 @@ static const struct cap_name caps[] = {
     {"FLitLog", "Flit Logging", 0x32, true},
     {"FLitPerf", "Flit Performance Measurement", 0x33, true},
     {"FLitErr", "Flit Error Injection", 0x34, true},
+    {"MRBL", "MMIO Register Block Locator", 0x36, true},
 };
 
 const struct cap_name *cap_by_text(struct str text, bool extended)
@@ -173,6 +174,7 @@ static const struct class_row class_rows[] = {
     {"FLitLog", "*Sts*", NULL, FACT_STATE},
     {"FLitLog", "Log*", NULL, FACT_STATE},
     {"FLitErr", "FlitEiSts", NULL, FACT_STATE},
+    {"FLitErr", "FlitEiOs?x", NULL, FACT_STATE},
     {"DSN", "", "serial", FACT_IDENTITY},
     {"VPD", "", "SN", FACT_IDENTITY},
     {"VPD", "", "V3", FACT_IDENTITY}, /* ConnectX: UUID */
@@ -310,6 +312,10 @@ static const struct hex_row hex_rows[] = {
     {"IDE", "*RID*", "Limit"},
     {"IDE", "*RID*", "SegBase"},
     {"DVSEC", "Block*", "offset"},
+    {"MRBL", "Locator*", "offset"},
+    {"FLitErr", "FlitEiOsCtl2", NULL},
+    {"FLitLog", "Log?", "Synd*"},
+    {"FLitLog", "CntCtl", "Trigger Event on Error Count"},
     {"DVSEC", "FBModTS", NULL},
     {"DebugPort", "Port", "offset"},
     {"SATA", "BAR", "Offset"},
