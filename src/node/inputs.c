@@ -379,16 +379,14 @@ static size_t folder_len(const char *path)
     return slash ? (size_t)(slash - path) + 1 : 0;
 }
 
-/* Do two files that the user named belong to one node: "box.lspci.txt" and "box.dmesg.txt"? */
-static bool same_node(const char *a, const char *b)
+/* Does `path` belong to the node whose files begin with `prefix`, folder and name, `len` bytes:
+ * "box.dmesg.txt" to "box.", as "box.lspci.txt" does? */
+static bool same_node(const char *prefix, size_t len, const char *path)
 {
-    size_t folder = folder_len(a);
-    ptrdiff_t x = kind_word_at(a + folder), y;
+    size_t folder = folder_len(path);
 
-    if (x < 0 || folder != folder_len(b) || strncmp(a, b, folder) != 0)
-        return false;
-    y = kind_word_at(b + folder);
-    return x == y && !strncmp(a + folder, b + folder, (size_t)x);
+    return !strncmp(prefix, path, len) && folder <= len &&
+           kind_word_at(path + folder) == (ptrdiff_t)(len - folder);
 }
 
 /* The user's paths from `first` on that make a node together with it: an input of its own when
@@ -398,20 +396,20 @@ static int add_named(struct found *found, const char *const *paths, size_t count
 {
     const char **files = arena_alloc(found->arena, (count - first) * sizeof(*files));
     size_t folder = folder_len(paths[first]), n = 0;
-    ptrdiff_t word;
+    ptrdiff_t word = kind_word_at(paths[first] + folder);
     struct stat st;
 
     if (!files)
         return no_memory(err);
-    for (size_t i = first; i < count; i++)
-        if (i == first || (!used[i] && same_node(paths[first], paths[i]) &&
-                           stat(paths[i], &st) == 0 && S_ISREG(st.st_mode))) {
+    files[n++] = paths[first];
+    for (size_t i = first + 1; i < count && word >= 0; i++)
+        if (!used[i] && same_node(paths[first], folder + (size_t)word, paths[i]) &&
+            stat(paths[i], &st) == 0 && S_ISREG(st.st_mode)) {
             used[i] = true;
             files[n++] = paths[i];
         }
     if (n < 2 || stat(paths[first], &st) < 0 || !S_ISREG(st.st_mode))
         return add_path(found, paths[first], err);
-    word = kind_word_at(paths[first] + folder);
     return add_input(
         found,
         (struct input){.kind = INPUT_FOLDER,

@@ -1,4 +1,5 @@
 #include "pci/config_header.h"
+#include "pci/device_names.h"
 
 #include <stdio.h>
 
@@ -87,9 +88,20 @@ static unsigned find_subsystem(const struct config_view *view)
     return 0;
 }
 
+uint32_t config_header_subsystem(const struct config_view *view, unsigned *at)
+{
+    unsigned found = find_subsystem(view);
+    uint32_t ids = found ? config_get(view, found, 4) : 0;
+    unsigned vendor = ids & 0xffff;
+
+    *at = vendor && vendor != 0xffff ? found : 0;
+    return *at ? ids : 0;
+}
+
 static bool put_header(const struct config_view *view, unsigned index)
 {
-    unsigned class = config_get(view, AT_CLASS + 2, 2), sub = find_subsystem(view);
+    unsigned class = config_get(view, AT_CLASS + 2, 2), sub;
+    uint32_t ids = config_header_subsystem(view, &sub);
     char text[8];
 
     (void)index;
@@ -107,12 +119,8 @@ static bool put_header(const struct config_view *view, unsigned index)
     if (view->header_type <= TYPE_CARDBUS)
         config_put_number(view, AT_TYPE, "", "type", view->header_type, NULL);
     if (sub) {
-        unsigned vendor = config_get(view, sub, 2);
-
-        if (vendor && vendor != 0xffff) {
-            put_id(view, sub, "subvendor", vendor);
-            put_id(view, sub + 2, "subdevice", config_get(view, sub + 2, 2));
-        }
+        put_id(view, sub, "subvendor", ids & 0xffff);
+        put_id(view, sub + 2, "subdevice", ids >> 16);
     }
     return true;
 }
@@ -422,34 +430,42 @@ static bool put_bridge_control(const struct config_view *view, unsigned index)
 
 #define PARTS_HEAD                                                                                 \
     {"Header", 0, 0x10, 0, put_header}, {"Control", AT_COMMAND, 6, 0, put_control},                \
-        {"Status", AT_STATUS, 8, 0, put_status}, {"Latency", AT_LATENCY, 0x40, 0, put_latency},    \
-        {"Interrupt", AT_IRQ, 0x3e, 0, put_interrupt}, {"BIST", AT_BIST, 0x10, 0, put_bist},       \
+        {"Status", AT_STATUS, 8, 0, put_status},                                                   \
+        {"Latency", 0x3e, 0x40, 0, put_latency, AT_CACHE_LINE, AT_TYPE},                           \
+        {"Interrupt", AT_IRQ, 0x3e, 0, put_interrupt},                                             \
     {                                                                                              \
-        "Region0", 0x10, 0x14, 0, put_region                                                       \
+        "BIST", AT_BIST, 0x10, 0, put_bist                                                         \
+    }
+
+/* Whether a BAR is the upper half of another depends on those before it. */
+#define REGION(number)                                                                             \
+    {                                                                                              \
+        "Region" #number, AT_BAR + 4 * number, AT_BAR + 4 * number + 4, number, put_region,        \
+            AT_BAR, AT_BAR + 4 * number + 8, number + 1                                            \
+    }
+#define ROM(where)                                                                                 \
+    {                                                                                              \
+        "ROM", where, where + 4, where, put_rom, 0, 0, PCI_CONFIG_ROM + 1                          \
     }
 
 static const struct config_part device_parts[] = {
-    PARTS_HEAD,
-    {"Region1", 0x14, 0x18, 1, put_region},
-    {"Region2", 0x18, 0x1c, 2, put_region},
-    {"Region3", 0x1c, 0x20, 3, put_region},
-    {"Region4", 0x20, 0x24, 4, put_region},
-    {"Region5", 0x24, 0x28, 5, put_region},
-    {"ROM", 0x30, 0x34, 0x30, put_rom},
+    PARTS_HEAD, REGION(0), REGION(1), REGION(2), REGION(3), REGION(4), REGION(5), ROM(0x30),
 };
 static const struct config_part bridge_parts[] = {
     PARTS_HEAD,
-    {"Region1", 0x14, 0x18, 1, put_region},
+    REGION(0),
+    REGION(1),
     {"Bus", 0x18, 0x1c, 0, put_bus},
     {"IOWindow", 0x1c, 0x34, WINDOW_IO, put_bridge_window},
     {"MemWindow", 0x20, 0x24, WINDOW_MEMORY, put_bridge_window},
     {"PrefWindow", 0x24, 0x30, WINDOW_PREFETCH, put_bridge_window},
     {"SecondaryStatus", 0x1e, 0x20, 0, put_secondary},
-    {"ROM", 0x38, 0x3c, 0x38, put_rom},
+    ROM(0x38),
     {"BridgeCtl", 0x3e, 0x40, 0, put_bridge_control},
 };
 static const struct config_part cardbus_parts[] = {
     PARTS_HEAD,
+    REGION(0),
     {"Bus", 0x18, 0x1c, 0, put_bus},
     {"MemWindow0", 0x1c, 0x24, 0, put_cardbus_memory},
     {"MemWindow1", 0x24, 0x2c, 1, put_cardbus_memory},

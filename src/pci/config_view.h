@@ -73,6 +73,8 @@ struct config_cap {
     const struct config_reg *regs;
     unsigned count;
     void (*decode)(const struct config_view *view); /* after the registers; NULL: nothing more */
+    uint8_t length_at, length_shift; /* where its own length stands; 0: it says none */
+    uint16_t length_mask;
 };
 
 /* Types of ports, as bits for `ports`. */

@@ -36,6 +36,16 @@ const char *report_nodes(struct arena *arena, const struct fleet *fleet, const u
     return hostlist_fold(arena, names, count);
 }
 
+bool report_proof_repeats(const struct proof *proofs, uint32_t index)
+{
+    for (uint32_t i = 0; i < index; i++)
+        if (proofs[i].line == proofs[index].line && proofs[i].binary == proofs[index].binary &&
+            !strcmp(proofs[i].source, proofs[index].source) &&
+            !strcmp(proofs[i].text, proofs[index].text))
+            return true;
+    return false;
+}
+
 static bool same_values(const struct diff_field *a, const struct diff_field *b)
 {
     if (strcmp(a->path, b->path) || a->value_count != b->value_count)
