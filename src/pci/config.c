@@ -11,6 +11,7 @@
 enum {
     KIND_PLAIN = 0x50430000,
     KIND_EXTENDED = 0x50440000,
+    KIND_PART = 0x50450000, /* the order of parts depends on the type, which is in the key */
 };
 
 struct walk {
@@ -66,14 +67,27 @@ static size_t cache_key(const struct config_view *view,
     return sizeof(context) + len;
 }
 
+/* How many bytes the capability may be read for: by its table, or by what it says itself; 0: to the
+ * end. A short key is hashed sooner and met again more often. */
+static unsigned cap_length(const struct config_view *view, const struct config_cap *cap)
+{
+    unsigned length = 0;
+
+    if (cap->length_at)
+        length = config_get(view, cap->length_at, 2) >> cap->length_shift & cap->length_mask;
+    if (length)
+        return length < 16 ? 16 : length;
+    return cap->bytes;
+}
+
 /* One capability at `at`, whose header is there. */
 static void put_cap(struct walk *walk, unsigned at, unsigned id, bool extended)
 {
     static const struct config_cap *const plain[] = {config_caps_plain, config_caps_express,
                                                      config_caps_ht};
-    static const struct config_cap *const more[] = {config_ecaps_error,  config_ecaps_access,
-                                                    config_ecaps_link,   config_ecaps_vc,
-                                                    config_ecaps_vendor, config_ecaps_ide};
+    static const struct config_cap *const more[] = {
+        config_ecaps_error,  config_ecaps_access, config_ecaps_link, config_ecaps_vc,
+        config_ecaps_vendor, config_ecaps_ide,    config_ecaps_flit};
     const struct config_cap *cap =
         extended ? find_cap(more, ARRAY_LEN(more), id) : find_cap(plain, ARRAY_LEN(plain), id);
     struct config_view view = walk->view;
@@ -89,8 +103,8 @@ static void put_cap(struct walk *walk, unsigned at, unsigned id, bool extended)
     view.end = walk->len;
     if (!extended && view.end > 0x100)
         view.end = 0x100;
-    if (cap && cap->bytes && view.end - at > cap->bytes)
-        view.end = at + cap->bytes;
+    if (cap && cap_length(&view, cap) && view.end - at > cap_length(&view, cap))
+        view.end = at + cap_length(&view, cap);
     else if (!cap)
         view.end = at + 4;
     text.len = cache_key(&view, key);
@@ -240,24 +254,69 @@ static bool said_before(const struct walk *walk, const char *block)
            node_block(node, walk->subject, fact_pool_key(node->pool, str_of(block)));
 }
 
+/* What a part of the header depends on, packed without holes. */
+struct part_key {
+    struct pci_resource resource;
+    uint32_t subsystem;
+    uint16_t lines;
+    uint8_t header_type, has_resources;
+    uint8_t command[2], bytes[0x40], more[0x40];
+};
+
+static void part_key(const struct config_view *view, const struct config_part *part,
+                     struct part_key *key)
+{
+    unsigned at, more = part->key_end - part->key_at;
+
+    memset(key, 0, sizeof(*key));
+    if (part->resource && view->resources)
+        key->resource = view->resources[part->resource - 1];
+    if (part->at == 0)
+        key->subsystem = config_header_subsystem(view, &at);
+    key->lines = (uint16_t)view->bytes_per_line;
+    key->header_type = view->header_type;
+    key->has_resources = view->resources != NULL;
+    memcpy(key->command, view->bytes + 4, sizeof(key->command));
+    memcpy(key->bytes, view->bytes + part->at, part->end - part->at);
+    memcpy(key->more, view->bytes + part->key_at, more);
+}
+
+static void put_part(struct walk *walk, struct config_view *view, const struct config_part *part,
+                     unsigned kind)
+{
+    struct fact_builder *builder = walk->node->builder;
+    struct registers registers;
+    const struct fact_block *block;
+    struct part_key key;
+    struct str text = {(const char *)&key, sizeof(key)};
+
+    part_key(view, part, &key);
+    block = fact_cached(builder, kind, text);
+    if (!block) {
+        view->registers = &registers;
+        view->base = part->at;
+        registers_begin(&registers, builder, str_of(part->name));
+        part->put(view, part->index);
+        block = fact_end_cached(builder, kind, text);
+    }
+    if (!block || block->count) /* an empty block: this device has no such part */
+        node_attach(walk->node, walk->subject, block, walk->source,
+                    walk->line + part->at / view->bytes_per_line);
+}
+
 static void put_parts(struct walk *walk, const struct pci_resource *resources)
 {
-    struct registers registers;
     struct config_view view = walk->view;
     const struct config_part *parts;
     size_t count;
 
     parts = config_header_parts(view.header_type, &count);
     view.resources = resources;
-    view.registers = &registers;
     for (size_t i = 0; i < count; i++) {
-        if (parts[i].end > walk->len || (i && said_before(walk, parts[i].name)))
-            continue;
-        registers_begin(&registers, walk->node->builder, str_of(parts[i].name));
-        view.base = parts[i].at;
-        if (parts[i].put(&view, parts[i].index))
-            node_attach(walk->node, walk->subject, fact_end(walk->node->builder), walk->source,
-                        walk->line + parts[i].at / view.bytes_per_line);
+        unsigned last = parts[i].key_end > parts[i].end ? parts[i].key_end : parts[i].end;
+
+        if (last <= walk->len && !(i && said_before(walk, parts[i].name)))
+            put_part(walk, &view, &parts[i], KIND_PART + (unsigned)i);
     }
 }
 

@@ -1,4 +1,5 @@
 #include "pci/config_header.h"
+#include "pci/device_names.h"
 
 #include <stdio.h>
 
@@ -87,9 +88,20 @@ static unsigned find_subsystem(const struct config_view *view)
     return 0;
 }
 
-static bool put_header(const struct config_view *view, unsigned index)
+uint32_t config_header_subsystem(const struct config_view *view, unsigned *at)
 {
-    unsigned class = config_get(view, AT_CLASS + 2, 2), sub = find_subsystem(view);
+    unsigned found = find_subsystem(view);
+    uint32_t ids = found ? config_get(view, found, 4) : 0;
+    unsigned vendor = ids & 0xffff;
+
+    *at = vendor && vendor != 0xffff ? found : 0;
+    return *at ? ids : 0;
+}
+
+static void put_header(const struct config_view *view, unsigned index)
+{
+    unsigned class = config_get(view, AT_CLASS + 2, 2), sub;
+    uint32_t ids = config_header_subsystem(view, &sub);
     char text[8];
 
     (void)index;
@@ -107,43 +119,36 @@ static bool put_header(const struct config_view *view, unsigned index)
     if (view->header_type <= TYPE_CARDBUS)
         config_put_number(view, AT_TYPE, "", "type", view->header_type, NULL);
     if (sub) {
-        unsigned vendor = config_get(view, sub, 2);
-
-        if (vendor && vendor != 0xffff) {
-            put_id(view, sub, "subvendor", vendor);
-            put_id(view, sub + 2, "subdevice", config_get(view, sub + 2, 2));
-        }
+        put_id(view, sub, "subvendor", ids & 0xffff);
+        put_id(view, sub + 2, "subdevice", ids >> 16);
     }
-    return true;
 }
 
-static bool put_control(const struct config_view *view, unsigned index)
+static void put_control(const struct config_view *view, unsigned index)
 {
     static const struct config_reg reg = REG(AT_COMMAND, 2, "", control_fields);
 
     (void)index;
     config_put_reg(view, &reg, 0, NULL);
-    return true;
 }
 
-static bool put_status(const struct config_view *view, unsigned index)
+static void put_status(const struct config_view *view, unsigned index)
 {
     static const struct config_reg reg = REG(AT_STATUS, 2, "", status_fields);
 
     (void)index;
     config_put_reg(view, &reg, 0, NULL);
-    return true;
 }
 
 /* Means nothing to a function that may not start requests. */
-static bool put_latency(const struct config_view *view, unsigned index)
+static void put_latency(const struct config_view *view, unsigned index)
 {
     unsigned min = config_get(view, 0x3e, 1), max = config_get(view, 0x3f, 1);
     unsigned line = config_get(view, AT_CACHE_LINE, 1);
 
     (void)index;
     if (!(config_get(view, AT_COMMAND, 2) & COMMAND_MASTER))
-        return false;
+        return;
     config_put_number(view, AT_LATENCY, "", "latency", config_get(view, AT_LATENCY, 1), NULL);
     if (view->header_type == TYPE_DEVICE && (min || max)) {
         char text[64];
@@ -157,36 +162,33 @@ static bool put_latency(const struct config_view *view, unsigned index)
     }
     if (line)
         config_put_number(view, AT_CACHE_LINE, "", "cacheline", line * 4, NULL);
-    return true;
 }
 
-static bool put_interrupt(const struct config_view *view, unsigned index)
+static void put_interrupt(const struct config_view *view, unsigned index)
 {
     unsigned pin = config_get(view, AT_PIN, 1), irq = config_get(view, AT_IRQ, 1);
     char text[2] = "?";
 
     (void)index;
     if (!pin && !irq)
-        return false;
+        return;
     if (pin)
         text[0] = (char)('A' + pin - 1);
     config_put_text(view, AT_PIN, "", "pin", text);
     config_put_number(view, AT_IRQ, "", "irq", irq, NULL);
-    return true;
 }
 
-static bool put_bist(const struct config_view *view, unsigned index)
+static void put_bist(const struct config_view *view, unsigned index)
 {
     unsigned bist = config_get(view, AT_BIST, 1);
     char text[32] = "is running";
 
     (void)index;
     if (!(bist & 0x80))
-        return false;
+        return;
     if (!(bist & 0x40))
         (void)snprintf(text, sizeof(text), "result: %02x", bist & 0xf);
     config_put_text(view, AT_BIST, "", "result", text);
-    return true;
 }
 
 /* ---- base addresses ---- */
@@ -250,7 +252,7 @@ static void put_address(const struct config_view *view, unsigned at, uint64_t ad
 
 /* As the hardware has it, and what the system says where it differs: `ignored` is an address that
  * the system did not take, `virtual` one that the hardware does not have. */
-static bool put_region(const struct config_view *view, unsigned index)
+static void put_region(const struct config_view *view, unsigned index)
 {
     static const char *const widths[] = {"32-bit", "low-1M", "64-bit", "type 3"};
     const struct pci_resource *resource = view->resources ? &view->resources[index] : NULL;
@@ -260,7 +262,7 @@ static bool put_region(const struct config_view *view, unsigned index)
     bool io, enabled, size = resource && resource->end > resource->start;
 
     if (index >= bar_count(view) || is_upper(view, index))
-        return false;
+        return;
     if (is_wide(low) && index + 1 < bar_count(view))
         hardware |= (uint64_t)bar(view, index + 1) << 32;
     address = hardware;
@@ -268,7 +270,7 @@ static bool put_region(const struct config_view *view, unsigned index)
         bits = resource_bits(resource->flags);
         address = resource->start;
     } else if (!low && !size) {
-        return false;
+        return;
     }
     io = bits & 1;
     enabled = command & (io ? COMMAND_IO : COMMAND_MEMORY);
@@ -278,17 +280,16 @@ static bool put_region(const struct config_view *view, unsigned index)
         put_size(view, resource, at);
     if (!address && !(io && enabled)) {
         config_put_text(view, at, "", "state", hardware ? "ignored" : "unassigned");
-        return true;
+        return;
     }
     config_put_text(view, at, "", "state",
                     resource && address && !hardware ? "virtual"
                     : enabled                        ? "assigned"
                                                      : "disabled");
     put_address(view, at, address, io ? 4 : 8);
-    return true;
 }
 
-static bool put_rom(const struct config_view *view, unsigned at)
+static void put_rom(const struct config_view *view, unsigned at)
 {
     const struct pci_resource *resource = view->resources ? &view->resources[PCI_CONFIG_ROM] : NULL;
     uint32_t rom = config_get(view, at, 4), hardware = rom & ~0x7ffu;
@@ -298,12 +299,12 @@ static bool put_rom(const struct config_view *view, unsigned at)
     if (resource && resource->flags)
         address = resource->start;
     else if (!rom)
-        return false;
+        return;
     if (size)
         put_size(view, resource, at);
     if (!address) {
         config_put_text(view, at, "", "state", hardware ? "ignored" : "unassigned");
-        return true;
+        return;
     }
     if (!hardware)
         config_put_text(view, at, "", "state", "virtual");
@@ -312,12 +313,11 @@ static bool put_rom(const struct config_view *view, unsigned at)
                         enabled && (config_get(view, AT_COMMAND, 2) & COMMAND_MEMORY) ? "assigned"
                                                                                       : "disabled");
     put_address(view, at, address, 8);
-    return true;
 }
 
 /* ---- bridges ---- */
 
-static bool put_bus(const struct config_view *view, unsigned index)
+static void put_bus(const struct config_view *view, unsigned index)
 {
     static const char *const names[] = {"primary", "secondary", "subordinate", "sec-latency"};
 
@@ -329,12 +329,11 @@ static bool put_bus(const struct config_view *view, unsigned index)
         (void)snprintf(text, sizeof(text), i == 3 ? "%u" : "%02x", value);
         config_put_number(view, 0x18 + i, "", names[i], value, text);
     }
-    return true;
 }
 
 /* A window of a bridge: [base, limit]; closed when they are the wrong way round, or when one of the
  * bits `needs` of the command register is off. */
-static bool put_window(const struct config_view *view, unsigned at, uint64_t base, uint64_t limit,
+static void put_window(const struct config_view *view, unsigned at, uint64_t base, uint64_t limit,
                        int bits, unsigned needs)
 {
     bool open = (config_get(view, AT_COMMAND, 2) & needs) == needs;
@@ -350,12 +349,11 @@ static bool put_window(const struct config_view *view, unsigned at, uint64_t bas
     }
     if (view->header_type == TYPE_BRIDGE)
         config_put_number(view, at, "", "bits", bits, NULL);
-    return true;
 }
 
 enum { WINDOW_IO, WINDOW_MEMORY, WINDOW_PREFETCH };
 
-static bool put_bridge_window(const struct config_view *view, unsigned index)
+static void put_bridge_window(const struct config_view *view, unsigned index)
 {
     uint64_t base, limit;
     unsigned at, type;
@@ -366,90 +364,97 @@ static bool put_bridge_window(const struct config_view *view, unsigned index)
         limit = config_get(view, 0x1d, 1);
         type = base & 0xf;
         if (type != (limit & 0xf) || type > 1)
-            return false; /* no such type */
+            return; /* no such type */
         wide = type == 1;
         base = (base & 0xf0) << 8 | (wide ? config_get(view, 0x30, 2) << 16 : 0);
         limit = (limit & 0xf0) << 8 | (wide ? config_get(view, 0x32, 2) << 16 : 0);
-        return put_window(view, 0x1c, base, limit + 0xfff, wide ? 32 : 16, 0);
+        put_window(view, 0x1c, base, limit + 0xfff, wide ? 32 : 16, 0);
+        return;
     }
     at = index == WINDOW_MEMORY ? 0x20 : 0x24;
     base = config_get(view, at, 2);
     limit = config_get(view, at + 2, 2);
     type = base & 0xf;
     if (type != (limit & 0xf) || type > (index == WINDOW_PREFETCH))
-        return false;
+        return;
     wide = type == 1;
     base = (base & 0xfff0) << 16 | (wide ? (uint64_t)config_get(view, 0x28, 4) << 32 : 0);
     limit = (limit & 0xfff0) << 16 | (wide ? (uint64_t)config_get(view, 0x2c, 4) << 32 : 0);
-    return put_window(view, at, base, limit + 0xfffff, wide ? 64 : 32, 0);
+    put_window(view, at, base, limit + 0xfffff, wide ? 64 : 32, 0);
 }
 
-static bool put_cardbus_memory(const struct config_view *view, unsigned index)
+static void put_cardbus_memory(const struct config_view *view, unsigned index)
 {
     unsigned at = 0x1c + 8 * index;
 
-    return put_window(view, at, config_get(view, at, 4),
-                      (uint32_t)(config_get(view, at + 4, 4) + 0xfff), 32, COMMAND_MEMORY);
+    put_window(view, at, config_get(view, at, 4), (uint32_t)(config_get(view, at + 4, 4) + 0xfff),
+               32, COMMAND_MEMORY);
 }
 
-static bool put_cardbus_io(const struct config_view *view, unsigned index)
+static void put_cardbus_io(const struct config_view *view, unsigned index)
 {
     unsigned at = 0x2c + 8 * index;
     uint32_t base = config_get(view, at, 4), limit = config_get(view, at + 4, 4);
     uint32_t mask = base & 1 ? ~3u : 0xfffcu;
 
-    return put_window(view, at, base & mask, (limit & mask) + 3, 32, COMMAND_IO);
+    put_window(view, at, base & mask, (limit & mask) + 3, 32, COMMAND_IO);
 }
 
-static bool put_secondary(const struct config_view *view, unsigned index)
+static void put_secondary(const struct config_view *view, unsigned index)
 {
     static const struct config_reg reg = REG(0x1e, 2, "", secondary_fields);
 
     (void)index;
     config_put_reg(view, &reg, 0, NULL);
-    return true;
 }
 
-static bool put_bridge_control(const struct config_view *view, unsigned index)
+static void put_bridge_control(const struct config_view *view, unsigned index)
 {
     static const struct config_reg bridge = REG(0x3e, 2, "", bridge_fields);
     static const struct config_reg cardbus = REG(0x3e, 2, "", cardbus_fields);
 
     (void)index;
     config_put_reg(view, view->header_type == TYPE_CARDBUS ? &cardbus : &bridge, 0, NULL);
-    return true;
 }
 
 #define PARTS_HEAD                                                                                 \
     {"Header", 0, 0x10, 0, put_header}, {"Control", AT_COMMAND, 6, 0, put_control},                \
-        {"Status", AT_STATUS, 8, 0, put_status}, {"Latency", AT_LATENCY, 0x40, 0, put_latency},    \
-        {"Interrupt", AT_IRQ, 0x3e, 0, put_interrupt}, {"BIST", AT_BIST, 0x10, 0, put_bist},       \
+        {"Status", AT_STATUS, 8, 0, put_status},                                                   \
+        {"Latency", 0x3e, 0x40, 0, put_latency, AT_CACHE_LINE, AT_TYPE},                           \
+        {"Interrupt", AT_IRQ, 0x3e, 0, put_interrupt},                                             \
     {                                                                                              \
-        "Region0", 0x10, 0x14, 0, put_region                                                       \
+        "BIST", AT_BIST, 0x10, 0, put_bist                                                         \
+    }
+
+/* Whether a BAR is the upper half of another depends on those before it. */
+#define REGION(number)                                                                             \
+    {                                                                                              \
+        "Region" #number, AT_BAR + 4 * number, AT_BAR + 4 * number + 4, number, put_region,        \
+            AT_BAR, AT_BAR + 4 * number + 8, number + 1                                            \
+    }
+#define ROM(where)                                                                                 \
+    {                                                                                              \
+        "ROM", where, where + 4, where, put_rom, 0, 0, PCI_CONFIG_ROM + 1                          \
     }
 
 static const struct config_part device_parts[] = {
-    PARTS_HEAD,
-    {"Region1", 0x14, 0x18, 1, put_region},
-    {"Region2", 0x18, 0x1c, 2, put_region},
-    {"Region3", 0x1c, 0x20, 3, put_region},
-    {"Region4", 0x20, 0x24, 4, put_region},
-    {"Region5", 0x24, 0x28, 5, put_region},
-    {"ROM", 0x30, 0x34, 0x30, put_rom},
+    PARTS_HEAD, REGION(0), REGION(1), REGION(2), REGION(3), REGION(4), REGION(5), ROM(0x30),
 };
 static const struct config_part bridge_parts[] = {
     PARTS_HEAD,
-    {"Region1", 0x14, 0x18, 1, put_region},
+    REGION(0),
+    REGION(1),
     {"Bus", 0x18, 0x1c, 0, put_bus},
     {"IOWindow", 0x1c, 0x34, WINDOW_IO, put_bridge_window},
     {"MemWindow", 0x20, 0x24, WINDOW_MEMORY, put_bridge_window},
     {"PrefWindow", 0x24, 0x30, WINDOW_PREFETCH, put_bridge_window},
     {"SecondaryStatus", 0x1e, 0x20, 0, put_secondary},
-    {"ROM", 0x38, 0x3c, 0x38, put_rom},
+    ROM(0x38),
     {"BridgeCtl", 0x3e, 0x40, 0, put_bridge_control},
 };
 static const struct config_part cardbus_parts[] = {
     PARTS_HEAD,
+    REGION(0),
     {"Bus", 0x18, 0x1c, 0, put_bus},
     {"MemWindow0", 0x1c, 0x24, 0, put_cardbus_memory},
     {"MemWindow1", 0x24, 0x2c, 1, put_cardbus_memory},

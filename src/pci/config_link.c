@@ -284,65 +284,6 @@ static const struct config_reg feature_regs[] = {
     REG(8, 4, "DLFSta", feature_sta),
 };
 
-/* ---- flits ---- */
-
-CODES(granularities, NULL, "all", "even", "odd", "mismatch");
-
-static const struct config_field flit_log1[] = {
-    FLAG(0, "Valid"),
-    CODE(1, 3, "Link Width", widths),
-    FLAG(13, "More entries"),
-    FLAG(14, "Unrecognized flit"),
-    FLAG(15, "FEC uncorrectable"),
-    HEX(16, 8, 2, "SyndParityGrp0"),
-    HEX(24, 8, 2, "SyndCheckGrp0"),
-};
-static const struct config_field flit_log2[] = {
-    HEX(0, 8, 2, "SyndParityGrp1"),
-    HEX(8, 8, 2, "SyndCheckGrp1"),
-    HEX(16, 8, 2, "SyndParityGrp2"),
-    HEX(24, 8, 2, "SyndCheckGrp2"),
-};
-static const struct config_field flit_counter[] = {
-    FLAG(0, "Flit Error Counter En"),
-    FLAG(1, "Flit Error Counter Interrupt En"),
-    NUMBER(2, 2, "Events to count"),
-    HEX(4, 8, 2, "Trigger Event on Error Count"),
-};
-static const struct config_field flit_counted[] = {
-    CODE(0, 3, "Link Width when Error Counter Started", widths),
-    FLAG(2, "Interrupt Generated based on Trigger Event Count"),
-    NUMBER(8, 8, "FlitErr"),
-};
-static const struct config_field flit_measure[] = {
-    FLAG(0, "En"),
-    CODE(2, 2, "Granularity", granularities),
-};
-static const struct config_field flit_flits[] = {NUMBER(0, 32, "Flit Counter")};
-static const struct config_field flit_invalid[] = {NUMBER(0, 16, "Invalid Flit Counter")};
-
-static void flit_log(const struct config_view *view)
-{
-    static const struct config_reg regs[] = {
-        REG(4, 4, "Log1", flit_log1),         REG(8, 4, "Log2", flit_log2),
-        REG(12, 2, "CntCtl", flit_counter),   REG(14, 2, "CntSts", flit_counted),
-        REG(16, 4, "MeasCtl", flit_measure),  REG(20, 4, "MeasSts1", flit_flits),
-        REG(24, 4, "MeasSts2", flit_invalid),
-    };
-
-    config_put_regs(view, regs, ARRAY_LEN(regs));
-    for (unsigned lane = 0; lane < 16; lane++) {
-        unsigned at = 28 + 2 * lane;
-        char reg[16], name[16];
-
-        if (!config_has(view, at, 2))
-            return;
-        (void)snprintf(reg, sizeof(reg), "MeasSts%u", 3 + lane / 2);
-        (void)snprintf(name, sizeof(name), "Lane%u", lane);
-        config_put_number(view, at, reg, name, config_get(view, at, 2), NULL);
-    }
-}
-
 const struct config_cap config_ecaps_link[] = {
     CAP_CODE(0x19, 10, "SecPCIe", secondary),
     CAP_BARE(0x1a, "PMUX"),
@@ -356,8 +297,5 @@ const struct config_cap config_ecaps_link[] = {
     CAP_BARE(0x2b, "AltProto"),
     CAP_CODE(0x2f, 14, "DEV3", device3),
     CAP(0x31, 16, "64GT", phy64_regs),
-    CAP_CODE(0x32, 60, "FLitLog", flit_log),
-    CAP_BARE(0x33, "FLitPerf"),
-    CAP_BARE(0x34, "FLitErr"),
     {0},
 };

@@ -461,6 +461,8 @@ static void vendor(const struct config_view *view)
         virtio(view, length, type);
     else
         config_put_printf(view, 2, "", "Len", "%02x", length);
+    if (view->vendor == 0x8086)
+        config_put_intel(view);
 }
 
 const struct config_cap config_caps_plain[] = {
@@ -471,7 +473,7 @@ const struct config_cap config_caps_plain[] = {
     CAP_CODE(0x05, 24, "MSI", msi),
     CAP_BARE(0x06, "CPCI-HS"),
     CAP_CODE(0x07, 16, "PCI-X", pcix),
-    CAP_CODE(0x09, 0, "Vendor", vendor),
+    {.id = 0x09, .name = "Vendor", .decode = vendor, .length_at = 2, .length_mask = 0xff},
     CAP(0x0a, 4, "DebugPort", debug_regs),
     CAP_BARE(0x0b, "CPCI-RC"),
     CAP_BARE(0x0c, "HotPlug"),

@@ -328,6 +328,11 @@ static void dvsec(const struct config_view *view)
 
 const struct config_cap config_ecaps_vendor[] = {
     CAP(0x0b, 8, "VSEC", vsec_regs),
-    CAP_CODE(0x23, 0, "DVSEC", dvsec),
+    {.id = 0x23,
+     .name = "DVSEC",
+     .decode = dvsec,
+     .length_at = 6,
+     .length_shift = 4,
+     .length_mask = 0xfff},
     {0},
 };

@@ -73,6 +73,8 @@ struct config_cap {
     const struct config_reg *regs;
     unsigned count;
     void (*decode)(const struct config_view *view); /* after the registers; NULL: nothing more */
+    uint8_t length_at, length_shift; /* where its own length stands; 0: it says none */
+    uint16_t length_mask;
 };
 
 /* Types of ports, as bits for `ports`. */
@@ -177,6 +179,9 @@ void config_put_printf(const struct config_view *view, unsigned offset, const ch
 /* The text of a code. */
 const char *config_code(const struct config_codes *codes, unsigned value);
 
+/* Intel's contents of the vendor specific capability (config_intel.c). */
+void config_put_intel(const struct config_view *view);
+
 /* The tables; each file has one, ended by a row without a name. */
 extern const struct config_cap config_caps_plain[];   /* config_plain.c */
 extern const struct config_cap config_caps_express[]; /* config_express.c */
@@ -187,5 +192,6 @@ extern const struct config_cap config_ecaps_link[];   /* config_link.c */
 extern const struct config_cap config_ecaps_vc[];     /* config_vc.c */
 extern const struct config_cap config_ecaps_vendor[]; /* config_vendor.c */
 extern const struct config_cap config_ecaps_ide[];    /* config_ide.c */
+extern const struct config_cap config_ecaps_flit[];   /* config_flit.c */
 
 #endif

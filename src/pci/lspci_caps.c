@@ -83,7 +83,7 @@ static int unknown_id(struct str text)
 static void head_express(struct registers *r, const struct cap_name *name, struct str text)
 {
     struct str rest = str_trim(str_skip(text, strlen(name->text))), type = {0};
-    ptrdiff_t paren;
+    ptrdiff_t paren, flit;
     int64_t number;
 
     if (str_starts(rest, "(v") && rest.len > 3) {
@@ -110,10 +110,12 @@ static void head_express(struct registers *r, const struct cap_name *name, struc
             registers_number(r, 0, STR("IntMsgNum"), number, (struct str){0});
         rest = str_trim(rest);
     }
-    if (str_find(rest, "FLIT Mode Supported") >= 0)
+    flit = str_find(rest, "FLIT Mode Supported");
+    if (flit >= 0)
+        rest.len = (size_t)flit;
+    registers_fields(r, 0, str_trim(rest));
+    if (flit >= 0)
         registers_flag(r, 0, STR("FLIT Mode Supported"), true);
-    else
-        registers_fields(r, 0, rest);
 }
 
 static void head_version(struct registers *r, const struct cap_name *name, struct str text)

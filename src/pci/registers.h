@@ -20,7 +20,7 @@ struct registers {
     struct str prefix; /* of the names on this line: "AtomicOpsCtl", or empty */
     struct field_block range;
     struct field_rows rows;
-    bool l0s_missing; /* LnkCap's ASPM said that there is no L0s */
+    bool l0s_missing, l1_missing; /* LnkCap's ASPM said that there is no such state */
 };
 
 /* Begins the block in the builder. Slices stay the caller's until fact_end. */

@@ -36,6 +36,16 @@ const char *report_nodes(struct arena *arena, const struct fleet *fleet, const u
     return hostlist_fold(arena, names, count);
 }
 
+bool report_proof_repeats(const struct proof *proofs, uint32_t index)
+{
+    for (uint32_t i = 0; i < index; i++)
+        if (proofs[i].line == proofs[index].line && proofs[i].binary == proofs[index].binary &&
+            !strcmp(proofs[i].source, proofs[index].source) &&
+            !strcmp(proofs[i].text, proofs[index].text))
+            return true;
+    return false;
+}
+
 static bool same_values(const struct diff_field *a, const struct diff_field *b)
 {
     if (strcmp(a->path, b->path) || a->value_count != b->value_count)
@@ -141,6 +151,23 @@ long report_group(struct arena *arena, const struct fleet *fleet, const struct g
         qsort(items, groups, sizeof(*items), worst_first);
     *out = items;
     return (long)groups;
+}
+
+const struct difference *report_told_by(const struct report *report, const struct grouped *group)
+{
+    if (group->node_count == fleet_node_count(report->fleet))
+        return NULL;
+    for (size_t i = 0; i < report->difference_count; i++)
+        if (report->differences[i].cause == group->rule)
+            return &report->differences[i];
+    for (size_t i = 0; i < report->difference_count; i++) {
+        const struct difference *difference = &report->differences[i];
+
+        for (size_t k = 0; k < ARRAY_LEN(difference->also) && difference->also[k]; k++)
+            if (difference->also[k] == group->rule)
+                return difference;
+    }
+    return NULL;
 }
 
 static bool same_sentence(const void *value, const void *key)

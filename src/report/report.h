@@ -47,6 +47,10 @@ struct grouped {
 /* Group by rule, worst first, then by how many nodes. All in `arena`; -1 on no memory. */
 long report_group(struct arena *arena, const struct fleet *fleet, const struct grouped **out);
 
+/* The difference that already tells what this rule found, or NULL: a rule that not all nodes break
+ * is mostly the cause, or part of the cause, of a difference. */
+const struct difference *report_told_by(const struct report *report, const struct grouped *group);
+
 /* Unknowns that are the same sentence on several nodes. */
 struct grouped_unknown {
     const char *what, *why;
@@ -66,6 +70,9 @@ struct folded_field {
 /* In the order of the first of each; NULL on no memory. `count` says how many. */
 const struct folded_field *report_fold_fields(struct arena *arena,
                                               const struct difference *difference, uint32_t *count);
+
+/* Does an earlier proof show the same line? Two flags of one register do. */
+bool report_proof_repeats(const struct proof *proofs, uint32_t index);
 
 /* "n[001-003]" for a set of nodes; "all 512 nodes" when it is everybody. */
 const char *report_nodes(struct arena *arena, const struct fleet *fleet, const uint32_t *nodes,

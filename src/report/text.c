@@ -124,13 +124,19 @@ static void put_proof(const struct pen *pen, const char *label, const struct pro
 static void put_proofs(const struct pen *pen, const struct proof *proofs, uint32_t count,
                        uint32_t places)
 {
-    uint32_t shown = pen->style->verbose || count < PROOFS_SHOWN ? count : PROOFS_SHOWN;
+    uint32_t shown = 0, repeated = 0;
 
-    for (uint32_t i = 0; i < shown; i++)
-        put_proof(pen, i ? "" : "lines", &proofs[i]);
-    if (places > shown)
+    for (uint32_t i = 0; i < count; i++) {
+        if (report_proof_repeats(proofs, i)) {
+            repeated++;
+        } else if (pen->style->verbose || shown < PROOFS_SHOWN) {
+            put_proof(pen, shown ? "" : "lines", &proofs[i]);
+            shown++;
+        }
+    }
+    if (places > shown + repeated)
         buf_printf(pen->out, "           %s... and %u more%s\n", colour_code(pen, DIM),
-                   places - shown, colour_code(pen, PLAIN));
+                   places - shown - repeated, colour_code(pen, PLAIN));
 }
 
 static void put_harm_and_fix(const struct pen *pen, const struct rule *rule)
@@ -167,11 +173,17 @@ static void put_title(const struct pen *pen, const char *number, const char *wor
 
 static void put_group(const struct pen *pen, const struct grouped *group, uint32_t number)
 {
+    const struct difference *told = report_told_by(pen->report, group);
     char label[16];
 
     (void)snprintf(label, sizeof(label), "%2u", number);
     put_title(pen, label, severity_name(group->rule->severity),
               severity_colour(group->rule->severity), group->rule->title, group->rule->id);
+    if (told && !pen->style->verbose) {
+        put_block(pen, "nodes", PLAIN, nodes_share(pen, group->nodes, group->node_count));
+        put_block(pen, "see", PLAIN, arena_printf(pen->arena, "difference %u above", told->rank));
+        return;
+    }
     if (fleet_node_count(pen->report->fleet) > 1)
         put_block(pen, "nodes", BOLD, nodes_share(pen, group->nodes, group->node_count));
     if (group->first->detail)

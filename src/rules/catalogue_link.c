@@ -617,8 +617,7 @@ static const struct rule rules[] = {
               .is = ON("L1SS.L1SubCtl1.ASPM_L1.1"),
               .when = {GLOB("Express.LnkCtl.ASPM", "*L1*Enabled*")}}),
         .claims = GLOBS("*:L1SS.L1SubCtl1.*", "*:L1SS.L1SubCtl2.*", "*:LTR.*"),
-        .moves = GLOBS("*:Express.DevCtl2.LTR", "*:L1SS.*", "*:Express.LnkCtl.ClockPM",
-                       "*:Express.LnkCtl.ASPM"),
+        .moves = GLOBS("*:Express.DevCtl2.LTR", "*:L1SS.*", "*:Express.LnkCtl.ClockPM"),
     },
     {
         .number = 44,

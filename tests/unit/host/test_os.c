@@ -80,6 +80,12 @@ static const struct {
 
     {"memory", meminfo_parse, "MemTotal:       24684088 kB\nMemFree: 1 kB\n", "mem.total_kb",
      "24684088", NULL},
+    {"memory that is compared", meminfo_parse, "MemTotal:       1585188288 kB\n", "mem.about_mb",
+     "1540096", NULL},
+    {"of an equal machine", meminfo_parse, "MemTotal:       1585180000 kB\n", "mem.about_mb",
+     "1540096", NULL},
+    {"of one that lacks a DIMM of 24", meminfo_parse, "MemTotal:       1518079424 kB\n",
+     "mem.about_mb", "1474560", NULL},
     {"huge pages", meminfo_parse, "HugePages_Total:      16\nHugepagesize:       2048 kB\n",
      "mem.hugepages_total", "16", NULL},
     {"NUMA nodes", numactl_parse, NUMACTL, "cpu.numa_nodes", "2", NULL},
