@@ -20,9 +20,8 @@ static const struct rule rules[] = {
                                              "Intel: SNC (Sub NUMA)"},
                   {"BIOS (Dell)", "SubNumaCluster, NumaNodesPerSocket as on the other nodes"},
                   {"BIOS (HPE)", "SubNumaClustering, NumaMemoryDomainsPerSocket"}},
-        .claims = GLOBS("host:cpu.numa_nodes"),
-        .moves = GLOBS("numa:*", "*:NUMA.node", "host:topo.*.numa", "host:topo.*.cpus",
-                       "host:topo.*", "host:cpu.numa*"),
+        .claims = GLOBS("host:cpu.numa*", "numa:*", "*:NUMA.node"),
+        .moves = GLOBS("host:topo.*"),
     },
     {
         .number = 62,
@@ -58,7 +57,7 @@ static const struct rule rules[] = {
         .fixes = {{"BIOS (any)", "a BIOS with _PXM for every host bridge and a complete SRAT"}},
         .check = check_numa_unknown,
         .needs = "pci:NUMA",
-        .claims = GLOBS("*:NUMA.node"),
+        .claims = GLOBS("*:NUMA.node", "host:topo.*.numa", "host:topo.*.cpus"),
         .moves = GLOBS("host:topo.*"),
     },
     {
