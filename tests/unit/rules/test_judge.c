@@ -94,6 +94,8 @@ static const struct {
      "0000:12:00.0", 1},
     {"lane errors", "pci 0000:13:00.0 SecPCIe.LaneErrStat = lanes 0 1\n", "LANE_ERRORS",
      "0000:13:00.0", 1},
+    {"parity of a lane", "pci 0000:13:00.0 16GT.LocalParity = 3\n", "PHY_PARITY_MISMATCH",
+     "0000:13:00.0", 1},
     {"corrected errors counted", "pci 0000:13:00.0 AERCount.correctable.BadTLP = 5000\n",
      "CORRECTABLE_ERRORS_COUNTED", "0000:13:00.0", 1},
     {"corrected errors sticky", "pci 0000:13:00.0 AER.CESta.RxErr = +\n", "CORRECTABLE_ERRORS_SEEN",
