@@ -98,6 +98,7 @@ static void parse_cap(struct dump *dump, struct str chunk, struct device_sink *s
     const char *newline = memchr(chunk.p, '\n', chunk.len);
     struct str first = str_range(chunk.p + 1, newline ? newline : chunk.p + chunk.len);
     struct registers r;
+    const char *close;
     bool extended;
 
     switch (lspci_cap_kind(first, &extended)) {
@@ -122,7 +123,8 @@ static void parse_cap(struct dump *dump, struct str chunk, struct device_sink *s
         break;
     }
     dump->extended |= extended;
-    dump->pcie |= str_find(first, "] Express") > 0;
+    close = memchr(first.p, ']', first.len);
+    dump->pcie |= close && str_starts(str_range(close, first.p + first.len), "] Express");
     if (!skip && (!sink->terse || says_much(chunk, extended)))
         put_block(sink, lspci_cap_parse(dump->node->builder, chunk), 0);
 }
