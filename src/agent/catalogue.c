@@ -65,7 +65,8 @@ const struct catalogue_files catalogue_files[] = {
                         "dev_port ifindex tx_queue_len"},
     {"sys/class/net/*", "device master", true},
     {"sys/class/net/*/device", "driver", true},
-    {"sys/class/net/*/statistics", "*errors *dropped collisions"},
+    /* a container host has hundreds of veths: counters of real devices only */
+    {"sys/class/net/*/statistics", "*errors *dropped collisions", false, "device"},
     {"sys/class/net/*/ecn/roce_np/enable", "?"},
     {"sys/class/net/*/ecn/roce_rp/enable", "?"},
     {"sys/class/net/*/qos", "trust"},

@@ -10,6 +10,8 @@ struct catalogue_files {
     const char *dir;   /* "sys/bus/pci/devices/" and so on; parts may hold '*' and '?' */
     const char *names; /* separated by blanks; may hold '*' and '?' */
     bool links;        /* read them as links, not what they lead to */
+    const char *needs; /* only where the first '*' of dir stands for a folder with this name in it;
+                          NULL: everywhere */
 };
 
 #define CATALOGUE_WORDS_MAX 64

@@ -222,6 +222,32 @@ static int keep_outputs(struct collection *c)
     return r;
 }
 
+/* When the kernel's ring buffer no longer holds the boot, the journal of this boot stands in for
+ * it: one log, so that no error is counted twice. */
+static int replace_wrapped_log(struct collection *c, const struct program_limits *limits,
+                               struct err *err)
+{
+    static const char *const words[] = {"journalctl",      "-k", "-b", "-q", "--no-pager", "-o",
+                                        "short-monotonic", NULL};
+    struct program journal = {.path = program_find(c->arena, words[0]), .words = words};
+
+    for (size_t i = 0; journal.path && i < c->programs.count; i++) {
+        struct program *log = &c->programs.items[i];
+        int r;
+
+        if (strcmp(log->words[0], "dmesg") != 0 || !log->output.len ||
+            kernel_log_has_boot(log->output))
+            continue;
+        r = program_run_all(c->arena, &journal, 1, limits, err);
+        if (r == 0 && journal.status == MANIFEST_OK && kernel_log_has_boot(journal.output)) {
+            *log = journal;
+            c->paths.items[i] = "cmd/journalctl_-k_-b.txt";
+        }
+        return r;
+    }
+    return 0;
+}
+
 /* Those with a program move to the front, so that one call runs them all. */
 static int run_commands(struct collection *c, struct err *err)
 {
@@ -246,7 +272,8 @@ static int run_commands(struct collection *c, struct err *err)
         c->programs.items[runnable] = program;
         c->paths.items[runnable++] = path;
     }
-    return program_run_all(c->arena, c->programs.items, runnable, &limits, err);
+    r = program_run_all(c->arena, c->programs.items, runnable, &limits, err);
+    return r == 0 ? replace_wrapped_log(c, &limits, err) : r;
 }
 
 static const char *format_time(struct arena *arena, int64_t now_s)

@@ -33,6 +33,11 @@ size_t kernel_log_strip(char *text, size_t len)
     return to;
 }
 
+bool kernel_log_has_boot(struct str text)
+{
+    return str_find(text, "Linux version ") >= 0;
+}
+
 int kernel_log_read(struct arena *arena, struct str *out, struct err *err)
 {
     int size = klogctl(SYSLOG_ACTION_SIZE_BUFFER, NULL, 0), got;

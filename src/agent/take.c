@@ -234,6 +234,27 @@ static int take_folder(struct taken *taken, const struct catalogue_files *row, c
     return r;
 }
 
+/* Has the folder what the row needs? Asked at the first '*' of a row's dir only. */
+static bool has_needed(const struct taken *taken, const struct catalogue_files *row,
+                       const char *below)
+{
+    const char *star = strchr(row->dir, '*');
+    char full[PATH_MAX];
+    size_t slashes = 0, depth = 0;
+
+    if (!row->needs || !star)
+        return true;
+    for (const char *p = row->dir; p < star; p++)
+        slashes += *p == '/';
+    for (const char *p = below; *p; p++)
+        depth += *p == '/';
+    if (depth != slashes)
+        return true;
+    return (size_t)snprintf(full, sizeof(full), "%s/%s/%s", taken->root, below, row->needs) <
+               sizeof(full) &&
+           faccessat(AT_FDCWD, full, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 /* Go down `pattern`, part by part, below the real folder `dir`. Links to folders are followed: what
  * sysfs keeps under class/ and bus/ are links. */
 static int descend(struct taken *taken, const struct catalogue_files *row, const char *dir,
@@ -260,7 +281,10 @@ static int descend(struct taken *taken, const struct catalogue_files *row, const
         if (str_glob(glob, str_of(names[i]))) {
             const char *below = arena_printf(taken->arena, "%s/%s", dir, names[i]);
 
-            r = below ? descend(taken, row, below, pattern) : -ENOMEM;
+            if (!below)
+                return -ENOMEM;
+            if (has_needed(taken, row, below))
+                r = descend(taken, row, below, pattern);
         }
     }
     return count < 0 ? (int)count : r;

@@ -223,7 +223,8 @@ static int read_agent(struct collecting *c, char **bytes, size_t *len, struct er
     return r < 0 ? err_wrap(err, r, "the agent for the hosts") : 0;
 }
 
-static const char *make_command(struct collecting *c, size_t agent_bytes, int64_t timeout_s)
+static const char *make_command(struct collecting *c, const char *agent, size_t agent_len,
+                                int64_t timeout_s)
 {
     int64_t each = c->args->commands_timeout_s ? c->args->commands_timeout_s : COMMANDS_TIMEOUT_S;
     /* The agent ends its commands in time to send what it has. */
@@ -233,7 +234,9 @@ static const char *make_command(struct collecting *c, size_t agent_bytes, int64_
         (long long)each, (long long)all, c->args->no_commands ? " --no-commands" : "",
         c->args->slurm ? " --frame \"$firstlight_node\"" : "");
 
-    return words ? remote_command(c->arena, agent_bytes, words, c->args->slurm) : NULL;
+    return words ? remote_command(c->arena, agent_len, remote_machine(agent, agent_len), words,
+                                  c->args->slurm)
+                 : NULL;
 }
 
 /* Words of `text`, added to list. */
@@ -257,24 +260,24 @@ static int run(struct collecting *c, const char *agent, size_t agent_len, int *i
     const char *ssh[SSH_WORDS_MAX], *options[SSH_WORDS_MAX];
     const char *own_ssh = getenv("FIRSTLIGHT_SSH");
     int64_t timeout_s = c->args->timeout_s ? c->args->timeout_s : TIMEOUT_S;
-    struct sched_job job = {.input = agent,
-                            .input_len = agent_len,
-                            .fanout = (unsigned)(c->args->fanout < SCHED_FANOUT_MAX
-                                                     ? c->args->fanout
-                                                     : SCHED_FANOUT_MAX),
-                            .timeout_ms = timeout_s * 1000,
-                            .output_max = OUTPUT_MAX,
-                            .ssh = ssh,
-                            .ssh_options = options,
-                            .over = on_over,
-                            .data = c};
+    struct sched_job job = {
+        .input = agent,
+        .input_len = agent_len,
+        .fanout =
+            (unsigned)(c->args->fanout < SCHED_FANOUT_MAX ? c->args->fanout : SCHED_FANOUT_MAX),
+        .timeout_ms = timeout_s * 1000,
+        .output_max = OUTPUT_MAX,
+        .ssh = ssh,
+        .ssh_options = options,
+        .over = on_over,
+        .data = c};
     int r = own_ssh ? split_words(c->arena, own_ssh, ssh, &job.ssh_count) : 0;
 
     for (size_t i = 0; r == 0 && i < c->args->ssh_opts.count; i++)
         r = split_words(c->arena, c->args->ssh_opts.items[i], options, &job.ssh_option_count);
     if (r < 0)
         return err_set(err, r, "too many words for ssh");
-    job.command = make_command(c, agent_len, timeout_s);
+    job.command = make_command(c, agent, agent_len, timeout_s);
     if (!job.command)
         return err_set(err, -ENOMEM, "no memory for the hosts");
     return sched_run(sched_backend_find(c->args->slurm ? "srun" : "ssh"), &job, c->tasks, c->count,

@@ -31,7 +31,7 @@ static const char *title_devices(struct arena *arena, const struct diff *diff,
     for (uint32_t i = fold->count; i-- > 0;) {
         const struct field *field = &diff->fields.items[fold->deviations[i].field];
 
-        if (field->key)
+        if (field->key || field->rule)
             continue;
         devices++;
         first = place_of(diff, field);
@@ -86,8 +86,8 @@ static int write_field(struct arena *arena, const struct diff *diff,
         values[v] = (struct diff_value){value->text, value->set->nodes};
     }
     *out = (struct diff_field){
-        .role = place_of(diff, field),
-        .path = field->key ? field->path : "device",
+        .role = field->rule ? "rule" : place_of(diff, field),
+        .path = field->key || field->rule ? field->path : "device",
         .place = diff->alignment->columns[field->column].key,
         .values = values,
         .value_count = field->value_count,
@@ -105,7 +105,7 @@ static int write_fold(struct fleet *fleet, const struct diff *diff, const struct
                       uint32_t cohort, struct difference *out)
 {
     bool flipped = rank_should_flip(fleet, diff, fold);
-    uint32_t listed = fold->count < FIELDS_MAX ? fold->count : FIELDS_MAX, kept = 0;
+    uint32_t listed = fold->count < FIELDS_MAX ? fold->count : FIELDS_MAX, kept = 0, facts = 0;
     struct diff_field *fields = arena_alloc(fleet->arena, listed * sizeof(*fields));
 
     if (!fields)
@@ -117,6 +117,8 @@ static int write_fold(struct fleet *fleet, const struct diff *diff, const struct
         if (write_field(fleet->arena, diff, &fold->deviations[i], flipped, &fields[kept++]) < 0)
             return -ENOMEM;
     }
+    for (uint32_t i = 0; i < fold->count; i++)
+        facts += !diff->fields.items[fold->deviations[i].field].rule;
     *out = (struct difference){
         .kind = fold->kind,
         .cohort = cohort,
@@ -125,7 +127,7 @@ static int write_fold(struct fleet *fleet, const struct diff *diff, const struct
         .nodes = flipped ? other_side(diff, fold) : fold->nodes,
         .fields = fields,
         .field_count = kept,
-        .changed_facts = fold->count,
+        .changed_facts = facts,
         .score = rank_score(fleet, diff, fold),
     };
     memcpy(out->also, fold->also, sizeof(out->also));

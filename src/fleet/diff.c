@@ -1,5 +1,6 @@
 #include "fleet/diff.h"
 
+#include "fleet/judged.h"
 #include "fleet/sets.h"
 
 #include <errno.h>
@@ -643,6 +644,9 @@ int diff_find(struct arena *arena, const struct fleet *fleet, const struct align
     for (uint32_t c = 0; c < alignment->column_count && r == 0; c++)
         if (differs(&work, c))
             r = compare_column(&work, c);
+    /* Column 0 is the host: every node has it, first. */
+    if (r == 0)
+        r = judged_fields(&sets, fleet, nodes, 0, out);
     sets_done(&sets);
     map_done(&work.group_map);
     map_done(&work.value_map);

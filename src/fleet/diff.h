@@ -25,6 +25,7 @@ struct field {
     uint32_t block, key; /* keys of the pool; both 0: is the subject there at all */
     uint16_t ordinal;
     bool in_block;              /* absent means: the block is there without this path */
+    const struct rule *rule;    /* no fact: what this rule found; `key` is 0 then */
     const char *path;           /* "ACS.ACSCtl.ReqRedir", "VSEC#1.id", "" */
     struct field_value *values; /* most nodes first; ties: the lowest node first */
     uint32_t value_count;

@@ -166,9 +166,10 @@ static int sign_fold(const struct diff *diff, const struct fold *fold, uint64_t 
         const char *who = diff->alignment->columns[field->column].who;
         const char *text = field->values[fold->deviations[i].value].text;
 
-        sums[i] = hash_mix(
-            hash_mix(hash64(who, strlen(who)), (uint64_t)field->key << 16 | field->ordinal),
-            hash64(text, strlen(text)));
+        sums[i] = hash_mix(hash_mix(hash64(who, strlen(who)),
+                                    field->rule ? (uintptr_t)field->rule
+                                                : (uint64_t)field->key << 16 | field->ordinal),
+                           hash64(text, strlen(text)));
     }
     qsort(sums, fold->count, sizeof(*sums), by_sum);
     *sig = hash_mix((uint64_t)fold->kind, (uintptr_t)fold->rule);

@@ -3,6 +3,7 @@
 #include "fleet/sets.h"
 
 #include <math.h>
+#include <stdio.h>
 
 /* Points; a rule's severity gives 1 (info) to 5 (fatal). */
 #define POINTS_UNNAMED   1.2
@@ -13,6 +14,7 @@
 #define POINTS_MOVED_MAX 1.5 /* for facts that move along */
 #define POINTS_VERDICT   1.5 /* the rule fires on these nodes and not on the others */
 #define POINTS_INVENTORY -1.0
+#define SHARE_UNMOVED    0.5
 #define SCORE_TOOL       0.1
 #define SCORE_RENUMBERED 0.2
 
@@ -60,7 +62,7 @@ double rank_verdict(const struct fleet *fleet, struct node_set all, struct node_
 double rank_score(const struct fleet *fleet, const struct diff *diff, const struct fold *fold)
 {
     double score = POINTS_UNNAMED, share = (double)fold->nodes.count / diff->nodes.count, moved;
-    bool inventory = true, vital = false;
+    bool inventory = true, vital = false, verdict = false;
     uint32_t paths = 0;
 
     if (fold->kind == DIFF_TOOL_VERSION)
@@ -73,11 +75,15 @@ double rank_score(const struct fleet *fleet, const struct diff *diff, const stru
 
         paths += fold->deviations[i].order == 0;
         inventory &= field->key != 0 && rank_is_inventory(field->path);
-        vital |= field->key == 0 && (column->device == DEVICE_GPU || column->device == DEVICE_NIC ||
-                                     column->device == DEVICE_NVSWITCH);
+        vital |= field->key == 0 && !field->rule &&
+                 (column->device == DEVICE_GPU || column->device == DEVICE_NIC ||
+                  column->device == DEVICE_NVSWITCH);
     }
-    if (fold->rule)
-        score = 1 + rule_weight(fold->rule);
+    if (fold->rule) {
+        verdict = fabs(rank_verdict(fleet, diff->nodes, fold->nodes, fold->rule)) >= 0.5;
+        /* A rule that names a fact but finds nothing wrong lends less of its weight. */
+        score = 1 + rule_weight(fold->rule) * (verdict ? 1 : SHARE_UNMOVED);
+    }
     if (fold->kind == DIFF_MISSING_DEVICE)
         score = fmax(score, vital ? POINTS_NO_GPU : POINTS_MISSING);
     if (fold->kind == DIFF_EXTRA_DEVICE && !fold->rule)
@@ -88,7 +94,7 @@ double rank_score(const struct fleet *fleet, const struct diff *diff, const stru
     score += moved < POINTS_MOVED_MAX ? moved : POINTS_MOVED_MAX;
     if (inventory)
         score += POINTS_INVENTORY;
-    if (fold->rule && fabs(rank_verdict(fleet, diff->nodes, fold->nodes, fold->rule)) >= 0.5)
+    if (verdict)
         score += POINTS_VERDICT;
     return score;
 }
@@ -104,6 +110,42 @@ static double all_findings(const struct fleet *fleet, struct node_set nodes)
             sum += node->findings[i].rule->severity;
     }
     return sum;
+}
+
+static bool says(const char *text, const char *leaf, const char *value)
+{
+    char want[128];
+
+    (void)snprintf(want, sizeof(want), "%.60s%.60s", leaf, value);
+    return text && strstr(text, want);
+}
+
+static bool is_off(const char *value)
+{
+    return !strcmp(value, "-") || !strcmp(value, "absent") || !strcmp(value, "Disabled") ||
+           !strcmp(value, "not found");
+}
+
+/* Which side has what the rule calls bad ("ReqRedir+")? 1: the minority, -1: the majority, 0: it
+ * does not say. Without such words the side on which it is switched on: rules are mostly about
+ * things that should be off. */
+static double side_by_words(const struct diff *diff, const struct fold *fold)
+{
+    double sum = 0, on = 0;
+
+    for (uint32_t i = 0; i < fold->count; i++) {
+        const struct deviation *deviation = &fold->deviations[i];
+        const struct field *field = &diff->fields.items[deviation->field];
+        const char *dot = strrchr(field->path, '.'), *leaf = dot ? dot + 1 : field->path;
+        const char *here = field->values[deviation->value].text, *there = field->values[0].text;
+
+        if (deviation->claim != CLAIM_SETTING)
+            continue;
+        sum += says(fold->rule->bad, leaf, here) - says(fold->rule->bad, leaf, there);
+        sum += says(fold->rule->good, leaf, there) - says(fold->rule->good, leaf, here);
+        on += is_off(there) - is_off(here);
+    }
+    return sum != 0 ? sum : on;
 }
 
 bool rank_should_flip(const struct fleet *fleet, const struct diff *diff, const struct fold *fold)
@@ -124,6 +166,8 @@ bool rank_should_flip(const struct fleet *fleet, const struct diff *diff, const 
         verdict = rank_verdict(fleet, diff->nodes, fold->nodes, fold->rule);
     for (size_t i = 0; i < ARRAY_LEN(fold->also) && verdict == 0 && fold->also[i]; i++)
         verdict = rank_verdict(fleet, diff->nodes, fold->nodes, fold->also[i]);
+    if (verdict == 0 && fold->rule)
+        verdict = side_by_words(diff, fold);
     if (verdict == 0)
         verdict = 2 * all_findings(fleet, fold->nodes) - all_findings(fleet, diff->nodes);
     return verdict < 0;

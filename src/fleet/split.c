@@ -72,7 +72,7 @@ static const struct field *field_of(const struct splitter *splitter, const struc
 
 static bool is_presence(const struct field *field)
 {
-    return field->key == 0;
+    return field->key == 0 && !field->rule;
 }
 
 /* ---- naming ---- */
@@ -81,6 +81,14 @@ static double rule_score(const struct splitter *splitter, uint32_t rule, double 
 {
     return 10 * (splitter->settings[rule] + MOVES_SHARE * splitter->moves[rule]) / total +
            0.6 * rule_weight(splitter->fleet->judge->at(rule));
+}
+
+static double count_finding(struct splitter *splitter, const struct rule *rule)
+{
+    for (uint32_t r = 0; r < splitter->rules; r++)
+        if (splitter->fleet->judge->at(r) == rule)
+            splitter->settings[r]++;
+    return 1;
 }
 
 /* Rules that claim a setting among the parts that are left, best first, at most 5. */
@@ -94,6 +102,8 @@ static uint32_t best_rules(struct splitter *splitter, const struct rule **best)
     for (size_t p = 0; p < splitter->parts.count; p++) {
         const struct part *part = &splitter->parts.items[p];
 
+        if (!part->taken && field_of(splitter, part)->rule)
+            total += count_finding(splitter, field_of(splitter, part)->rule);
         if (part->taken || !part->claims)
             continue;
         total++;
@@ -164,13 +174,24 @@ static int take(struct splitter *splitter, struct part *part)
     return 0;
 }
 
+/* A rule's own finding is its setting; else what the rule says of the path. */
+static enum claim claim_of(const struct splitter *splitter, const struct part *part,
+                           const struct rule *rule)
+{
+    const struct field *field = field_of(splitter, part);
+
+    if (field->rule)
+        return field->rule == rule ? CLAIM_SETTING : CLAIM_NONE;
+    return part->claims ? claims_of(part->claims, rule) : CLAIM_NONE;
+}
+
 /* Those with this rule's claim. */
 static int take_rule(struct splitter *splitter, const struct rule *rule)
 {
     for (size_t p = 0; p < splitter->parts.count; p++) {
         struct part *part = &splitter->parts.items[p];
 
-        if (!part->taken && part->claims && claims_of(part->claims, rule) != CLAIM_NONE &&
+        if (!part->taken && claim_of(splitter, part, rule) != CLAIM_NONE &&
             take(splitter, part) < 0)
             return -ENOMEM;
     }
@@ -212,6 +233,30 @@ static void mark_presence(struct splitter *splitter, bool on)
     }
 }
 
+static size_t root_length(const char *slot)
+{
+    return strcspn(slot, "/");
+}
+
+/* Do two columns sit on one root bus of which nothing is left? */
+static bool share_lost_root(const struct splitter *splitter, int a, int b)
+{
+    const struct alignment *alignment = splitter->diff->alignment;
+    const char *root = alignment->columns[a].key;
+    size_t length = root_length(root);
+
+    if (alignment->columns[a].kind != SUBJECT_PCI || alignment->columns[b].kind != SUBJECT_PCI ||
+        root_length(alignment->columns[b].key) != length ||
+        memcmp(root, alignment->columns[b].key, length) != 0)
+        return false;
+    for (uint32_t c = 0; c < alignment->column_count; c++)
+        if (alignment->columns[c].kind == SUBJECT_PCI && !splitter->presence[c] &&
+            root_length(alignment->columns[c].key) == length &&
+            memcmp(root, alignment->columns[c].key, length) == 0)
+            return false;
+    return true;
+}
+
 static enum difference_kind presence_kind(const struct splitter *splitter, const struct part *part)
 {
     return field_of(splitter, part)->values[part->deviation.value].absent ? DIFF_MISSING_DEVICE
@@ -239,7 +284,9 @@ static int split_presence(struct splitter *splitter, struct node_set nodes)
             int column = (int)field_of(splitter, other)->column,
                 other_top = top_of(splitter, column);
             bool same = other_top >= 0 &&
-                        (other_top == top || (above >= 0 && columns[other_top].parent == above));
+                        (other_top == top ||
+                         (above >= 0 ? columns[other_top].parent == above
+                                     : share_lost_root(splitter, top, other_top)));
 
             if (!other->taken && (same || (above >= 0 && column == above)))
                 r = take(splitter, other);
@@ -252,15 +299,36 @@ static int split_presence(struct splitter *splitter, struct node_set nodes)
 
 /* ---- the rest ---- */
 
+/* Of the other rules, those that claim a setting among what the best one takes. */
+static uint32_t best_of_list(const struct splitter *splitter, const struct rule **best,
+                             uint32_t count)
+{
+    uint32_t kept = 1;
+
+    for (uint32_t b = 1; b < count; b++)
+        for (size_t p = 0; p < splitter->parts.count; p++) {
+            const struct part *part = &splitter->parts.items[p];
+
+            if (part->taken || claim_of(splitter, part, best[0]) == CLAIM_NONE ||
+                claim_of(splitter, part, best[b]) != CLAIM_SETTING)
+                continue;
+            best[kept++] = best[b];
+            break;
+        }
+    return kept;
+}
+
 static int split_by_rules(struct splitter *splitter, struct node_set nodes)
 {
     const struct rule *best[5];
+    uint32_t rules;
     int r = 0;
 
-    while (r == 0 && best_rules(splitter, best)) {
+    while (r == 0 && (rules = best_rules(splitter, best)) > 0) {
+        rules = best_of_list(splitter, best, rules);
         r = take_rule(splitter, best[0]);
         if (r == 0)
-            r = emit(splitter, DIFF_SETTING, best, 1, nodes);
+            r = emit(splitter, DIFF_SETTING, best, rules, nodes);
     }
     return r;
 }
@@ -347,7 +415,7 @@ int split_bundle(struct splitter *splitter, const struct deviation *deviations, 
         if (!part)
             return -ENOMEM;
         part->deviation = deviations[i];
-        if (is_presence(field))
+        if (!field->key)
             continue;
         part->claims = naming_claims(splitter->naming, who, field->key,
                                      fact_key_name(splitter->fleet->pool, field->key));
@@ -405,7 +473,8 @@ int split_order(struct splitter *splitter, struct fold *fold)
         const struct field *field = &splitter->diff->fields.items[deviation->field];
         const struct column *column = &columns[field->column];
         uint64_t path = hash_mix(hash64(column->who, strlen(column->who)),
-                                 (uint64_t)field->key << 16 | field->ordinal);
+                                 field->rule ? (uintptr_t)field->rule
+                                             : (uint64_t)field->key << 16 | field->ordinal);
         uintptr_t before = (uintptr_t)map_get(&counts, path, NULL);
 
         if (!before)
@@ -416,6 +485,9 @@ int split_order(struct splitter *splitter, struct fold *fold)
             /* Devices before settings; a GPU or NIC before the bridges that went with it. */
             deviation->claim = CLAIM_SETTING + 1 +
                                (column->device != DEVICE_OTHER && column->device != DEVICE_BRIDGE);
+        } else if (field->rule) {
+            /* Below the facts that the rule rests on. */
+            deviation->claim = CLAIM_NONE;
         } else if (fold->rule) {
             const struct claims *claims =
                 naming_claims(splitter->naming, column->who, field->key, field->path);

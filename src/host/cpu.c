@@ -1,5 +1,6 @@
 #include "host/cpu.h"
 
+#include "host/cpulist.h"
 #include "host/denied.h"
 #include "host/gather.h"
 #include "host/treefile.h"
@@ -60,36 +61,14 @@ static bool to_whole(struct str value, int64_t *out)
     return str_to_i64(value, 10, out) == 0;
 }
 
-/* How many CPUs a list like "0-238,240-255" names; -1 when it is none. */
-static int64_t list_count(struct str list)
+static void add_text(struct gather *g, uint32_t line, const char *path, struct str value)
 {
-    struct str part;
-    int64_t total = 0;
-
-    while (str_cut(&list, ',', &part)) {
-        struct str first;
-        int64_t low, high;
-
-        if (!str_cut(&part, '-', &first) || str_to_i64(first, 10, &low) < 0)
-            return -1;
-        high = low;
-        if (part.len && str_to_i64(part, 10, &high) < 0)
-            return -1;
-        if (low < 0 || high < low || high > 1 << 20)
-            return -1;
-        total += high - low + 1;
-    }
-    return total;
-}
-
-static void add_list(struct gather *g, uint32_t line, const char *path, struct str value)
-{
-    int64_t count;
+    struct cpulist list = {0};
 
     gather_text(g, GATHER_HOST, FACT_CONFIG, line, str_of(path), value);
-    count = strcmp(path, "cpu.online") ? -1 : list_count(value);
-    if (count >= 0)
-        gather_number(g, GATHER_HOST, FACT_CONFIG, line, STR("cpu.online_count"), count, STR(""));
+    if (!strcmp(path, "cpu.online") && cpulist_read(&list, value))
+        gather_number(g, GATHER_HOST, FACT_CONFIG, line, STR("cpu.online_count"),
+                      cpulist_count(&list), STR(""));
 }
 
 static void lscpu_line(struct gather *g, uint32_t line, struct str key, struct str value)
@@ -108,7 +87,7 @@ static void lscpu_line(struct gather *g, uint32_t line, struct str key, struct s
         if (!str_is(key, lscpu_keys[i].key) || !value.len)
             continue;
         if (lscpu_keys[i].type == FACT_TEXT)
-            add_list(g, line, lscpu_keys[i].path, value);
+            add_text(g, line, lscpu_keys[i].path, value);
         else if (to_whole(value, &number))
             gather_number(g, GATHER_HOST, FACT_CONFIG, line, str_of(lscpu_keys[i].path), number,
                           STR(""));
@@ -316,7 +295,6 @@ static void single_files(const struct tree *tree, struct gather *g)
         const char *leaf, *path;
     } files[] = {
         {"online", "cpu.online"},
-        {"offline", "cpu.offline"},
         {"smt/control", "cpu.smt"},
         {"cpuidle/current_driver", "cpu.idle_driver"},
         {"cpuidle/current_governor", "cpu.idle_governor"},
@@ -337,8 +315,34 @@ static void single_files(const struct tree *tree, struct gather *g)
         if (!value.len)
             continue;
         treefile_source(g, tree, entry, "cpu");
-        add_list(g, 1, files[i].path, value);
+        add_text(g, 1, files[i].path, value);
     }
+}
+
+/* The kernel's own list `offline` also holds the sockets that could be plugged in one day, so the
+ * lost CPUs are those that are present and not online. */
+static void presence(const struct tree *tree, struct gather *g)
+{
+    const struct tree_entry *present = tree_find(tree, CPU_ROOT "present");
+    const struct tree_entry *online = tree_find(tree, CPU_ROOT "online");
+    struct cpulist here = {0}, on = {0};
+    struct buf text = {0};
+
+    if (!present || !treefile_value(present).len || !cpulist_read(&here, treefile_value(present)))
+        return;
+    treefile_source(g, tree, present, "cpu");
+    gather_number(g, GATHER_HOST, FACT_CONFIG, 1, STR("cpu.count"), cpulist_count(&here), STR(""));
+    if (!online || !treefile_value(online).len || !cpulist_read(&on, treefile_value(online)))
+        return;
+    cpulist_remove(&here, &on);
+    cpulist_print(&here, &text);
+    if (text.len) {
+        treefile_source(g, tree, online, "cpu");
+        gather_text(g, GATHER_HOST, FACT_CONFIG, 1, STR("cpu.offline"),
+                    (struct str){text.p, text.len});
+    }
+    g->failed |= text.failed;
+    buf_done(&text);
 }
 
 /* cpufreq/boost is 1 with turbo; intel_pstate/no_turbo is 0. */
@@ -362,13 +366,16 @@ static void boost(const struct tree *tree, struct gather *g)
 
 int cpu_tree_parse(struct node *node, const struct tree *tree, struct err *err)
 {
+    enum { MICROCODE = 3 };
+    /* The agent takes CPU 0's file alone; cpuinfo has all. */
+    bool cpuinfo = tree_find(tree, "proc/cpuinfo") != NULL;
     struct common commons[] = {
         {.leaf = "cpufreq/scaling_governor", .path = "cpu.governor"},
         {.leaf = "cpufreq/scaling_driver", .path = "cpu.driver"},
         {.leaf = "cpufreq/energy_performance_preference", .path = "cpu.energy_preference"},
-        {.leaf = "microcode/version", .path = "cpu.microcode"},
+        [MICROCODE] = {.leaf = "microcode/version", .path = "cpu.microcode"},
     };
-    const struct tree_entry *entries, *max = NULL, *present;
+    const struct tree_entry *entries, *max = NULL;
     struct gather gather;
     int64_t max_khz = 0, cpu, khz;
     size_t count;
@@ -386,7 +393,7 @@ int cpu_tree_parse(struct node *node, const struct tree *tree, struct err *err)
             add_vulnerability(&gather, 1, str_skip(name, 16), value);
         } else if (per_cpu(name, &cpu, &leaf)) {
             for (size_t k = 0; k < ARRAY_LEN(commons); k++)
-                if (str_is(leaf, commons[k].leaf))
+                if (str_is(leaf, commons[k].leaf) && !(cpuinfo && k == MICROCODE))
                     common_add(&commons[k], &entries[i]);
             if (str_is(leaf, "cpufreq/cpuinfo_max_freq") && str_to_i64(value, 10, &khz) == 0 &&
                 khz > max_khz) {
@@ -402,12 +409,7 @@ int cpu_tree_parse(struct node *node, const struct tree *tree, struct err *err)
         gather_number(&gather, GATHER_HOST, FACT_CONFIG, 1, STR("cpu.max_mhz"), max_khz / 1000,
                       STR(""));
     }
-    present = tree_find(tree, CPU_ROOT "present");
-    if (present && list_count(treefile_value(present)) >= 0) {
-        treefile_source(&gather, tree, present, "cpu");
-        gather_number(&gather, GATHER_HOST, FACT_CONFIG, 1, STR("cpu.count"),
-                      list_count(treefile_value(present)), STR(""));
-    }
+    presence(tree, &gather);
     single_files(tree, &gather);
     boost(tree, &gather);
     idle_states(tree, &gather);

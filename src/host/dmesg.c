@@ -28,7 +28,7 @@ static bool cut_number(struct str *s, int base, uint64_t *out)
  * driver leaves function 0 out. */
 static struct klog_device *cut_device(struct klog *log, struct str *s)
 {
-    struct str in = *s, text;
+    struct str in = *s, text, word;
     char with_function[BDF_TEXT_MAX];
     ptrdiff_t end;
     uint64_t bdf;
@@ -42,6 +42,9 @@ static struct klog_device *cut_device(struct klog *log, struct str *s)
         return NULL;
     text = (struct str){in.p, (size_t)end};
     in = str_skip(in, (size_t)end + 1);
+    if (!str_word(&text, &word))
+        return NULL;
+    text = word; /* "0000:47:00 GPU-I:05": what follows is the MIG instance */
     if (bdf_parse(text, &bdf) < 0) {
         if (text.len + 3 > sizeof(with_function))
             return NULL;
@@ -301,11 +304,9 @@ static void on_smpboot_cpu(struct klog *log, struct str rest)
     struct klog_boot *boot = &log->boot;
     uint64_t cpu;
 
-    if (!cut_number(&rest, 10, &cpu) || !str_starts(rest, " has invalid APIC ID") ||
-        cpu >= ARRAY_LEN(boot->bad_cpus) * 64)
-        return;
-    boot->bad_cpus[cpu / 64] |= (uint64_t)1 << cpu % 64;
-    set_once(&boot->bad_cpu_line, log);
+    if (cut_number(&rest, 10, &cpu) && str_starts(rest, " has invalid APIC ID") &&
+        cpu < CPULIST_CPUS_MAX && cpulist_add(&boot->bad_cpus, (int64_t)cpu))
+        set_once(&boot->bad_cpu_line, log);
 }
 
 /* "acpi PNP0A08:00: _OSC: platform does not support [AER LTR DPC]" */

@@ -79,13 +79,18 @@ void dmi_add_socket(struct dmi *dmi, const struct dmi_socket *socket)
         dmi->sockets[dmi->socket_count++] = *socket;
 }
 
+static uint32_t line_of(const struct dmi_number *number, uint32_t structure)
+{
+    return number->line ? number->line : structure;
+}
+
 static void socket_facts(struct dmi *dmi, size_t index)
 {
     const struct dmi_socket *socket = &dmi->sockets[index];
     char path[48];
     struct {
         const char *name;
-        int64_t value;
+        struct dmi_number number;
     } numbers[] = {
         {"cores", socket->cores}, {"cores_enabled", socket->enabled}, {"threads", socket->threads}};
 
@@ -95,9 +100,10 @@ static void socket_facts(struct dmi *dmi, size_t index)
     dmi_text(dmi, FACT_CONFIG, socket->line, path, socket->status);
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
         (void)snprintf(path, sizeof(path), "socket.%zu.%s", index, numbers[i].name);
-        if (numbers[i].value)
-            gather_number(&dmi->gather, GATHER_HOST, FACT_CONFIG, socket->line, str_of(path),
-                          numbers[i].value, STR(""));
+        if (numbers[i].number.value)
+            gather_number(&dmi->gather, GATHER_HOST, FACT_CONFIG,
+                          line_of(&numbers[i].number, socket->line), str_of(path),
+                          numbers[i].number.value, STR(""));
     }
 }
 
@@ -141,7 +147,7 @@ static void dimm_facts(struct dmi *dmi, size_t index, bool twin)
     uint32_t subject;
     const struct {
         const char *path;
-        int64_t value;
+        struct dmi_number number;
     } numbers[] = {{"DIMM.speed", dimm->speed},
                    {"DIMM.configured", dimm->configured},
                    {"DIMM.rank", dimm->rank}};
@@ -157,15 +163,15 @@ static void dimm_facts(struct dmi *dmi, size_t index, bool twin)
     if (!name[0])
         (void)snprintf(name, sizeof(name), "slot %zu", index);
     subject = node_subject(g->node, SUBJECT_DIMM, str_of(name));
-    if (dimm->size_mb >= 0)
-        gather_number(g, subject, FACT_CONFIG, dimm->line, STR("DIMM.size_mb"), dimm->size_mb,
-                      STR(""));
-    if (dimm->size_mb == 0)
+    if (dimm->size_mb.value >= 0)
+        gather_number(g, subject, FACT_CONFIG, line_of(&dimm->size_mb, dimm->line),
+                      STR("DIMM.size_mb"), dimm->size_mb.value, STR(""));
+    if (dimm->size_mb.value == 0)
         return;
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
-        if (numbers[i].value > 0)
-            gather_number(g, subject, FACT_CONFIG, dimm->line, str_of(numbers[i].path),
-                          numbers[i].value, STR(""));
+        if (numbers[i].number.value > 0)
+            gather_number(g, subject, FACT_CONFIG, line_of(&numbers[i].number, dimm->line),
+                          str_of(numbers[i].path), numbers[i].number.value, STR(""));
     dimm_text(dmi, subject, FACT_CONFIG, dimm->line, "DIMM.manufacturer", dimm->manufacturer);
     dimm_text(dmi, subject, FACT_CONFIG, dimm->line, "DIMM.part", dimm->part);
     dimm_text(dmi, subject, FACT_IDENTITY, dimm->line, "DIMM.serial", dimm->serial);
@@ -181,13 +187,14 @@ static void common_speed(struct dmi *dmi)
 
     for (size_t i = 0; i < dmi->dimms.count; i++) {
         const struct dmi_dimm *dimm = &dmi->dimms.items[i];
-        int64_t speed = dimm->configured ? dimm->configured : dimm->speed;
+        const struct dmi_number *from = dimm->configured.value ? &dimm->configured : &dimm->speed;
+        int64_t speed = from->value;
         size_t at = 0;
 
-        if (dimm->size_mb <= 0 || speed <= 0)
+        if (dimm->size_mb.value <= 0 || speed <= 0)
             continue;
         if (!line)
-            line = dimm->line;
+            line = line_of(from, dimm->line);
         while (at < count && speeds[at] < speed)
             at++;
         if ((at < count && speeds[at] == speed) || count == ARRAY_LEN(speeds))
@@ -224,8 +231,8 @@ static void memory_facts(struct dmi *dmi)
         const struct dmi_dimm *dimm = &dmi->dimms.items[i];
 
         dimm_facts(dmi, i, twin[i]);
-        populated += dimm->size_mb != 0;
-        if (dimm->size_mb > 0 && __builtin_add_overflow(total, dimm->size_mb, &total))
+        populated += dimm->size_mb.value != 0;
+        if (dimm->size_mb.value > 0 && __builtin_add_overflow(total, dimm->size_mb.value, &total))
             total = INT64_MAX;
     }
     gather_number(g, GATHER_HOST, FACT_CONFIG, line, STR("dimm.count"), populated, STR(""));

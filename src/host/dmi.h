@@ -13,17 +13,22 @@
 
 enum { DMI_BIOS = 0, DMI_SYSTEM = 1, DMI_BOARD = 2, DMI_PROCESSOR = 4, DMI_MEMORY = 17 };
 
+struct dmi_number {
+    int64_t value;
+    uint32_t line; /* 0: the structure's */
+};
+
 struct dmi_dimm {
     uint32_t line;
     struct str locator, bank, manufacturer, part, serial;
-    int64_t size_mb;                 /* 0: an empty slot, -1: not said */
-    int64_t speed, configured, rank; /* MT/s; 0: not said */
+    struct dmi_number size_mb;                 /* 0: an empty slot, -1: not said */
+    struct dmi_number speed, configured, rank; /* MT/s; 0: not said */
 };
 
 struct dmi_socket {
     uint32_t line;
     struct str model, status;
-    int64_t cores, enabled, threads; /* 0: not said */
+    struct dmi_number cores, enabled, threads; /* 0: not said */
 };
 
 struct dmi {

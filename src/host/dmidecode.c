@@ -28,7 +28,7 @@ static void begin(struct reader *reader, int type)
 {
     flush(reader);
     reader->type = type;
-    reader->dimm = (struct dmi_dimm){.line = reader->line, .size_mb = -1};
+    reader->dimm = (struct dmi_dimm){.line = reader->line, .size_mb = {-1, 0}};
     reader->socket = (struct dmi_socket){.line = reader->line};
 }
 
@@ -61,7 +61,7 @@ static void read_size(struct reader *reader, struct str key, struct str value)
     int64_t size, kb;
 
     if (str_starts(value, "No Module Installed")) {
-        reader->dimm.size_mb = 0;
+        reader->dimm.size_mb = (struct dmi_number){0, reader->line};
         return;
     }
     if (is_unknown(value))
@@ -71,7 +71,7 @@ static void read_size(struct reader *reader, struct str key, struct str value)
         for (size_t i = 0; i < ARRAY_LEN(units); i++) {
             if (!str_is(unit, units[i].name) || __builtin_mul_overflow(size, units[i].kb, &kb))
                 continue;
-            reader->dimm.size_mb = kb / 1024;
+            reader->dimm.size_mb = (struct dmi_number){kb / 1024, reader->line};
             return;
         }
     }
@@ -79,16 +79,18 @@ static void read_size(struct reader *reader, struct str key, struct str value)
 }
 
 /* "6400 MT/s", "2400 MHz", "Unknown" */
-static void read_number(struct reader *reader, struct str key, struct str value, int64_t *out)
+static void read_number(struct reader *reader, struct str key, struct str value,
+                        struct dmi_number *out)
 {
-    struct str rest = value, number;
+    struct str rest = value, word;
+    int64_t number;
 
     if (is_unknown(value))
         return;
-    if (!str_word(&rest, &number) || str_to_i64(number, 10, out) < 0 || *out < 0) {
-        *out = 0;
+    if (!str_word(&rest, &word) || str_to_i64(word, 10, &number) < 0 || number < 0)
         unreadable(reader, key, value);
-    }
+    else
+        *out = (struct dmi_number){number, reader->line};
 }
 
 static void memory_field(struct reader *reader, struct str key, struct str value)

@@ -46,8 +46,8 @@ static int64_t code_of(struct str value)
     return str_to_i64(digits, 10, &code) < 0 ? -1 : code;
 }
 
-/* The same letters, apart from case, '_' and blanks? "Initializing" starts with "INIT", "LINK_UP" is
- * "LinkUp". */
+/* The same letters, apart from case, '_' and blanks? "Initializing" starts with "INIT", "LINK_UP"
+ * is "LinkUp". */
 static bool starts_like(struct str text, const char *word)
 {
     for (; *word; word++, text = str_skip(text, 1)) {

@@ -1,5 +1,6 @@
 #include "host/ibstat.h"
 
+#include "host/denied.h"
 #include "host/ib_facts.h"
 #include "host/scan.h"
 
@@ -166,6 +167,8 @@ int ibstat_parse(struct node *node, uint16_t source, struct str text, struct err
     struct str device = {0}, port;
     unsigned ports = 0;
 
+    if (denied_note(node, source, text, "RDMA ports", "ib"))
+        return 0;
     while (ports < IBSTAT_PORTS_MAX && scan_next(&scan)) {
         struct str next;
 

@@ -165,7 +165,7 @@ static bool is_month(struct str s)
     return false;
 }
 
-struct kline kline_of(struct str line)
+static struct kline strip(struct str line)
 {
     struct kline out = {.message = line, .program = {line.p, 0}};
     struct str s = line, word, rest, head;
@@ -208,6 +208,30 @@ struct kline kline_of(struct str line)
     at = str_find(head, ": [");
     if (at > 0 && !memchr(line.p, ' ', (size_t)at) && bracket(str_skip(line, (size_t)at + 2)))
         out.message = skip_times(str_skip(line, (size_t)at + 2));
+    return out;
+}
+
+/* rsyslog folds equal lines: "message repeated 3 times: [ NVRM: Xid ...]". */
+static void unfold(struct kline *line)
+{
+    ptrdiff_t at;
+
+    if (!str_starts(line->message, "message repeated "))
+        return;
+    at = str_find(line->message, " times: [");
+    if (at < 0)
+        return;
+    line->message = str_trim(str_skip(line->message, (size_t)at + 9));
+    if (str_ends(line->message, "]"))
+        line->message.len--;
+    line->message = skip_times(line->message);
+}
+
+struct kline kline_of(struct str line)
+{
+    struct kline out = strip(line);
+
+    unfold(&out);
     return out;
 }
 

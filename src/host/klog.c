@@ -75,13 +75,25 @@ void klog_add(struct klog *log, struct klog_count *count, uint64_t n)
         count->count = INT64_MAX;
 }
 
+/* A boot deals out BARs and links anew. */
+static void device_boot(const struct klog *log, struct klog_device *device)
+{
+    if (device->boot_line == log->boot.line)
+        return;
+    device->boot_line = log->boot.line;
+    device->bars_failed = 0;
+    device->bandwidth.len = 0;
+}
+
 struct klog_device *klog_device(struct klog *log, uint64_t bdf)
 {
     uint64_t hash = hash_mix(0, bdf); /* one to one, so the hash can be the key */
     struct klog_device *device = map_get(&log->by_bdf, hash, NULL);
 
-    if (device)
+    if (device) {
+        device_boot(log, device);
         return device;
+    }
     if (log->device_count == DMESG_DEVICES_MAX) {
         log->overflow = true;
         return NULL;
@@ -93,6 +105,7 @@ struct klog_device *klog_device(struct klog *log, uint64_t bdf)
         return NULL;
     }
     device->bdf = bdf;
+    device->boot_line = log->boot.line;
     device->next = log->devices;
     log->devices = device;
     log->device_count++;
@@ -133,11 +146,6 @@ void klog_port_down(struct klog *log, struct str port)
 
 void klog_boot_begin(struct klog *log)
 {
-    /* BARs are dealt out anew too. */
-    for (struct klog_device *device = log->devices; device; device = device->next) {
-        device->bars_failed = 0;
-        device->bandwidth.len = 0;
-    }
     memset(&log->boot, 0, sizeof(log->boot));
     log->boot.line = log->line;
 }
@@ -192,25 +200,14 @@ static void host_counts(struct klog *log, struct gather *g)
     }
 }
 
-/* "3,7-9" */
-static void cpu_list(struct klog *log, struct gather *g)
+static void bad_cpus(struct klog *log, struct gather *g)
 {
-    const uint64_t *bits = log->boot.bad_cpus;
     struct buf list = {0};
-    size_t total = ARRAY_LEN(log->boot.bad_cpus) * 64;
 
-    for (size_t i = 0; i < total; i++) {
-        size_t first = i;
-
-        if (!(bits[i / 64] >> i % 64 & 1))
-            continue;
-        while (i + 1 < total && bits[(i + 1) / 64] >> (i + 1) % 64 & 1)
-            i++;
-        buf_printf(&list, list.len ? ",%zu" : "%zu", first);
-        if (i > first)
-            buf_printf(&list, "-%zu", i);
-    }
-    if (list.len && !list.failed)
+    if (!log->boot.bad_cpu_line)
+        return;
+    cpulist_print(&log->boot.bad_cpus, &list);
+    if (!list.failed)
         host_text(g, "log.cpu_apic_invalid", (struct str){list.p, list.len}, log->boot.bad_cpu_line,
                   FACT_STATE);
     log->failed |= list.failed;
@@ -289,7 +286,7 @@ static void boot_facts(struct klog *log, struct gather *g)
               boot->ecam_missing_line > boot->ecam_ok_line ? boot->ecam_missing_line : 0,
               boot->ecam_ok_line ? boot->ecam_ok_line : boot->line);
     host_text(g, "log.acs_quirk", boot->acs_quirk, boot->acs_line, FACT_CONFIG);
-    cpu_list(log, g);
+    bad_cpus(log, g);
     osc(log, g);
     if (!boot->line) {
         static const char *const lost[] = {"iommu", "osc"};
@@ -305,9 +302,11 @@ static void device_facts(struct klog *log, struct klog_device *device, struct ga
 {
     uint32_t subject = node_pci(g->node, device->bdf);
     struct klog_count *counts = device->counts;
-    struct str text = device->bandwidth;
+    struct str text;
     double gbs;
 
+    device_boot(log, device);
+    text = device->bandwidth;
     for (size_t i = KLOG_AER_CORRECTED; i <= KLOG_AER_FATAL; i++)
         counts[i] = larger(counts[i], counts[i + 3]);
     for (size_t i = 0; i < KLOG_DEVICE_COUNT; i++)
@@ -332,7 +331,6 @@ static void device_facts(struct klog *log, struct klog_device *device, struct ga
             gather_text(g, subject, FACT_IDENTITY, device->bandwidth_line,
                         STR("Log.bandwidth_limited_by"), device->limited_by);
     }
-    (void)log;
 }
 
 void klog_facts(struct klog *log, struct gather *gather)

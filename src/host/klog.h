@@ -5,6 +5,7 @@
 #define HOST_KLOG_H
 
 #include "base/map.h"
+#include "host/cpulist.h"
 #include "host/dmesg.h"
 #include "host/gather.h"
 
@@ -70,6 +71,7 @@ struct klog_code {
 struct klog_device {
     struct klog_device *next;
     uint64_t bdf;
+    uint32_t boot_line; /* of the boot that the BARs and the bandwidth below belong to */
     struct klog_count counts[KLOG_DEVICE_COUNT];
     struct klog_code codes[DMESG_CODES_MAX];
     uint32_t code_count;
@@ -104,7 +106,7 @@ struct klog_boot {
     uint32_t x2apic_off_line, ecam_missing_line, ecam_ok_line;
     struct str acs_quirk;
     uint32_t acs_line;
-    uint64_t bad_cpus[32]; /* bit per CPU below 2048 */
+    struct cpulist bad_cpus;
     uint32_t bad_cpu_line;
     struct klog_bridge bridges[DMESG_BRIDGES_MAX];
     uint32_t bridge_count;

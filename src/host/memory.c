@@ -1,5 +1,6 @@
 #include "host/memory.h"
 
+#include "host/cpulist.h"
 #include "host/denied.h"
 #include "host/gather.h"
 #include "host/scan.h"
@@ -15,13 +16,26 @@ static bool leading_number(struct str value, int64_t *out)
     return str_word(&value, &word) && str_to_i64(word, 10, out) == 0;
 }
 
+/* Equal machines differ by some megabytes that firmware and kernel keep, so what is compared is the
+ * amount on a grid of about a hundredth; one DIMM of 32 is more. */
+static int64_t about(int64_t amount)
+{
+    int64_t grid = 1;
+
+    if (amount <= 0 || amount > INT64_MAX / 2)
+        return amount;
+    while (grid <= amount / 128)
+        grid *= 2;
+    return (amount + grid / 2) / grid * grid;
+}
+
 int meminfo_parse(struct node *node, uint16_t source, struct str text, struct err *err)
 {
     static const struct {
         const char *key, *path;
         enum fact_class class;
     } keys[] = {
-        {"MemTotal", "mem.total_kb", FACT_CONFIG},
+        {"MemTotal", "mem.total_kb", FACT_STATE},
         {"SwapTotal", "mem.swap_kb", FACT_CONFIG},
         {"HugePages_Total", "mem.hugepages_total", FACT_CONFIG},
         {"Hugepagesize", "mem.hugepage_kb", FACT_CONFIG},
@@ -37,6 +51,9 @@ int meminfo_parse(struct node *node, uint16_t source, struct str text, struct er
     while (scan_next(&scan)) {
         if (!scan_pair(scan.line, &key, &value) || !leading_number(value, &number))
             continue;
+        if (str_is(key, "MemTotal"))
+            gather_number(&gather, GATHER_HOST, FACT_CONFIG, scan.number, STR("mem.about_mb"),
+                          about(number / 1024), STR(""));
         for (size_t i = 0; i < ARRAY_LEN(keys); i++)
             if (str_is(key, keys[i].key))
                 gather_number(&gather, GATHER_HOST, keys[i].class, scan.number,
@@ -50,29 +67,18 @@ bool meminfo_looks_like(struct str text)
     return str_starts(text, "MemTotal:");
 }
 
-/* "0 1 2 3 64 65" -> "0-3,64-65", the spelling of sysfs. Numbers out of order end a range. */
+/* "0 1 2 3 64 65" -> "0-3,64-65", the spelling of sysfs. */
 static void compact(struct str words, struct buf *out)
 {
-    int64_t first = -1, last = -1, cpu;
+    struct cpulist list = {0};
     struct str word;
+    int64_t cpu;
 
+    while (str_word(&words, &word))
+        if (str_to_i64(word, 10, &cpu) == 0)
+            (void)cpulist_add(&list, cpu);
     buf_clear(out);
-    for (;;) {
-        bool more = str_word(&words, &word) && str_to_i64(word, 10, &cpu) == 0 && cpu >= 0;
-
-        if (more && first >= 0 && cpu == last + 1) {
-            last = cpu;
-            continue;
-        }
-        if (first >= 0) {
-            buf_printf(out, out->len ? ",%lld" : "%lld", (long long)first);
-            if (last > first)
-                buf_printf(out, "-%lld", (long long)last);
-        }
-        if (!more)
-            return;
-        first = last = cpu;
-    }
+    cpulist_print(&list, out);
 }
 
 static bool numa_subject(struct gather *g, struct str number, uint32_t *subject)
@@ -83,6 +89,12 @@ static bool numa_subject(struct gather *g, struct str number, uint32_t *subject)
         return false;
     *subject = node_subject(g->node, SUBJECT_NUMA, number);
     return true;
+}
+
+static void add_numa_mb(struct gather *g, uint32_t subject, uint32_t line, int64_t mb)
+{
+    gather_number(g, subject, FACT_STATE, line, STR("numa.mem_mb"), mb, STR(""));
+    gather_number(g, subject, FACT_CONFIG, line, STR("numa.about_mb"), about(mb), STR(""));
 }
 
 static void squeeze(struct str words, struct buf *out)
@@ -122,7 +134,7 @@ static void numactl_line(struct gather *g, const struct scan *scan, struct buf *
             gather_text(g, subject, FACT_CONFIG, scan->number, STR("numa.cpus"),
                         (struct str){text->p, text->len});
         } else if (str_is(key, "size") && leading_number(value, &mb)) {
-            gather_number(g, subject, FACT_CONFIG, scan->number, STR("numa.mem_mb"), mb, STR(""));
+            add_numa_mb(g, subject, scan->number, mb);
         }
         return;
     }
@@ -197,7 +209,7 @@ static void node_file(struct gather *g, const struct tree *tree, const struct tr
                     (struct str){text.p, text.len});
     } else if (str_is(name, "meminfo") && node_total_mb(entry->bytes, &line, &mb)) {
         treefile_source(g, tree, entry, "memory");
-        gather_number(g, subject, FACT_CONFIG, line, STR("numa.mem_mb"), mb, STR(""));
+        add_numa_mb(g, subject, line, mb);
     }
     buf_done(&text);
 }

@@ -1,5 +1,6 @@
 #include "host/mlxconfig.h"
 
+#include "host/denied.h"
 #include "host/ib_facts.h"
 #include "host/mlx_device.h"
 #include "host/scan.h"
@@ -106,6 +107,8 @@ int mlxconfig_parse(struct node *node, uint16_t source, struct str text, struct 
     struct str device;
     unsigned devices = 0;
 
+    if (denied_note(node, source, text, "firmware settings of NICs", "mlx"))
+        return 0;
     while (devices < MLX_DEVICES_MAX && scan_next(&scan)) {
         int subject;
 

@@ -53,11 +53,15 @@ unsigned nvidia_errors(struct node *node, uint16_t source, struct str text)
 
     while (count < NVIDIA_ERRORS_MAX && scan_next(&scan)) {
         struct str line = str_trim(scan.line);
-        int subject = 0, row = error_row(line);
+        int subject = 0, row;
         uint64_t bdf;
 
-        /* "Product Name : GPU is lost" is a value of a GPU whose header tells which. */
-        if (row < 0 || str_find(line, " : ") >= 0)
+        /* "Product Name : GPU is lost" is a value of a GPU whose header tells which. It also spares
+         * nearly every line of -q the search for each sentence. */
+        if (str_find(line, " : ") >= 0)
+            continue;
+        row = error_row(line);
+        if (row < 0)
             continue;
         count++;
         fact_begin(b, STR("smi"));

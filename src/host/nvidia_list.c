@@ -2,6 +2,7 @@
 
 #include "host/nvidia_errors.h"
 #include "host/nvidia_gpu.h"
+#include "host/nvidia_nvlink.h"
 #include "host/nvidia_smi_names.h"
 #include "host/scan.h"
 
@@ -347,7 +348,8 @@ bool nvidia_list_looks_like(struct str text)
     struct scan scan = {text};
     struct csv csv;
 
-    return form_of(&scan, &csv) != FORM_NONE;
+    /* nvlink -s begins with the same lines as -L. */
+    return form_of(&scan, &csv) != FORM_NONE && !nvidia_nvlink_looks_like(text);
 }
 
 int nvidia_list_parse(struct node *node, uint16_t source, struct str text, struct err *err)

@@ -1,5 +1,6 @@
 #include "host/nvidia_nvlink.h"
 
+#include "host/denied.h"
 #include "host/nvidia_errors.h"
 #include "host/nvidia_gpu.h"
 #include "host/scan.h"
@@ -110,6 +111,8 @@ int nvidia_nvlink_parse(struct node *node, uint16_t source, struct str text, str
     struct scan scan = {text};
     unsigned total = 0, gpus = 0;
 
+    if (denied_note(node, source, text, "NVLinks", "nvlink"))
+        return 0;
     (void)nvidia_errors(node, source, text);
     while (scan_next(&scan))
         total += nvidia_gpu_line(scan.line, &gpu);

@@ -1,5 +1,6 @@
 #include "host/nvidia_smi.h"
 
+#include "host/denied.h"
 #include "host/nvidia_errors.h"
 #include "host/nvidia_gpu.h"
 #include "host/nvidia_list.h"
@@ -91,21 +92,42 @@ static void sections_enter(struct sections *sections, unsigned indent, struct st
     sections->levels[sections->depth++].path_len = at + title.len;
 }
 
-static void gpu_fact(struct fact_builder *b, const struct sections *sections, uint32_t line,
-                     struct str key, struct str value)
+/* The classes of the paths of the GPUs before. Without it, matching the globs for every fact of
+ * eight equal GPUs was a quarter of the time (1.4 instead of 1.05 ms for a text of 109 KB). */
+#define CLASS_SLOTS 1024
+struct class_cache {
+    uint32_t keys[CLASS_SLOTS]; /* 0: free */
+    uint8_t classes[CLASS_SLOTS];
+};
+
+static enum fact_class class_of(struct class_cache *cache, uint32_t id, struct str section,
+                                struct str key)
+{
+    size_t slot = id % CLASS_SLOTS;
+    char path[SECTION_PATH_MAX + SCAN_NAME_MAX + 2];
+    int len;
+
+    if (!id || cache->keys[slot] != id) {
+        len = snprintf(path, sizeof(path), "%.*s%s%.*s", STR_ARG(section), section.len ? "." : "",
+                       STR_ARG(key));
+        cache->keys[slot] = id;
+        cache->classes[slot] = (uint8_t)nvidia_smi_class((struct str){path, (size_t)len});
+    }
+    return cache->classes[slot];
+}
+
+static void gpu_fact(struct fact_builder *b, struct class_cache *cache,
+                     const struct sections *sections, uint32_t line, struct str key,
+                     struct str value)
 {
     struct str section = sections_path(sections);
-    char path[SECTION_PATH_MAX + SCAN_NAME_MAX + 2];
     enum fact_class class;
     int64_t number;
     uint32_t id;
-    int len;
 
     key = nvidia_smi_key(section, key);
-    len = snprintf(path, sizeof(path), "%.*s%s%.*s", STR_ARG(section), section.len ? "." : "",
-                   STR_ARG(key));
-    class = nvidia_smi_class((struct str){path, (size_t)len});
     id = fact_key(b, section, key);
+    class = class_of(cache, id, section, key);
     if (class != FACT_IDENTITY && nvidia_smi_number(value, &number))
         fact_number(b, class, line, id, number, value);
     else
@@ -113,7 +135,8 @@ static void gpu_fact(struct fact_builder *b, const struct sections *sections, ui
 }
 
 /* The lines of one GPU, whose header is the scan's current line; stops at the next header. */
-static void gpu_parse(struct node *node, uint16_t source, struct scan *scan, uint64_t bdf)
+static void gpu_parse(struct node *node, uint16_t source, struct class_cache *cache,
+                      struct scan *scan, uint64_t bdf)
 {
     struct sections sections = {.depth = 0};
     struct fact_builder *b = node->builder;
@@ -141,7 +164,7 @@ static void gpu_parse(struct node *node, uint16_t source, struct scan *scan, uin
         /* Who runs here now is no property of the machine, and there may be thousands. */
         if (str_glob("*Processes*", sections_path(&sections)) || str_is(key, "Processes"))
             continue;
-        gpu_fact(b, &sections, next.number - first, key, value);
+        gpu_fact(b, cache, &sections, next.number - first, key, value);
     }
     node_attach(node, node_pci(node, bdf), fact_end(b), source, first);
 }
@@ -211,9 +234,12 @@ int nvidia_smi_parse(struct node *node, uint16_t source, struct str text, struct
 {
     struct scan scan = {text};
     text_parser *other = other_output(text);
+    struct class_cache cache = {0};
     unsigned gpus = 0;
     uint64_t bdf;
 
+    if (denied_note(node, source, text, "NVIDIA GPU state", "smi SMI"))
+        return 0;
     if (other)
         return other(node, source, text, err);
     (void)nvidia_errors(node, source, text);
@@ -221,7 +247,7 @@ int nvidia_smi_parse(struct node *node, uint16_t source, struct str text, struct
     while (gpus < NVIDIA_GPUS_MAX && scan_next(&scan)) {
         if (!gpu_header(str_trim(scan.line), &bdf))
             continue;
-        gpu_parse(node, source, &scan, bdf);
+        gpu_parse(node, source, &cache, &scan, bdf);
         gpus++;
     }
     return node_ok(node) < 0 ? err_set(err, -ENOMEM, "no memory for the nvidia-smi facts") : 0;

@@ -1,5 +1,6 @@
 #include "host/nvidia_topo.h"
 
+#include "host/denied.h"
 #include "host/nvidia_errors.h"
 #include "host/scan.h"
 
@@ -185,6 +186,8 @@ static void matrix_parse(struct node *node, uint16_t source, struct scan scan, s
 
 int nvidia_topo_parse(struct node *node, uint16_t source, struct str text, struct err *err)
 {
+    if (denied_note(node, source, text, "paths between GPUs and NICs", "topo"))
+        return 0;
     (void)nvidia_errors(node, source, text);
     matrix_parse(node, source, (struct scan){text}, STR("topo"), RELATION_PATH);
     matrix_parse(node, source, (struct scan){text}, STR("p2p"), RELATION_P2P);

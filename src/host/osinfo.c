@@ -54,13 +54,21 @@ int version_parse(struct node *node, uint16_t source, struct str text, struct er
     return gather_done(&gather, err);
 }
 
+bool version_looks_like(struct str text)
+{
+    const char *end = text.len ? memchr(text.p, '\n', text.len) : NULL;
+
+    /* Further lines would make it the start of a kernel log. */
+    return str_starts(text, "Linux version ") && (!end || end + 1 == text.p + text.len);
+}
+
 /* `uname -a`: "Linux n001 6.8.0-41-generic #41-Ubuntu SMP ... x86_64 GNU/Linux", or `uname -r`
  * alone. */
 int uname_parse(struct node *node, uint16_t source, struct str text, struct err *err)
 {
     struct scan scan = {.rest = text};
     struct gather gather;
-    struct str rest, word, host;
+    struct str rest, word = {"", 0}, host;
 
     gather_init(&gather, node, source);
     if (scan_next(&scan)) {

@@ -13,6 +13,7 @@ int hostname_parse(struct node *node, uint16_t source, struct str text, struct e
 int uptime_parse(struct node *node, uint16_t source, struct str text, struct err *err);
 
 bool os_release_looks_like(struct str text);
+bool version_looks_like(struct str text);
 bool uname_looks_like(struct str text);
 
 #endif

@@ -77,6 +77,10 @@ static void add(struct gather *g, uint32_t line, struct str name, struct str ver
     if (!name.len || name.len > SCAN_NAME_MAX || !version.len || !is_wanted(name))
         return;
     gather_text(g, GATHER_HOST, FACT_CONFIG, line, gather_join(&path, "package", name), version);
+    /* Distributions put the branch into the name (nvidia-fabricmanager-550) or a dash between. */
+    if (str_starts(name, "nvidia-fabricmanager-") || str_is(name, "nvidia-fabric-manager"))
+        gather_text(g, GATHER_HOST, FACT_CONFIG, line, STR("package.nvidia-fabricmanager"),
+                    version);
 }
 
 /* "rdma-core-2404mlnx51-1.2404066.x86_64": name, version and release are the last two dashes apart.

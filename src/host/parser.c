@@ -11,16 +11,18 @@
 #include "host/ethtool.h"
 #include "host/fabricmanager.h"
 #include "host/ib_sysfs.h"
+#include "host/ibdev2netdev.h"
 #include "host/ibnetdiscover.h"
 #include "host/ibstat.h"
 #include "host/iommu.h"
+#include "host/ip_link.h"
 #include "host/limits.h"
 #include "host/memory.h"
 #include "host/mlxconfig.h"
 #include "host/module.h"
 #include "host/net_sysfs.h"
-#include "host/nvidia_list.h"
 #include "host/nvidia_nvlink.h"
+#include "host/nvidia_proc.h"
 #include "host/nvidia_smi.h"
 #include "host/nvidia_topo.h"
 #include "host/osinfo.h"
@@ -42,7 +44,7 @@ static const struct parser parsers[] = {
     {"os-release", "os-release* *.os-release* os_release*", os_release_looks_like,
      os_release_parse},
     {"uname", "uname* *.uname*", uname_looks_like, uname_parse},
-    {"version", "version proc_version* proc-version*", NULL, version_parse},
+    {"version", "version proc_version* proc-version*", version_looks_like, version_parse},
     {"hostname", "hostname hostname.txt", NULL, hostname_parse},
     {"uptime", "uptime* *.uptime*", NULL, uptime_parse},
     {"modules", "modules lsmod* *.lsmod* modules.txt proc_modules*", modules_looks_like,
@@ -61,19 +63,25 @@ static const struct parser parsers[] = {
     {"smbios", "dmidecode*.bin *.dmi.bin smbios*.bin", smbios_dump_looks_like, smbios_dump_parse},
     {"dmidecode", "dmidecode* *.dmidecode* *-dmidecode* *_dmidecode*", dmidecode_looks_like,
      dmidecode_parse},
-    /* nvidia-smi -q says which GPU has which number; what comes after it needs that. */
-    {"nvidia-smi", "nvidia-smi* *nvidia_smi* *nvsmi*", nvidia_smi_looks_like, nvidia_smi_parse},
-    {"nvidia-list", "nvidia-smi* *nvidia_smi* *nvsmi*", nvidia_list_looks_like, nvidia_list_parse},
+    /* These two hold lines of `nvidia-smi -L`; which GPU has which number -q says. */
     {"nvidia-topo", "nvidia-smi*topo* *nvidia_topo* *nvidia-topo* *nvidia-smi-topo*",
-     nvidia_topo_looks_like, nvidia_topo_parse},
+     nvidia_topo_looks_like, nvidia_topo_parse, .late = true},
     {"nvlink", "nvidia-smi*nvlink* *nvlink_status* *nvlink.status*", nvidia_nvlink_looks_like,
-     nvidia_nvlink_parse},
+     nvidia_nvlink_parse, .late = true},
+    {"nvidia-smi", "nvidia-smi* *nvidia_smi* *nvsmi*", nvidia_smi_looks_like, nvidia_smi_parse},
+    {"nvidia-version", "version", nvidia_version_looks_like, nvidia_version_parse},
+    {"nvidia-params", "params", nvidia_params_looks_like, nvidia_params_parse},
+    {"nvidia-information", "information", nvidia_information_looks_like, nvidia_information_parse},
     {"ibstat", "ibstat* *.ibstat* *_ibstat* ibv_devinfo* *.ibv_devinfo* ibv_devices*",
      ibstat_looks_like, ibstat_parse},
+    {"ibdev2netdev", "ibdev2netdev* *.ibdev2netdev* rdma_link* rdma-link*", ibdev2netdev_looks_like,
+     ibdev2netdev_parse},
+    {"ip", "ip_* ip-* ip.txt *.ip_link*", ip_link_looks_like, ip_link_parse},
     {"ethtool", "ethtool* *.ethtool*", ethtool_looks_like, ethtool_parse},
     /* The device behind /dev/mst/mt4129_pciconf0 is found by what ibstat told. */
-    {"mlxconfig", "mlxconfig* *.mlxconfig*", mlxconfig_looks_like, mlxconfig_parse},
-    {"mlxfw", "mlxfwmanager* *.mlxfwmanager* flint* *.flint*", mlxfw_looks_like, mlxfw_parse},
+    {"mlxconfig", "mlxconfig* *.mlxconfig*", mlxconfig_looks_like, mlxconfig_parse, .late = true},
+    {"mlxfw", "mlxfwmanager* *.mlxfwmanager* flint* *.flint*", mlxfw_looks_like, mlxfw_parse,
+     .late = true},
     {"ibnetdiscover", "ibnetdiscover* *.ibnetdiscover* *_ibnetdiscover*", ibnetdiscover_looks_like,
      ibnetdiscover_parse},
     {"fabricmanager", "fabricmanager* *.fabricmanager* *-fabricmanager* fabric-manager*",
@@ -81,7 +89,7 @@ static const struct parser parsers[] = {
     {"dmesg",
      "dmesg* *.dmesg* *-dmesg* *_dmesg* kern.log* kmsg* *-kmsg* *.kmsg* syslog* *_syslog* "
      "*.syslog* messages* journalctl*",
-     dmesg_looks_like, dmesg_parse},
+     dmesg_looks_like, dmesg_parse, .late = true},
 };
 
 const struct tree_parser tree_parsers[] = {
@@ -145,7 +153,7 @@ const struct parser *parser_for(const char *path, struct str text)
 
 size_t parser_order(const struct parser *parser)
 {
-    return (size_t)(parser - parsers);
+    return (size_t)(parser - parsers) + (parser->late ? ARRAY_LEN(parsers) : 0);
 }
 
 const struct parser *parser_by_kind(const char *kind)

@@ -19,13 +19,14 @@ struct parser {
     bool (*looks_like)(struct str text); /* by content, when the name tells nothing; or NULL */
     /* Returns 0 or -ENOMEM: text that it can't read is skipped or noted as unseen in the node. */
     int (*parse)(struct node *node, uint16_t source, struct str text, struct err *err);
+    bool late; /* it needs what other texts tell, or knows less well: after all that are not */
 };
 
-/* Name first, then content. NULL: a file nobody here knows. Files below sys/ and proc/sys/ belong
- * to the tree parsers. */
+/* The row that both name and content speak for; else by name, else by content. NULL: a file nobody
+ * here knows. Files below sys/ and proc/sys/ belong to the tree parsers. */
 const struct parser *parser_for(const char *path, struct str text);
 
-/* The parser's place in the table, from 0. */
+/* Texts are read in the order of these numbers. */
 size_t parser_order(const struct parser *parser);
 
 /* The row of this kind, or NULL. */

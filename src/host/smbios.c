@@ -113,15 +113,15 @@ static void processor(struct dmi *dmi, const struct structure *s)
     static const struct {
         unsigned byte, word;
     } counts[3] = {{0x23, 0x2a}, {0x24, 0x2c}, {0x25, 0x2e}};
-    int64_t *const out[3] = {&socket.cores, &socket.enabled, &socket.threads};
+    struct dmi_number *const out[3] = {&socket.cores, &socket.enabled, &socket.threads};
 
     if (s->length < 0x1a)
         return;
     socket.status = s->data[0x18] & 0x40 ? str_of(states[s->data[0x18] & 7]) : STR("Unpopulated");
     for (unsigned i = 0; i < 3 && s->length >= 0x28; i++) {
-        *out[i] = s->data[counts[i].byte];
-        if (*out[i] == 0xff && s->length >= counts[i].word + 2u)
-            *out[i] = get16(s, counts[i].word);
+        out[i]->value = s->data[counts[i].byte];
+        if (out[i]->value == 0xff && s->length >= counts[i].word + 2u)
+            out[i]->value = get16(s, counts[i].word);
     }
     dmi_add_socket(dmi, &socket);
 }
@@ -141,25 +141,25 @@ static int64_t speed(const struct structure *s, unsigned at, unsigned extended)
 
 static void memory_device(struct dmi *dmi, const struct structure *s)
 {
-    struct dmi_dimm dimm = {.line = s->offset, .size_mb = -1};
+    struct dmi_dimm dimm = {.line = s->offset, .size_mb = {-1, 0}};
     unsigned size;
 
     if (s->length < 0x15)
         return;
     size = get16(s, 0x0c);
     if (size == 0x7fff && s->length >= 0x20)
-        dimm.size_mb = get32(s, 0x1c) & 0x7fffffff;
+        dimm.size_mb.value = get32(s, 0x1c) & 0x7fffffff;
     else if (size != 0xffff)
-        dimm.size_mb = size & 0x8000 ? (size & 0x7fff) / 1024 : size;
+        dimm.size_mb.value = size & 0x8000 ? (size & 0x7fff) / 1024 : size;
     dimm.locator = string_at(s, 0x10);
     dimm.bank = string_at(s, 0x11);
-    dimm.speed = speed(s, 0x15, 0x54);
-    dimm.configured = speed(s, 0x20, 0x58);
+    dimm.speed.value = speed(s, 0x15, 0x54);
+    dimm.configured.value = speed(s, 0x20, 0x58);
     dimm.manufacturer = string_at(s, 0x17);
     dimm.serial = string_at(s, 0x18);
     dimm.part = string_at(s, 0x1a);
     if (s->length > 0x1b)
-        dimm.rank = s->data[0x1b] & 0x0f;
+        dimm.rank.value = s->data[0x1b] & 0x0f;
     dmi_add_dimm(dmi, &dimm);
 }
 

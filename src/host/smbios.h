@@ -1,5 +1,5 @@
-/* host/smbios - the raw SMBIOS tables (sys/firmware/dmi/tables/DMI and smbios_entry_point, or a file
- * of `dmidecode --dump-bin`), and the texts of sys/class/dmi/id, as the facts of host/dmi. */
+/* host/smbios - the raw SMBIOS tables (sys/firmware/dmi/tables/DMI and smbios_entry_point, or a
+ * file of `dmidecode --dump-bin`), and the texts of sys/class/dmi/id, as the facts of host/dmi. */
 #ifndef HOST_SMBIOS_H
 #define HOST_SMBIOS_H
 
@@ -19,8 +19,8 @@ int smbios_parse(struct node *node, uint16_t source, struct str table, struct st
 bool smbios_dump_looks_like(struct str bytes);
 int smbios_dump_parse(struct node *node, uint16_t source, struct str bytes, struct err *err);
 
-/* The files of a tree. The tables are left alone when `dmidecode` printed them: its lines are easier
- * to read than byte offsets, and say the same. */
+/* The files of a tree. The tables are left alone when `dmidecode` printed them: its lines are
+ * easier to read than byte offsets, and say the same. */
 int smbios_tree_parse(struct node *node, const struct tree *tree, struct err *err);
 
 #endif

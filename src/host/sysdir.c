@@ -76,7 +76,9 @@ uint16_t sysdir_source(struct sysdir *sysdir, struct node *node, struct str dir,
 {
     struct str own = {dir.p, dir.len ? dir.len - 1 : 0};
     const char *tree = sysdir->tree->name ? sysdir->tree->name : "";
-    char *name = arena_printf(node->arena, "%s%s%.*s", tree, *tree ? ":" : "", STR_ARG(own));
+    /* A folder's name may end in its '/'. */
+    const char *colon = *tree && !str_ends(str_of(tree), "/") ? ":" : "";
+    char *name = arena_printf(node->arena, "%s%s%.*s", tree, colon, STR_ARG(own));
     char *text = arena_copy(node->arena, sysdir->text.p ? sysdir->text.p : "", sysdir->text.len);
 
     if (!name || !text || sysdir->text.failed) {

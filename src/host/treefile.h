@@ -8,8 +8,7 @@
 /* The file's text without blanks at the ends; empty for a link. */
 struct str treefile_value(const struct tree_entry *entry);
 
-/* Make the file a source ("<tree>:<path>", or the path alone in a tree without a name) and let the
- * facts that are gathered next come from it. */
+/* Make the file a source and let the facts that are gathered next come from it. */
 void treefile_source(struct gather *gather, const struct tree *tree, const struct tree_entry *entry,
                      const char *kind);
 

@@ -371,18 +371,76 @@ static int add_path(struct found *found, const char *path, struct err *err)
     return r;
 }
 
+/* Where a path's folder ends: "a/b.txt" has 2 bytes of it, "b.txt" none. */
+static size_t folder_len(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? (size_t)(slash - path) + 1 : 0;
+}
+
+/* Does `path` belong to the node whose files begin with `prefix`, folder and name, `len` bytes:
+ * "box.dmesg.txt" to "box.", as "box.lspci.txt" does? */
+static bool same_node(const char *prefix, size_t len, const char *path)
+{
+    size_t folder = folder_len(path);
+
+    return !strncmp(prefix, path, len) && folder <= len &&
+           kind_word_at(path + folder) == (ptrdiff_t)(len - folder);
+}
+
+/* The user's paths from `first` on that make a node together with it: an input of its own when
+ * there are at least two, else the path by itself. What is used is marked. */
+static int add_named(struct found *found, const char *const *paths, size_t count, size_t first,
+                     bool *used, struct err *err)
+{
+    const char **files = arena_alloc(found->arena, (count - first) * sizeof(*files));
+    size_t folder = folder_len(paths[first]), n = 0;
+    ptrdiff_t word = kind_word_at(paths[first] + folder);
+    struct stat st;
+
+    if (!files)
+        return no_memory(err);
+    files[n++] = paths[first];
+    for (size_t i = first + 1; i < count && word >= 0; i++)
+        if (!used[i] && same_node(paths[first], folder + (size_t)word, paths[i]) &&
+            stat(paths[i], &st) == 0 && S_ISREG(st.st_mode)) {
+            used[i] = true;
+            files[n++] = paths[i];
+        }
+    if (n < 2 || stat(paths[first], &st) < 0 || !S_ISREG(st.st_mode))
+        return add_path(found, paths[first], err);
+    return add_input(
+        found,
+        (struct input){.kind = INPUT_FOLDER,
+                       .name =
+                           word ? arena_copy(found->arena, paths[first] + folder, (size_t)word - 1)
+                                : base_name(found->arena,
+                                            folder ? arena_copy(found->arena, paths[first], folder)
+                                                   : "this folder"),
+                       .path = folder ? arena_copy(found->arena, paths[first], folder - 1) : ".",
+                       .files = files,
+                       .file_count = n},
+        err);
+}
+
 int inputs_find(struct arena *arena, const char *const *paths, size_t count, struct inputs *out,
                 struct err *err)
 {
     struct found found = {.arena = arena};
+    bool *used;
     int r = 0;
 
     if (!count)
         r = add_input(&found,
                       (struct input){.kind = INPUT_LIVE, .name = "localhost", .path = "this host"},
                       err);
+    used = arena_alloc(arena, count + 1);
+    if (!used)
+        r = no_memory(err);
     for (size_t i = 0; i < count && r == 0; i++)
-        r = add_path(&found, paths[i], err);
+        if (!used[i])
+            r = add_named(&found, paths, count, i, used, err);
     if (r == 0) {
         size_t inputs_bytes = found.inputs.count * sizeof(*out->items);
         size_t troubles_bytes = found.troubles.count * sizeof(*out->troubles);

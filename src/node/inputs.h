@@ -1,7 +1,8 @@
 /* node/inputs - which nodes do these paths hold?
  *
  * A path is a snapshot (*.snap), a bare text (lspci ...; it may hold several machines), a folder of
- * one node's raw outputs, or a folder of many of any of those. */
+ * one node's raw outputs, or a folder of many of any of those. Files named together such as
+ * box.lspci.txt and box.dmesg.txt are one node. */
 #ifndef NODE_INPUTS_H
 #define NODE_INPUTS_H
 

@@ -1,4 +1,5 @@
 #include "pci/config_header.h"
+#include "pci/device_names.h"
 
 #include <stdio.h>
 

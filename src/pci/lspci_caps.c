@@ -82,7 +82,7 @@ static int unknown_id(struct str text)
 
 static void head_express(struct registers *r, const struct cap_name *name, struct str text)
 {
-    struct str rest = str_trim(str_skip(text, strlen(name->text))), type;
+    struct str rest = str_trim(str_skip(text, strlen(name->text))), type = {0};
     ptrdiff_t paren, flit;
     int64_t number;
 

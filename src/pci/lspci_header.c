@@ -1,3 +1,4 @@
+#include "pci/device_names.h"
 #include "pci/lspci_lines.h"
 
 #include "pci/registers.h"

@@ -1,4 +1,4 @@
-/* pci/names - the words of PCI: capabilities, registers, fields, vendors, classes.
+/* pci/names - the words of PCI: capabilities, registers, fields.
  *
  * Every parser of PCI facts (lspci's text, the config bytes) takes its names and classes from here,
  * so that the same hardware gives the same facts from any source and any version of lspci. All
@@ -57,16 +57,5 @@ void field_rows_find(const struct field_block *range, struct str block, struct s
 enum fact_class field_rows_class(const struct field_rows *rows, struct str name);
 struct str field_rows_rename(const struct field_rows *rows, struct str name);
 bool field_rows_hex(const struct field_rows *rows, struct str name);
-
-/* Vendor id of a name that starts with a known vendor's ("NVIDIA Corporation Device 2330"), with
- * the length of that vendor's name in *len (may be NULL); 0 when it is none we know. */
-uint16_t vendor_by_name(struct str text, size_t *len);
-
-/* 16-bit class of lspci's class name ("3D controller" is 0x0302), or -1. */
-int class_by_name(struct str text);
-
-/* `Header.kind` of docs/facts.md from class (-1: not known) and vendor id (0: not known). `name` is
- * the device's name, for AMD's Instinct cards; may be empty. */
-const char *device_kind_name(int class, uint16_t vendor, struct str name);
 
 #endif

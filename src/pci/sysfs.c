@@ -1,4 +1,5 @@
 #include "pci/sysfs.h"
+#include "pci/device_names.h"
 
 #include "pci/config.h"
 #include "pci/registers.h"

@@ -28,7 +28,8 @@ static const char style_text[] =
     "dl{display:grid;grid-template-columns:5.5rem 1fr;gap:.25rem .8rem;margin:.5rem 0 0}"
     "dt{color:var(--dim)}dd{margin:0;min-width:0;overflow-wrap:anywhere}"
     "table{border-collapse:collapse;font-size:13px}th,td{border:1px solid var(--line);"
-    "padding:.2rem .5rem;text-align:left;vertical-align:top}th{background:var(--card)}"
+    "padding:.2rem .5rem;text-align:left;vertical-align:top}"
+    "th{background:var(--card);max-width:9rem;overflow-wrap:anywhere;font-weight:600}"
     "td.odd{background:color-mix(in srgb,var(--red) 18%,transparent);font-weight:600}"
     "td.slow{color:var(--red);font-weight:600}.wide{overflow-x:auto}"
     ".src{color:var(--blue)}ul{padding-left:1.2rem}.fix{color:var(--green)}";
@@ -99,6 +100,8 @@ static void proofs(const struct page *page, const struct proof *items, uint32_t 
         return;
     html(page, "<dt>lines</dt><dd>");
     for (uint32_t i = 0; i < count; i++) {
+        if (report_proof_repeats(items, i))
+            continue;
         html(page, "<div class=\"mono\"><span class=\"src\">");
         text(page, items[i].source);
         buf_printf(page->out, items[i].binary ? "+0x%x" : ":%u", items[i].line);
@@ -142,10 +145,12 @@ static void card_title(const struct page *page, const struct rule *rule, const c
     html(page, "</h3><dl>");
 }
 
-static void field(const struct page *page, const struct diff_field *field)
+static void field(const struct page *page, const struct folded_field *folded)
 {
+    const struct diff_field *field = folded->field;
+
     html(page, "<tr><td class=\"mono\">");
-    text(page, field->role);
+    text(page, folded->roles);
     html(page, "</td><td class=\"mono\">");
     text(page, field->path);
     html(page, "</td><td>");
@@ -166,8 +171,12 @@ static void difference(const struct page *page, const struct difference *differe
                        const struct cause *cause)
 {
     const struct rule *rule = difference->cause;
-    uint32_t shown = difference->field_count < FIELDS_MAX ? difference->field_count : FIELDS_MAX;
+    uint32_t count = 0, shown;
+    const struct folded_field *folded = report_fold_fields(page->arena, difference, &count);
 
+    if (!folded)
+        count = 0;
+    shown = count < FIELDS_MAX ? count : FIELDS_MAX;
     card_title(page, rule,
                arena_printf(page->arena, "%u. %s", difference->rank, difference->title));
     row(page, "nodes", "nodes", share(page, difference->nodes.nodes, difference->nodes.count));
@@ -189,11 +198,11 @@ static void difference(const struct page *page, const struct difference *differe
     html(page, "<details><summary>show</summary><div class=\"wide\"><table><tr><th>role</th>"
                "<th>fact</th><th>here</th><th>the others</th></tr>");
     for (uint32_t i = 0; i < shown; i++)
-        field(page, &difference->fields[i]);
+        field(page, &folded[i]);
     html(page, "</table></div>");
-    if (difference->field_count > shown)
-        buf_printf(page->out, "<span class=\"dim\">... and %u more</span>",
-                   difference->field_count - shown);
+    if (count > shown)
+        buf_printf(page->out, "<span class=\"dim\">... and %u more kinds of field</span>",
+                   count - shown);
     html(page, "</details></dd>");
     proofs(page, difference->proofs, difference->proof_count, difference->proof_count);
     if (rule)
@@ -216,55 +225,70 @@ static bool carries(const struct node_set *set, uint32_t node)
     return low < set->count && set->nodes[low] == node;
 }
 
-/* Nodes against differences: only nodes that carry one, or are slow, have a row. */
+static void table_row(const struct page *page, uint32_t n, size_t columns, bool slow)
+{
+    const struct report *report = page->report;
+
+    html(page, "<tr>");
+    element(page, "td", slow ? "slow" : NULL,
+            arena_printf(page->arena, "%s%s", fleet_node(report->fleet, n)->name,
+                         slow ? " (slow)" : ""));
+    for (size_t i = 0; i < columns; i++) {
+        const struct difference *d = &report->differences[i];
+        bool odd = carries(&d->nodes, n);
+        const char *value = "";
+
+        for (uint32_t v = 0; odd && d->field_count && v < d->fields[0].value_count; v++)
+            if (carries(&d->fields[0].values[v].nodes, n))
+                value = d->fields[0].values[v].text;
+        element(page, "td", odd ? "odd" : NULL, odd && !*value ? "yes" : value);
+    }
+    html(page, "</tr>\n");
+}
+
+/* Nodes against differences: the slow ones first, then those that carry the first difference, then
+ * the second ...; a node that carries none has no row. */
 static void table(const struct page *page)
 {
     const struct report *report = page->report;
     size_t columns = report->difference_count < TABLE_DIFFERENCES_MAX ? report->difference_count
                                                                       : TABLE_DIFFERENCES_MAX;
-    size_t rows = 0, plain = 0;
+    size_t nodes = fleet_node_count(report->fleet), rows = 0, done = 0;
+    bool *listed = arena_alloc(page->arena, nodes + 1);
 
+    if (!columns || !listed)
+        return;
     html(page, "<h2>Nodes against differences</h2><div class=\"wide\"><table><tr><th>node</th>");
     for (size_t i = 0; i < columns; i++) {
         const struct difference *d = &report->differences[i];
 
-        buf_printf(page->out, "<th title=\"");
+        html(page, "<th title=\"");
         text(page, d->title);
         buf_printf(page->out, "\">%u. ", d->rank);
         text(page, d->cause ? d->cause->id : d->title);
         html(page, "</th>");
     }
     html(page, "</tr>\n");
-    for (size_t n = 0; n < fleet_node_count(report->fleet); n++) {
-        bool slow = report->explanation && carries(&report->explanation->slow, (uint32_t)n);
-        bool any = slow;
+    for (size_t pass = 0; pass <= columns; pass++)
+        for (uint32_t n = 0; n < nodes; n++) {
+            bool slow = report->explanation && carries(&report->explanation->slow, n);
 
-        for (size_t i = 0; i < columns; i++)
-            any = any || carries(&report->differences[i].nodes, (uint32_t)n);
-        if (!any || rows == TABLE_NODES_MAX) {
-            plain += !any;
-            continue;
+            if (listed[n] || !(pass ? carries(&report->differences[pass - 1].nodes, n) : slow))
+                continue;
+            listed[n] = true;
+            done++;
+            if (rows < TABLE_NODES_MAX) {
+                table_row(page, n, columns, slow);
+                rows++;
+            }
         }
-        rows++;
-        html(page, "<tr>");
-        element(page, "td", slow ? "slow" : NULL,
-                arena_printf(page->arena, "%s%s", fleet_node(report->fleet, n)->name,
-                             slow ? " (slow)" : ""));
-        for (size_t i = 0; i < columns; i++) {
-            const struct difference *d = &report->differences[i];
-            bool odd = carries(&d->nodes, (uint32_t)n);
-            const char *value = "";
-
-            for (uint32_t v = 0; odd && d->field_count && v < d->fields[0].value_count; v++)
-                if (carries(&d->fields[0].values[v].nodes, (uint32_t)n))
-                    value = d->fields[0].values[v].text;
-            element(page, "td", odd ? "odd" : NULL, odd && !*value ? "yes" : value);
-        }
-        html(page, "</tr>\n");
-    }
     html(page, "</table></div>");
-    if (plain)
-        buf_printf(page->out, "<p class=\"dim\">%zu further nodes carry none of these.</p>", plain);
+    if (done > rows)
+        buf_printf(page->out, "<p class=\"dim\">%zu further nodes carry some of these.</p>",
+                   done - rows);
+    if (nodes > done)
+        buf_printf(page->out, "<p class=\"dim\">%zu further nodes carry none of these.</p>",
+                   nodes - done);
     if (report->difference_count > columns)
         buf_printf(page->out, "<p class=\"dim\">%zu further differences are not columns here.</p>",
                    report->difference_count - columns);

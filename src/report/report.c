@@ -36,6 +36,70 @@ const char *report_nodes(struct arena *arena, const struct fleet *fleet, const u
     return hostlist_fold(arena, names, count);
 }
 
+bool report_proof_repeats(const struct proof *proofs, uint32_t index)
+{
+    for (uint32_t i = 0; i < index; i++)
+        if (proofs[i].line == proofs[index].line && proofs[i].binary == proofs[index].binary &&
+            !strcmp(proofs[i].source, proofs[index].source) &&
+            !strcmp(proofs[i].text, proofs[index].text))
+            return true;
+    return false;
+}
+
+static bool same_values(const struct diff_field *a, const struct diff_field *b)
+{
+    if (strcmp(a->path, b->path) || a->value_count != b->value_count)
+        return false;
+    for (uint32_t i = 0; i < a->value_count; i++) {
+        const struct diff_value *x = &a->values[i], *y = &b->values[i];
+
+        if (strcmp(x->text, y->text) || x->nodes.count != y->nodes.count)
+            return false;
+        if (x->nodes.nodes != y->nodes.nodes && x->nodes.count &&
+            memcmp(x->nodes.nodes, y->nodes.nodes, x->nodes.count * sizeof(*x->nodes.nodes)) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* Fields that are looked at for folding: below it, what is there is what a person could read. */
+#define FOLD_FIELDS_MAX 4096
+
+const struct folded_field *report_fold_fields(struct arena *arena,
+                                              const struct difference *difference, uint32_t *count)
+{
+    uint32_t all =
+        difference->field_count < FOLD_FIELDS_MAX ? difference->field_count : FOLD_FIELDS_MAX;
+    struct folded_field *out = arena_alloc(arena, (all + 1) * sizeof(*out));
+    const char **roles = arena_alloc(arena, (all + 1) * sizeof(*roles));
+    uint32_t *group = arena_alloc(arena, (all + 1) * sizeof(*group)), groups = 0;
+
+    if (!out || !roles || !group)
+        return NULL;
+    for (uint32_t i = 0; i < all; i++) {
+        uint32_t g = 0;
+
+        while (g < groups && !same_values(out[g].field, &difference->fields[i]))
+            g++;
+        if (g == groups)
+            out[groups++].field = &difference->fields[i];
+        group[i] = g;
+        out[g].count++;
+    }
+    for (uint32_t g = 0; g < groups; g++) {
+        uint32_t names = 0;
+
+        for (uint32_t i = 0; i < all; i++)
+            if (group[i] == g)
+                roles[names++] = difference->fields[i].role;
+        out[g].roles = hostlist_fold(arena, roles, names);
+        if (!out[g].roles)
+            return NULL;
+    }
+    *count = groups;
+    return out;
+}
+
 static int worst_first(const void *a, const void *b)
 {
     const struct grouped *x = a, *y = b;

@@ -56,6 +56,20 @@ struct grouped_unknown {
 long report_group_unknowns(struct arena *arena, const struct fleet *fleet,
                            const struct grouped_unknown **out);
 
+/* Fields of several roles that say the same: "gpu[0-7] SMI.VBIOS Version". */
+struct folded_field {
+    const char *roles;
+    const struct diff_field *field; /* the first of them */
+    uint32_t count;
+};
+
+/* In the order of the first of each; NULL on no memory. `count` says how many. */
+const struct folded_field *report_fold_fields(struct arena *arena,
+                                              const struct difference *difference, uint32_t *count);
+
+/* Does an earlier proof show the same line? Two flags of one register do. */
+bool report_proof_repeats(const struct proof *proofs, uint32_t index);
+
 /* "n[001-003]" for a set of nodes; "all 512 nodes" when it is everybody. */
 const char *report_nodes(struct arena *arena, const struct fleet *fleet, const uint32_t *nodes,
                          uint32_t count);

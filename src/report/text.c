@@ -124,13 +124,19 @@ static void put_proof(const struct pen *pen, const char *label, const struct pro
 static void put_proofs(const struct pen *pen, const struct proof *proofs, uint32_t count,
                        uint32_t places)
 {
-    uint32_t shown = pen->style->verbose || count < PROOFS_SHOWN ? count : PROOFS_SHOWN;
+    uint32_t shown = 0, repeated = 0;
 
-    for (uint32_t i = 0; i < shown; i++)
-        put_proof(pen, i ? "" : "lines", &proofs[i]);
-    if (places > shown)
+    for (uint32_t i = 0; i < count; i++) {
+        if (report_proof_repeats(proofs, i)) {
+            repeated++;
+        } else if (pen->style->verbose || shown < PROOFS_SHOWN) {
+            put_proof(pen, shown ? "" : "lines", &proofs[i]);
+            shown++;
+        }
+    }
+    if (places > shown + repeated)
         buf_printf(pen->out, "           %s... and %u more%s\n", colour_code(pen, DIM),
-                   places - shown, colour_code(pen, PLAIN));
+                   places - shown - repeated, colour_code(pen, PLAIN));
 }
 
 static void put_harm_and_fix(const struct pen *pen, const struct rule *rule)
@@ -329,12 +335,19 @@ static int put_inspect(const struct pen *pen)
     return put_findings(pen, NULL);
 }
 
-static void put_field(const struct pen *pen, const struct diff_field *field, const char *label)
+/* At most so many bytes of role names: "rb[0-13]/00.0,..." can be long. */
+#define ROLES_BYTES_SHOWN 60
+
+static void put_field(const struct pen *pen, const struct folded_field *folded, const char *label)
 {
+    const struct diff_field *field = folded->field;
     struct buf line = {0};
     uint32_t shown = field->value_count < VALUES_SHOWN ? field->value_count : VALUES_SHOWN;
 
-    buf_printf(&line, "%s %s:", field->role, field->path);
+    if (strlen(folded->roles) > ROLES_BYTES_SHOWN)
+        buf_printf(&line, "%s and %u more: %s:", field->role, folded->count - 1, field->path);
+    else
+        buf_printf(&line, "%s %s:", folded->roles, field->path);
     /* The odd ones out first, then what the others have. */
     for (uint32_t i = 1; i < shown; i++)
         buf_printf(&line, "%s %s on %u", i > 1 ? "," : "", field->values[i].text,
@@ -351,10 +364,13 @@ static void put_difference(const struct pen *pen, const struct difference *diffe
                            const char *number)
 {
     const struct rule *cause = difference->cause;
-    uint32_t shown = pen->style->verbose || difference->field_count < FIELDS_SHOWN
-                         ? difference->field_count
-                         : FIELDS_SHOWN;
+    uint32_t count = 0, shown;
+    const struct folded_field *folded = report_fold_fields(pen->arena, difference, &count);
     struct buf also = {0};
+
+    if (!folded)
+        count = 0;
+    shown = pen->style->verbose || count < FIELDS_SHOWN ? count : FIELDS_SHOWN;
 
     put_title(pen, number, cause ? severity_name(cause->severity) : "unnamed",
               cause ? severity_colour(cause->severity) : DIM, difference->title,
@@ -371,10 +387,10 @@ static void put_difference(const struct pen *pen, const struct difference *diffe
             put_block(pen, "what", PLAIN, what);
     }
     for (uint32_t i = 0; i < shown; i++)
-        put_field(pen, &difference->fields[i], i ? "" : "fields");
-    if (difference->field_count > shown)
-        buf_printf(pen->out, "           %s... and %u more%s\n", colour_code(pen, DIM),
-                   difference->field_count - shown, colour_code(pen, PLAIN));
+        put_field(pen, &folded[i], i ? "" : "fields");
+    if (count > shown)
+        buf_printf(pen->out, "           %s... and %u more kinds of field%s\n",
+                   colour_code(pen, DIM), count - shown, colour_code(pen, PLAIN));
     for (size_t i = 0; i < ARRAY_LEN(difference->also) && difference->also[i]; i++)
         buf_printf(&also, "%s%s (%s)", i ? "; " : "", difference->also[i]->title,
                    difference->also[i]->id);

@@ -354,7 +354,8 @@ static const struct rule rules[] = {
         .fixes = {{"site", "find the error in dmesg and in the BMC's log first"},
                   {"run time", "after that, remove and rescan: echo 1 > "
                                "/sys/bus/pci/devices/BDF/remove; echo 1 > /sys/bus/pci/rescan"}},
-        ROWS({.who = WHO_PORT, .is = ON("DPC.DpcSta.Trigger")}),
+        ROWS({.who = WHO_PORT, .is = ON("DPC.DpcSta.Trigger")},
+             {.who = WHO_PORT, .is = SOME("Log.dpc"), .say = "in the kernel's log"}),
     },
     {
         .number = 33,
@@ -374,6 +375,9 @@ static const struct rule rules[] = {
                   {"BIOS (Oracle X8)", "Maximum Payload Size: Auto, 128 to 4096"},
                   {"kernel", "pci=pcie_bus_perf, or pci=pcie_bus_safe where devices are plugged in "
                              "later"}},
+        ROWS({.who = WHO_PCI,
+              .is = SOME("Log.mps_failed"),
+              .say = "the kernel could not set the payload size"}),
         .check = check_max_payload,
         .needs = "pci:Express",
         .claims = GLOBS("*:Express.DevCtl.MaxPayload", "host:cmdline.pci"),
@@ -609,7 +613,7 @@ static const struct rule rules[] = {
         .source = "linux-pci (Loongson)",
         .fixes = {{"BIOS (AMI, Supermicro)", "ARI Support = Enabled, SR-IOV Support = Enabled"}},
         .check = check_ari,
-        .needs = "pci:SR-IOV",
+        .needs = "nic:SR-IOV gpu:SR-IOV nvme:SR-IOV",
         .claims = GLOBS("port:Express.DevCtl2.ARIFwd"),
         .moves = GLOBS("*:ARI.*", "*:SR-IOV.*"),
     },
@@ -836,7 +840,7 @@ static const struct rule rules[] = {
              {.who = WHO_WORK | WHO_NVME, .is = ONE_OF("Region1.state", "unassigned|ignored")},
              {.who = WHO_WORK, .is = ONE_OF("Region2.state", "unassigned|ignored")},
              {.who = WHO_WORK, .is = ONE_OF("Region3.state", "unassigned|ignored")},
-             {.who = WHO_WORK,
+             {.who = WHO_WORK | WHO_NAMED,
               .is = SOME("Log.bar_unassigned"),
               .unless = {IS("Region1.state", "assigned"), IS("Region0.state", "assigned")},
               .say = "the kernel found no space for a BAR"}),

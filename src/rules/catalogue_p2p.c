@@ -211,7 +211,7 @@ static const struct rule rules[] = {
                   {"site", "on AMD with 256 or more CPUs do not turn it off: use iommu=pt (see "
                            "IOMMU_OFF_LOSES_CPUS)"}},
         .check = check_iommu_translating,
-        .needs = "host:iommu",
+        .needs = "host:iommu pci:IOMMU",
         .claims = GLOBS("*:IOMMU.present", "host:iommu.*", "host:cmdline.iommu",
                         "host:cmdline.intel_iommu", "host:cmdline.amd_iommu",
                         "host:cmdline.iommu.passthrough"),
@@ -300,7 +300,7 @@ static const struct rule rules[] = {
                   {"BIOS (any)", "slot bifurcation as on the other slots; a BIOS without virtual "
                                  "bridges in front of PEX88096 switches"}},
         .check = check_topo_through_cpu,
-        .needs = "host:topo",
+        .needs = "host:topo+gpu",
         .claims = GLOBS("host:topo.GPU*.NIC*", "host:topo.GPU*.mlx*"),
     },
     {
@@ -318,7 +318,7 @@ static const struct rule rules[] = {
         .fixes = {{"site", "trust the bus numbers of lspci; give NCCL the true tree by "
                            "NCCL_TOPO_FILE"}},
         .check = check_topo_hidden,
-        .needs = "host:topo",
+        .needs = "host:topo+gpu",
     },
     {
         .number = 15,
@@ -351,7 +351,7 @@ static const struct rule rules[] = {
         .fixes = {{"kernel", "options nvidia_uvm uvm_disable_hmm=1 in /etc/modprobe.d, then reload "
                              "the module"}},
         .check = check_uvm_hmm,
-        .needs = "host:modparam",
+        .needs = "host:modparam+gpu",
         .claims = GLOBS("host:modparam.nvidia_uvm.uvm_disable_hmm"),
     },
 };

@@ -61,6 +61,13 @@ uint32_t check_block(const struct check *check, const char *name)
     return 0;
 }
 
+bool check_saw(const struct check *check, uint32_t block)
+{
+    uint32_t at = block < check->rules->key_count ? check->rules->block_at[block] : 0;
+
+    return at && check->report->seen[at - 1].who;
+}
+
 const char *check_role(const struct check *check, uint32_t subject)
 {
     int index =
@@ -73,7 +80,7 @@ const char *check_role(const struct check *check, uint32_t subject)
 
 static const char *print(struct report *report, const char *format, va_list args)
 {
-    char text[512];
+    char text[1024];
     int len = vsnprintf(text, sizeof(text), format, args);
     char *copy;
 

@@ -24,10 +24,11 @@ enum who {
     WHO_RDMA = 1 << 11,      /* NICs that do RDMA */
     WHO_PEER_PORT = 1 << 12, /* ports whose ACS decides over GPU-NIC and GPU-GPU traffic */
     WHO_ABOVE = 1 << 13,     /* bridges above a GPU, an RDMA NIC or an NVSwitch */
+    WHO_NAMED = 1 << 14,     /* PCI devices that only a log names: what they are is not known */
 };
 #define WHO_PCI                                                                                    \
     (WHO_GPU | WHO_NIC | WHO_NVSWITCH | WHO_NVME | WHO_PORT | WHO_OTHER | WHO_RDMA |               \
-     WHO_PEER_PORT | WHO_ABOVE)
+     WHO_PEER_PORT | WHO_ABOVE | WHO_NAMED)
 #define WHO_WORK (WHO_GPU | WHO_RDMA | WHO_NVSWITCH) /* what the cluster is bought for */
 
 enum op {
@@ -118,6 +119,7 @@ struct row_test {
     struct condition when[CONDITIONS_MAX];   /* all hold */
     struct condition unless[CONDITIONS_MAX]; /* none holds */
     const char *say; /* what the line means, when it does not speak for itself */
+    bool aside;      /* where this is not seen, nothing is lacking */
 };
 /* In a rule: its rows, and a list of globs. */
 #define ROWS(...)                                                                                  \
@@ -150,6 +152,7 @@ struct row_test {
     X(KEY_TAG10_REQ, "Express.DevCtl2.10BitTagReq")                                                \
     X(KEY_ARI_FWD, "Express.DevCtl2.ARIFwd")                                                       \
     X(KEY_EQ_COMPLETE, "Express.LnkSta2.EqualizationComplete")                                     \
+    X(KEY_HEADER_KIND, "Header.kind")                                                              \
     X(KEY_HEADER_REV, "Header.rev")                                                                \
     X(KEY_HEADER_DEVICE, "Header.device")                                                          \
     X(KEY_HEADER_VENDOR, "Header.vendor")                                                          \
@@ -163,6 +166,7 @@ struct row_test {
     X(KEY_SRIOV_VFS, "SR-IOV.Number of VFs")                                                       \
     X(KEY_SMI_FB_TOTAL, "SMI.FB Memory Usage.Total")                                               \
     X(KEY_SMI_PSTATE, "SMI.Performance State")                                                     \
+    X(KEY_SMI_NAME, "SMI.Product Name")                                                            \
     X(KEY_SMI_GPUS, "smi.gpus")                                                                    \
     X(KEY_CMDLINE_IOMMU, "cmdline.iommu")                                                          \
     X(KEY_CMDLINE_INTEL_IOMMU, "cmdline.intel_iommu")                                              \
@@ -227,6 +231,7 @@ struct check {
     const uint32_t *who;   /* WHO_* bits of each subject */
     uint32_t there;        /* all of them together */
     struct report *report; /* what was found so far; its own business */
+    struct link *links;    /* check_link.c's */
 };
 
 /* One fact of a subject; .fact is NULL when it is not known. */
@@ -241,6 +246,9 @@ bool check_is_on(const struct check *check, uint32_t subject, enum check_key key
 
 /* The block's name as a key, for walks over all facts of a block. 0 when no rule names it. */
 uint32_t check_block(const struct check *check, const char *name);
+
+/* Does any subject have a block of this name? */
+bool check_saw(const struct check *check, uint32_t block);
 
 /* The role of a PCI subject ("gpu3", "nic0", else its BDF), or the subject's name. */
 const char *check_role(const struct check *check, uint32_t subject);
@@ -297,7 +305,7 @@ void check_topo_through_cpu(struct check *check);
 void check_topo_hidden(struct check *check);
 void check_uvm_hmm(struct check *check);
 void check_xid_fatal(struct check *check);
-void check_xid_memory(struct check *check);
+void check_xid_hardware(struct check *check);
 void check_xid_application(struct check *check);
 void check_fabric_manager_version(struct check *check);
 void check_peermem(struct check *check);

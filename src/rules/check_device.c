@@ -38,10 +38,13 @@ void check_ten_bit_tags(struct check *check)
 
     for (uint32_t i = 0; i < topo->count; i++) {
         const struct topo_device *device = &topo->devices[i];
-        struct fact_at off = check_fact(check, device->subject, KEY_TAG10_REQ);
+        struct fact_at off;
         uint32_t like = 0, on = 0;
 
-        if (!(check->who[device->subject] & WHO_WORK) || !off.fact || off.fact->number ||
+        if (!(check->who[device->subject] & WHO_WORK))
+            continue;
+        off = check_fact(check, device->subject, KEY_TAG10_REQ);
+        if (!off.fact || off.fact->number ||
             !check_is_on(check, device->subject, KEY_TAG10_REQ_CAP) ||
             !path_completes_tags(check, device))
             continue;
@@ -66,10 +69,12 @@ void check_ari(struct check *check)
 {
     for (uint32_t i = 0; i < check->topo->count; i++) {
         const struct topo_device *device = &check->topo->devices[i];
-        struct fact_at vfs = check_fact(check, device->subject, KEY_SRIOV_VFS);
+        struct fact_at vfs, ari;
         uint32_t port;
-        struct fact_at ari;
 
+        if (!(check->who[device->subject] & (WHO_NIC | WHO_GPU | WHO_NVME)))
+            continue;
+        vfs = check_fact(check, device->subject, KEY_SRIOV_VFS);
         if (!vfs.fact || vfs.fact->number <= VFS_WITHOUT_ARI || device->parent < 0 ||
             !check_is_on(check, device->subject, KEY_SRIOV_ENABLE))
             continue;

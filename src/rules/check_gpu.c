@@ -147,3 +147,64 @@ void check_uvm_hmm(struct check *check)
             return;
         }
 }
+
+void check_fabric_manager_version(struct check *check)
+{
+    struct fact_at package = check_host(check, KEY_PACKAGE_FM);
+    const char *driver = check_text(check, 0, KEY_SMI_DRIVER, "");
+    size_t len = strlen(driver);
+
+    /* The package's version has the distribution's suffix: "550.54.15-1". */
+    if (!package.fact || !len || !strncmp(package.fact->text, driver, len))
+        return;
+    if (check->there & WHO_NVSWITCH)
+        check_hit(check, 0, package, "fabric manager %s, driver %s", package.fact->text, driver);
+}
+
+/* dma-buf for RDMA came with Linux 5.12. */
+static bool kernel_has_dmabuf(const char *release)
+{
+    char *end;
+    unsigned long major = strtoul(release, &end, 10);
+    unsigned long minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
+
+    return major > 5 || (major == 5 && minor >= 12);
+}
+
+void check_peermem(struct check *check)
+{
+    struct fact_at driver = check_host(check, KEY_MODULE_NVIDIA);
+    const char *kernel = check_text(check, 0, KEY_OS_KERNEL, "");
+
+    if (!(check->there & WHO_GPU) || !(check->there & WHO_RDMA) || !driver.fact ||
+        check_host(check, KEY_MODULE_PEERMEM).fact ||
+        check_host(check, KEY_MODULE_PEERMEM_OLD).fact)
+        return;
+    if (!*kernel || kernel_has_dmabuf(kernel)) {
+        check_unknown(check, "whether GPUDirect RDMA works",
+                      "nvidia_peermem is not loaded; dma-buf may do instead, if the driver is the "
+                      "open one");
+        return;
+    }
+    check_hit(check, 0, check_host(check, KEY_OS_KERNEL),
+              "nvidia_peermem is not loaded, and this kernel has no dma-buf for RDMA");
+}
+
+void check_gpu_count(struct check *check)
+{
+    struct fact_at seen = check_host(check, KEY_SMI_GPUS);
+    uint32_t nvidia = 0;
+
+    for (uint32_t i = 0; i < check->topo->gpu_count; i++) {
+        const struct topo_device *gpu = &check->topo->devices[check->topo->gpus[i]];
+
+        /* GPUs that only nvidia-smi named have no header of their own. */
+        nvidia += gpu->vendor_device >> 16 == 0x10de &&
+                  check_fact(check, gpu->subject, KEY_HEADER_DEVICE).fact != NULL;
+    }
+    if (!seen.fact || seen.fact->type != FACT_NUMBER || seen.fact->number >= nvidia)
+        return;
+    check_hit(check, 0, seen, "nvidia-smi sees %lld, PCI shows %u", (long long)seen.fact->number,
+              nvidia);
+    check_detail(check, "%lld of %u GPUs", (long long)seen.fact->number, nvidia);
+}

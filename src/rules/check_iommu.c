@@ -22,7 +22,8 @@ static struct fact_at proof_of_groups(const struct check *check, uint32_t *subje
     *subject = 0;
     if (at.fact && at.fact->number > 0)
         return at;
-    for (uint32_t i = 0; i < check->topo->count; i++) {
+    for (uint32_t i = 0; check_saw(check, check_block(check, "IOMMU")) && i < check->topo->count;
+         i++) {
         *subject = check->topo->devices[i].subject;
         at = check_fact(check, *subject, KEY_IOMMU_PRESENT);
         if (at.fact && at.fact->number)
@@ -57,6 +58,10 @@ void check_iommu_translating(struct check *check)
             check_hit(check, subject, groups, "an IOMMU is in use");
     } else if (on_by_cmdline && !domain.fact) {
         check_hit(check, 0, on, "intel_iommu=on without iommu=pt");
+    } else if (groups.fact && !domain.fact) {
+        check_unknown(check, "whether the IOMMU translates",
+                      "devices are in IOMMU groups; dmesg or /sys/kernel/iommu_groups/*/type tells "
+                      "the rest");
     }
     check_detail(check, "an IOMMU is on and iommu=pt is not set");
 }

@@ -6,6 +6,7 @@ struct link {
     const struct topo_device *port, *device;
     int64_t port_speed_cap, device_speed_cap, port_width_cap, device_width_cap;
     int64_t speed, width; /* as it runs */
+    int64_t target;       /* the port's target speed */
 };
 
 static int64_t lower(int64_t a, int64_t b)
@@ -13,7 +14,7 @@ static int64_t lower(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-static struct link look_at_link(const struct check *check, uint32_t index)
+static struct link read_link(const struct check *check, uint32_t index)
 {
     const struct topo_link *ends = &check->topo->links[index];
     struct link link = {.port = &check->topo->devices[ends->port],
@@ -24,6 +25,7 @@ static struct link look_at_link(const struct check *check, uint32_t index)
     link.port_width_cap = check_number(check, port, KEY_CAP_WIDTH, -1);
     link.device_speed_cap = check_number(check, device, KEY_CAP_SPEED, -1);
     link.device_width_cap = check_number(check, device, KEY_CAP_WIDTH, -1);
+    link.target = check_number(check, port, KEY_TARGET_SPEED, -1);
     link.speed = check_number(check, device, KEY_LINK_SPEED, -1);
     link.width = check_number(check, device, KEY_LINK_WIDTH, -1);
     if (link.speed <= 0)
@@ -31,6 +33,18 @@ static struct link look_at_link(const struct check *check, uint32_t index)
     if (link.width <= 0)
         link.width = check_number(check, port, KEY_LINK_WIDTH, -1);
     return link;
+}
+
+/* Nine rules ask for the same ends, so they are read once a node. */
+static struct link look_at_link(struct check *check, uint32_t index)
+{
+    if (!check->links) {
+        check->links =
+            arena_alloc(check->node->arena, (check->topo->link_count + 1) * sizeof(*check->links));
+        for (uint32_t i = 0; check->links && i < check->topo->link_count; i++)
+            check->links[i] = read_link(check, i);
+    }
+    return check->links ? check->links[index] : read_link(check, index);
 }
 
 /* The widths that exist; others are what a register of ones reads as. */
@@ -78,15 +92,10 @@ static bool gpu_at_rest(const struct check *check, const struct link *link)
     return *state && strcmp(state, "P0") != 0;
 }
 
-static int64_t target_speed(const struct check *check, const struct link *link)
-{
-    return check_number(check, link->port->subject, KEY_TARGET_SPEED, -1);
-}
-
 /* Does the port's own target hold this link down? */
-static bool held_by_target(const struct check *check, const struct link *link)
+static bool held_by_target(const struct link *link)
 {
-    int64_t target = target_speed(check, link), cap = speed_cap(link);
+    int64_t target = link->target, cap = speed_cap(link);
 
     return target > 0 && cap > 0 && target < cap && link->speed > 0 && link->speed <= target;
 }
@@ -127,7 +136,7 @@ void check_link_speed(struct check *check)
         int64_t cap = speed_cap(&link);
 
         if (cap <= 0 || link.speed <= 0 || link.speed >= cap || gpu_at_rest(check, &link) ||
-            held_by_target(check, &link))
+            held_by_target(&link))
             continue;
         check_hit(check, link.device->subject, link_line(check, &link, KEY_LINK_SPEED),
                   "%s; the port above (%s) can do %s, the device %s",
@@ -160,7 +169,7 @@ void check_link_target(struct check *check)
     for (uint32_t i = 0; i < check->topo->link_count; i++) {
         struct link link = look_at_link(check, i);
 
-        if (!held_by_target(check, &link))
+        if (!held_by_target(&link))
             continue;
         check_hit(check, link.port->subject,
                   check_fact(check, link.port->subject, KEY_TARGET_SPEED),
@@ -181,7 +190,7 @@ void check_link_idle(struct check *check)
         int64_t cap = speed_cap(&link);
 
         if (cap <= 0 || link.speed <= 0 || link.speed >= cap || !gpu_at_rest(check, &link) ||
-            held_by_target(check, &link))
+            held_by_target(&link))
             continue;
         check_hit(check, link.device->subject, link_line(check, &link, KEY_LINK_SPEED),
                   "%s at rest; its speed under load was not seen",
@@ -212,7 +221,7 @@ void check_link_sibling_ports(struct check *check)
             if (device->vendor_device != link.device->vendor_device ||
                 device->kind != link.device->kind)
                 continue;
-            cap = check_number(check, check->topo->devices[ends->port].subject, KEY_CAP_SPEED, -1);
+            cap = look_at_link(check, k).port_speed_cap;
             like++;
             better += cap > link.port_speed_cap;
             best = cap > best ? cap : best;
@@ -231,11 +240,12 @@ void check_link_gone(struct check *check)
 {
     for (uint32_t i = 0; i < check->topo->count; i++) {
         const struct topo_device *device = &check->topo->devices[i];
-        struct fact_at width = check_fact(check, device->subject, KEY_LINK_WIDTH);
-        struct fact_at rev = check_fact(check, device->subject, KEY_HEADER_REV);
+        struct fact_at width, rev;
 
         if (!(check->who[device->subject] & (WHO_WORK | WHO_NVME)))
             continue;
+        width = check_fact(check, device->subject, KEY_LINK_WIDTH);
+        rev = check_fact(check, device->subject, KEY_HEADER_REV);
         if (rev.fact && rev.fact->number == 0xff && !width.fact)
             check_hit(check, device->subject, rev, "revision ff: all reads give ones");
         else if (device->port == PORT_ENDPOINT && width.fact && !width_is_real(width.fact->number))
@@ -249,10 +259,12 @@ void check_link_equalization(struct check *check)
 {
     for (uint32_t i = 0; i < check->topo->link_count; i++) {
         struct link link = look_at_link(check, i);
-        struct fact_at done = check_fact(check, link.port->subject, KEY_EQ_COMPLETE);
+        struct fact_at done;
 
-        if (link.speed == 8000 && done.fact && !done.fact->number &&
-            check->who[link.device->subject] & WHO_WORK)
+        if (link.speed != 8000 || !(check->who[link.device->subject] & WHO_WORK))
+            continue;
+        done = check_fact(check, link.port->subject, KEY_EQ_COMPLETE);
+        if (done.fact && !done.fact->number)
             check_hit(check, link.port->subject, done, "the link to %s runs at 8GT/s",
                       check_role(check, link.device->subject));
     }

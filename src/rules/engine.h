@@ -53,6 +53,13 @@ struct rules {
 
 bool rules_has(const struct rules *rules, const struct rule *rule); /* under its policy */
 
+/* Whose block of one name was seen, and where. */
+struct seen_block {
+    uint32_t who;    /* WHO_* bits of the subjects that have it */
+    uint16_t source; /* the last source it was seen in */
+    bool several;    /* in several sources */
+};
+
 /* What is gathered while a node is judged. */
 struct report {
     struct arena *arena;
@@ -61,7 +68,7 @@ struct report {
     const char *detail;
     VEC(struct finding) findings;
     VEC(struct unknown) unknowns;
-    uint32_t *seen; /* by block_at: WHO_* bits of the subjects that have the block */
+    struct seen_block *seen; /* by block_at */
 };
 
 /* judge_unseen.c: which rules lack which source, and which source shows a block. */

@@ -81,6 +81,13 @@ static int mark_who(struct check *check)
     check->who = who;
     for (uint32_t i = 0; i < check->node->subject_count; i++)
         who[i] = kinds[check->node->subjects[i].kind];
+    /* Where only nvidia-smi named a device, it is a GPU without PCI facts. */
+    for (uint32_t i = 0; i < check->node->subject_count; i++) {
+        if (check->node->subjects[i].kind != SUBJECT_PCI ||
+            node_block(check->node, i, check->rules->keys[KEY_HEADER_KIND].block))
+            continue;
+        who[i] |= check_fact(check, i, KEY_SMI_NAME).fact ? WHO_GPU : WHO_NAMED;
+    }
     for (uint32_t i = 0; i < topo->count; i++) {
         const struct topo_device *device = &topo->devices[i];
         uint32_t bits = kind_bits(device);
@@ -288,6 +295,13 @@ static void add_place(struct judge *judge, uint32_t test, uint32_t subject, stru
     judge->last[test] = (uint32_t)judge->places.count;
 }
 
+static void note_seen(struct seen_block *seen, uint32_t who, uint16_t source)
+{
+    seen->several = seen->several || (seen->who && seen->source != source);
+    seen->who |= who;
+    seen->source = source;
+}
+
 static void scan_node(struct judge *judge)
 {
     const struct check *check = &judge->check;
@@ -305,7 +319,7 @@ static void scan_node(struct judge *judge)
 
             if (!at)
                 continue;
-            judge->report.seen[at - 1] |= check->who[s];
+            note_seen(&judge->report.seen[at - 1], check->who[s], ref->source);
             hits = scan_block(judge, ref->block);
             for (uint32_t i = 0; i < hits->count; i++) {
                 const struct ready_test *test = &rules->tests[hits->hits[i].test];
@@ -518,7 +532,7 @@ int rules_judge(const struct rules *rules, struct node *node, const struct topo 
     int r = -ENOMEM;
 
     judge.check.report = report;
-    report->seen = arena_alloc(node->arena, (rules->block_count + 1) * sizeof(uint32_t));
+    report->seen = arena_alloc(node->arena, (rules->block_count + 1) * sizeof(*report->seen));
     judge.first = arena_alloc(node->arena, (rules->test_count + 1) * sizeof(uint32_t));
     judge.last = arena_alloc(node->arena, (rules->test_count + 1) * sizeof(uint32_t));
     judge.named = arena_alloc(node->arena, node->subject_count * sizeof(*judge.named));

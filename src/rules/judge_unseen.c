@@ -8,27 +8,28 @@ static const struct origin {
     const char *blocks, *kinds; /* words */
     const char *what;
 } origins[] = {
-    {"log Log Xid SXid iommu osc", "dmesg kmsg klog journal", "kernel log (dmesg)"},
+    {"log Log Xid SXid iommu osc", "dmesg", "kernel log (dmesg)"},
     {"cmdline", "cmdline", "kernel command line (/proc/cmdline)"},
-    {"SMI smi", "nvidia-smi", "nvidia-smi -q"},
+    {"SMI smi", "nvidia-smi nvidia-list", "nvidia-smi -q"},
     {"nvlink", "nvlink", "nvidia-smi nvlink -s"},
-    {"topo", "topo", "nvidia-smi topo -m"},
-    {"cpu vulnerability", "lscpu cpu", "CPUs (lscpu)"},
-    {"mem", "meminfo", "memory (/proc/meminfo)"},
+    {"topo", "nvidia-topo", "nvidia-smi topo -m"},
+    {"cpu vulnerability", "lscpu cpu cpuinfo", "CPUs (lscpu)"},
+    {"mem", "meminfo memory", "memory (/proc/meminfo)"},
     {"sysctl", "sysctl", "sysctl -a"},
-    {"limit shm", "limits ulimit", "limits (ulimit -a)"},
-    {"module modparam", "modules lsmod", "kernel modules (/proc/modules)"},
-    {"ib ibcount", "ibstat ibv_devinfo infiniband", "RDMA ports (ibstat, /sys/class/infiniband)"},
+    {"limit shm", "limits", "limits (ulimit -a)"},
+    {"module modparam", "modules module", "kernel modules (/proc/modules)"},
+    {"ib", "ibstat infiniband", "RDMA ports (ibstat, /sys/class/infiniband)"},
+    {"ibcount", "infiniband", "counters of RDMA ports (/sys/class/infiniband)"},
     {"mlx mlx_next", "mlxconfig", "mlxconfig -e q"},
-    {"net netcount", "ethtool net", "network interfaces (ethtool -i, /sys/class/net)"},
-    {"dimm DIMM bios system board bmc", "dmidecode smbios", "dmidecode"},
+    {"net netcount", "net", "network interfaces (ethtool -i, /sys/class/net)"},
+    {"dimm DIMM bios system board bmc", "dmidecode smbios dmi", "dmidecode"},
     {"edac", "edac", "memory errors (/sys/devices/system/edac)"},
     {"service", "systemctl", "services (systemctl list-units)"},
-    {"package ofed", "packages dpkg rpm ofed", "package versions"},
-    {"os", "os-release uname", "system and kernel version (uname -r, /etc/os-release)"},
-    {"clock", "chronyc timedatectl", "clock (chronyc tracking)"},
+    {"package ofed", "packages ofed_info", "package versions"},
+    {"os", "os-release uname version", "system and kernel version (uname -r, /etc/os-release)"},
+    {"clock", "chronyc timedatectl clock", "clock (chronyc tracking)"},
     {"disk fs", "df mounts", "file systems (df)"},
-    {"AERCount", "aer", "error counters (/sys/bus/pci/devices/*/aer_dev_*)"},
+    {"AERCount", "sysfs", "error counters (/sys/bus/pci/devices/*/aer_dev_*)"},
 };
 
 /* A rule that could not be judged, while they are gathered. */
@@ -63,9 +64,39 @@ static bool origin_given(const struct check *check, const struct origin *origin)
     return false;
 }
 
+static const struct seen_block *seen_block(const struct check *check, const struct need *need)
+{
+    return &check->report->seen[check->rules->block_at[need->block] - 1];
+}
+
 static bool seen(const struct check *check, const struct need *need)
 {
-    return check->report->seen[check->rules->block_at[need->block] - 1] & need->who;
+    return seen_block(check, need)->who & need->who;
+}
+
+/* A source may name a block and yet not show what is in it (lspci -v). */
+static bool seen_beside(const struct check *check, const struct need *need, int source)
+{
+    const struct seen_block *block = seen_block(check, need);
+
+    return seen(check, need) && (block->several || source < 0 || block->source != source);
+}
+
+/* Is the name matched by one of these globs, which blanks part? */
+static bool globs_cover(const char *globs, const char *name)
+{
+    struct str rest = str_of(globs), glob;
+    char pattern[64];
+
+    while (str_word(&rest, &glob)) {
+        if (glob.len >= sizeof(pattern))
+            continue;
+        memcpy(pattern, glob.p, glob.len);
+        pattern[glob.len] = '\0';
+        if (str_glob(pattern, str_of(name)))
+            return true;
+    }
+    return false;
 }
 
 /* Is there anything that the rule is about? RDMA ports and interfaces are only known from the very
@@ -79,7 +110,7 @@ static bool applies(uint32_t there, unsigned who, unsigned has)
     return (there & who) || who & WHO_DIMM;
 }
 
-/* Give the unknown its rules: those marked in `wanted`. */
+/* "not among the inputs: 14 rules not judged" */
 static void add_unknown(struct check *check, const char *what, const char *why,
                         const struct rule *const *rules, uint32_t count)
 {
@@ -93,6 +124,9 @@ static void add_unknown(struct check *check, const char *what, const char *why,
     }
     if (count)
         memcpy(copy, rules, count * sizeof(*copy));
+    if (count)
+        why = count == 1 ? report_printf(report, "%s: %s not judged", why, rules[0]->id)
+                         : report_printf(report, "%s: %u rules not judged", why, count);
     *unknown = (struct unknown){count == 1 ? rules[0] : NULL, what, why, copy, count};
 }
 
@@ -136,11 +170,12 @@ static uint32_t fold_unseen(const struct check *check, struct fold *folds)
  * it is about the whole node, only if the block was not seen elsewhere. */
 static bool hits_need(const struct check *check, const struct fold *fold, const struct need *need)
 {
-    if (!fold->unseen->block || !(fold->who & need->who) ||
-        !applies(check->there, need->who, need->has) ||
-        !str_glob(fold->unseen->block, str_of(need->name)))
+    /* "*" of a PCI device is about its registers, not about what other sources say of it. */
+    if (!fold->unseen->block || (need->origin && !strcmp(fold->unseen->block, "*")) ||
+        !(fold->who & need->who) || !applies(check->there, need->who, need->has) ||
+        !globs_cover(fold->unseen->block, need->name))
         return false;
-    return fold->unseen->subject >= 0 || !seen(check, need);
+    return fold->unseen->subject >= 0 || !seen_beside(check, need, fold->unseen->source);
 }
 
 static void tell_fold(struct check *check, const struct fold *fold, struct lack *lacks,
@@ -188,6 +223,44 @@ static void find_lacks(const struct check *check, struct lack *lacks)
     }
 }
 
+/* A source that only so few rules miss is told together with others like it. */
+#define FEW_RULES 2
+
+static uint32_t rules_lacking(const struct lack *lacks, const struct origin *from,
+                              const struct rule **out)
+{
+    uint32_t count = 0;
+
+    for (size_t i = 0, all = rule_count(); i < all; i++)
+        if (lacks[i].from == from && !lacks[i].done)
+            out[count++] = rule_at(i);
+    return count;
+}
+
+static void tell_lacks(struct check *check, const struct lack *lacks, const struct rule **scratch)
+{
+    const char *minor = NULL;
+    uint32_t all = 0;
+
+    for (size_t o = 0; o < ARRAY_LEN(origins); o++) {
+        uint32_t count = rules_lacking(lacks, &origins[o], scratch);
+
+        if (count > FEW_RULES)
+            add_unknown(check, origins[o].what, "not among the inputs", scratch, count);
+    }
+    for (size_t o = 0; o < ARRAY_LEN(origins); o++) {
+        uint32_t count = rules_lacking(lacks, &origins[o], scratch + all);
+
+        if (!count || count > FEW_RULES)
+            continue;
+        all += count;
+        minor = minor ? report_printf(check->report, "%s; %s", minor, origins[o].what)
+                      : origins[o].what;
+    }
+    if (minor)
+        add_unknown(check, minor, "not among the inputs", scratch, all);
+}
+
 void judge_unseen(struct check *check)
 {
     size_t count = rule_count();
@@ -206,13 +279,5 @@ void judge_unseen(struct check *check)
     for (uint32_t f = 0; f < fold_count; f++)
         tell_fold(check, &folds[f], lacks, scratch);
     find_lacks(check, lacks);
-    for (size_t o = 0; o < ARRAY_LEN(origins); o++) {
-        uint32_t missing = 0;
-
-        for (size_t i = 0; i < count; i++)
-            if (lacks[i].from == &origins[o] && !lacks[i].done)
-                scratch[missing++] = rule_at(i);
-        if (missing)
-            add_unknown(check, origins[o].what, "not among the inputs", scratch, missing);
-    }
+    tell_lacks(check, lacks, scratch);
 }

@@ -148,7 +148,9 @@ static int ready_test(struct rules *rules, size_t rule_index, const struct row_t
         if (r == 0)
             r = ready_condition(rules, &row->unless[i], &test->unless[i]);
     }
-    return r < 0 ? r : ready_need(rules, rule_index, row->who, row->has, test->is.path.block);
+    return r < 0 || row->aside
+               ? r
+               : ready_need(rules, rule_index, row->who, row->has, test->is.path.block);
 }
 
 static const struct {
@@ -170,15 +172,17 @@ static unsigned who_of(struct str word)
     return 0;
 }
 
-/* "port:Express gpu:Express" */
+/* "port:Express host:topo+gpu": the last only in a node with GPUs. */
 static int ready_needs(struct rules *rules, size_t rule_index)
 {
-    struct str rest = str_of(rule_at(rule_index)->needs), word, who;
+    struct str rest = str_of(rule_at(rule_index)->needs), word, who, block;
     int r = 0;
 
     while (r == 0 && str_word(&rest, &word)) {
         (void)str_cut(&word, ':', &who);
-        r = ready_need(rules, rule_index, who_of(who), 0, fact_pool_key(rules->pool, word));
+        (void)str_cut(&word, '+', &block);
+        r = ready_need(rules, rule_index, who_of(who), word.len ? who_of(word) : 0,
+                       fact_pool_key(rules->pool, block));
     }
     return r;
 }
@@ -237,6 +241,8 @@ static int index_tests(struct rules *rules)
     }
     for (uint32_t i = 0; i < rules->need_count; i++)
         mark_block(rules, rules->needs[i].block);
+    for (uint32_t i = 0; i < rules->test_count; i++)
+        mark_block(rules, rules->tests[i].is.path.block);
     return 0;
 }
 

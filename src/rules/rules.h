@@ -52,8 +52,8 @@ struct rule {
     const struct row_test *tests;
     unsigned test_count;
     void (*check)(struct check *check);
-    /* What `check` rests on, as "who:block who:block": when none of it was seen, the rule is
-     * unknown. Rows say it themselves. NULL: nothing, or nothing that this machine could show. */
+    /* What `check` rests on, as "who:block who:block+who2": when none of it was seen, the rule is
+     * unknown (the second only in a node that has a who2). Rows say it themselves. */
     const char *needs;
 
     /* How a difference between nodes is named: globs "who:path", where who is a device kind or

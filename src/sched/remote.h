@@ -15,9 +15,13 @@
 /* What its sentences on stderr begin with: "firstlight: ", framed "firstlight@HOST: ". */
 #define REMOTE_SAYS "firstlight"
 
-/* `arguments` are the executable's, as sh words. `framed`: the variable $firstlight_node holds the
- * node's name for them. NULL when there is no memory. */
-const char *remote_command(struct arena *arena, size_t executable_bytes, const char *arguments,
-                           bool framed);
+/* `machine` is what `uname -m` must say where the executable can run; NULL: not asked. `arguments`
+ * are the executable's, as sh words. `framed`: the variable $firstlight_node holds the node's name
+ * for them. NULL when there is no memory. */
+const char *remote_command(struct arena *arena, size_t executable_bytes, const char *machine,
+                           const char *arguments, bool framed);
+
+/* The machine of an ELF executable, "x86_64" or "aarch64"; NULL when it is another or no ELF. */
+const char *remote_machine(const void *executable, size_t len);
 
 #endif

@@ -9,7 +9,15 @@
 #include <stdlib.h>
 
 /* Purposes of random streams. */
-enum { STREAM_BAD = 1, STREAM_LABEL, STREAM_BATCH, STREAM_NODE, STREAM_METRIC, STREAM_PAIR };
+enum {
+    STREAM_BAD = 1,
+    STREAM_LABEL,
+    STREAM_BATCH,
+    STREAM_NODE,
+    STREAM_METRIC,
+    STREAM_PAIR,
+    STREAM_QUIRK = 1000,
+};
 
 #define HEALTHY_GBS 370.0
 #define NOISE_GBS   4.0
@@ -25,8 +33,11 @@ struct gen_fleet {
 
 struct noise_share gen_noise(void)
 {
-    return (struct noise_share){
-        .shifted_buses = 0.1, .shifted_addresses = 0.1, .corrected = 0.01, .old_lspci = 0.05};
+    return (struct noise_share){.shifted_buses = 0.1,
+                                .shifted_addresses = 0.1,
+                                .corrected = 0.01,
+                                .old_lspci = 0.05,
+                                .quirks = 0.03};
 }
 
 static struct rng stream(const struct gen_fleet *fleet, uint64_t purpose, uint64_t item)
@@ -241,6 +252,37 @@ static void apply_batches(const struct gen_fleet *fleet, uint32_t index, struct 
         host->vbios = "96.00.68.00.01";
 }
 
+/* What one node has and hardly another: somebody tried something, or replaced a part. None of it
+ * is a fault. A field that the mutation changed is left as it is. */
+static void apply_quirk(const struct gen_fleet *fleet, uint32_t index, struct host_facts *host)
+{
+    const struct host_facts *plain = &fleet->healthy->machine.host;
+    struct rng rng = stream(fleet, STREAM_QUIRK, index);
+
+    if (rng_unit(&rng) >= fleet->spec.noise.quirks)
+        return;
+    switch (rng_below(&rng, 5)) {
+    case 0:
+        if (!host->cmdline_extra[3])
+            host->cmdline_extra[3] = "nvme_core.io_timeout=300";
+        break;
+    case 1:
+        if (host->hugepages == plain->hugepages)
+            host->hugepages = 64;
+        break;
+    case 2:
+        if (host->nofile == plain->nofile)
+            host->nofile = 524288;
+        break;
+    case 3: /* a DIMM that came from the shelf */
+        host->dimm_odd = (int)rng_below(&rng, (uint64_t)host->dimm_slots);
+        break;
+    default: /* a replaced board */
+        host->board_version = "A07";
+        break;
+    }
+}
+
 int gen_node(const struct gen_fleet *fleet, uint32_t index, struct gen_node *node)
 {
     const struct variant *variant = gen_variant(fleet, index);
@@ -251,6 +293,7 @@ int gen_node(const struct gen_fleet *fleet, uint32_t index, struct gen_node *nod
     gen_name(fleet, index, node->name);
     node->host = variant->machine.host;
     apply_batches(fleet, index, &node->host);
+    apply_quirk(fleet, index, &node->host);
     noise_make(variant, &fleet->spec.noise, rng_next(&rng), node->name, &node->noise);
     node->tree = (struct tree){.name = node->name, .entries = node->entries};
     for (size_t i = 0; (source = text_source_at(i)) != NULL; i++) {

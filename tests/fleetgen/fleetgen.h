@@ -17,7 +17,7 @@
 
 struct gen_spec {
     const char *model; /* "hgx-h100" */
-    bool lean;         /* without the CPUs' integrated functions: half the text */
+    bool lean;         /* without the CPUs' integrated functions: less text */
     uint32_t nodes;    /* up to GEN_NODES_MAX */
     uint64_t seed;
     uint32_t bad;         /* nodes that carry the mutation */
@@ -63,7 +63,7 @@ struct gen_node {
     char name[16];
 };
 
-/* Returns 0 or -ENOMEM. */
+/* Returns 0 or -ENOMEM. Several threads may fill nodes of one fleet, each its own gen_node. */
 int gen_node(const struct gen_fleet *fleet, uint32_t index, struct gen_node *node);
 void gen_node_done(struct gen_node *node);
 

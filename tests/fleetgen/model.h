@@ -142,7 +142,7 @@ struct host_facts {
     int nodes;                   /* NUMA nodes, all sockets */
     int max_mhz;
     int l3_mb;
-    const char *product, *manufacturer, *board;
+    const char *product, *manufacturer, *board, *board_version;
     const char *bios_vendor, *bios_version, *bios_date, *bmc;
     const char *microcode;
     const char *os_name, *os_version, *os_id, *kernel;
@@ -155,6 +155,7 @@ struct host_facts {
     const char *osc_refused; /* "AER LTR DPC" or NULL */
     int dimm_slots, dimm_gb, dimm_mts, dimm_rated_mts;
     int dimm_missing; /* slot index, -1: none */
+    int dimm_odd;     /* slot with another maker's module, -1: none */
     const char *dimm_maker, *dimm_part;
     const char *governor, *thp;
     bool cstates_deep, boost, irqbalance, numa_balancing, swap;

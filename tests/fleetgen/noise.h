@@ -18,6 +18,7 @@ struct noise_share {
     double shifted_addresses; /* nodes whose prefetchable windows lie elsewhere */
     double corrected;         /* functions with a sticky corrected error from enumeration */
     double old_lspci;         /* nodes that ran lspci 3.6 */
+    double quirks;            /* nodes with a harmless deviation of their own */
 };
 
 void noise_make(const struct variant *variant, const struct noise_share *share, uint64_t seed,

@@ -10,6 +10,7 @@
 #include "lspci.h"
 #include "node/load.h"
 #include "rules/rules.h"
+#include "sysfs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -156,11 +157,120 @@ static void a_setting_that_one_node_shows_is_found(void **state)
     judge_done(&judge);
 }
 
+/* Does the subject of this place have the fact, in the block of the same name and ordinal? */
+static bool has_fact(const struct node *node, int subject, const struct fact_ref *ref,
+                     const struct fact *fact)
+{
+    const struct subject *other = &node->subjects[subject];
+
+    for (uint32_t i = 0; i < other->count; i++) {
+        const struct fact_block *block = other->refs[i].block;
+
+        if (block->name != ref->block->name || other->refs[i].ordinal != ref->ordinal)
+            continue;
+        for (uint32_t j = 0; j < block->count; j++)
+            if (block->facts[j].key == fact->key && block->facts[j].number == fact->number &&
+                block->facts[j].type == fact->type && block->facts[j].class == fact->class &&
+                strcmp(block->facts[j].text, fact->text) == 0)
+                return true;
+    }
+    return false;
+}
+
+static int compare_facts(const struct node *text, const struct node *bytes, const char *what)
+{
+    int compared = 0;
+
+    for (uint32_t s = 0; s < text->subject_count; s++) {
+        const struct subject *subject = &text->subjects[s];
+        int other;
+
+        if (subject->kind != SUBJECT_PCI)
+            continue;
+        other = node_find_pci(bytes, subject->bdf);
+        if (other < 0)
+            fail_msg("%s: %s is not among the bytes", what, subject->name);
+        for (uint32_t i = 0; i < subject->count; i++) {
+            const struct fact_block *block = subject->refs[i].block;
+
+            for (uint32_t j = 0; j < block->count; j++) {
+                const struct fact *fact = &block->facts[j];
+
+                if (fact->class == FACT_LABEL)
+                    continue; /* names are not in the bytes */
+                compared++;
+                if (!has_fact(bytes, other, &subject->refs[i], fact))
+                    fail_msg("%s: %s %s = %s is in the text alone", what, subject->name,
+                             fact_key_name(text->pool, fact->key), fact->text);
+            }
+        }
+    }
+    return compared;
+}
+
+static void compare_readings(struct judge *judge, const struct gen_fleet *fleet, uint32_t index,
+                             const char *what)
+{
+    struct gen_node *node = calloc(1, sizeof(*node));
+    struct arena *arena = arena_new(0);
+    struct loaded text = {0}, bytes = {0};
+    struct tree tree;
+
+    assert_true(node && arena);
+    assert_int_equal(gen_node(fleet, index, node), 0);
+    assert_int_equal(gen_node_sysfs(fleet, index, node, arena, &tree), 0);
+    assert_int_equal(loader_load_tree(judge->loader, "text", &node->tree, &text, NULL), 0);
+    assert_int_equal(loader_load_tree(judge->loader, "bytes", &tree, &bytes, NULL), 0);
+    assert_true(compare_facts(text.node, bytes.node, what) > 5000);
+    loaded_done(&text);
+    loaded_done(&bytes);
+    arena_free(arena);
+    gen_node_done(node);
+    free(node);
+}
+
+/* lspci prints the bytes and our parser reads that; our decoder reads the bytes. Both must say the
+ * same of every machine, well or ill. */
+static void what_the_text_says_the_bytes_say_too(void **state)
+{
+    struct noise_share noise = {.shifted_buses = 1, .shifted_addresses = 0.5, .corrected = 0.1};
+    const struct mutation *mutation;
+    const struct model *model;
+
+    (void)state;
+    for (size_t i = 0; (model = model_at(i)) != NULL; i++) {
+        struct judge judge;
+
+        judge_init(&judge, model->name);
+        for (size_t m = 0; (mutation = mutation_at(m)) != NULL; m++) {
+            struct gen_spec spec = {.model = model->name,
+                                    .nodes = 2,
+                                    .seed = 40 + m,
+                                    .bad = 1,
+                                    .mutation = mutation->id,
+                                    .noise = noise,
+                                    .sources = 1};
+            struct gen_fleet *fleet;
+            char what[64];
+
+            if (!(mutation->models >> i & 1) || !strstr(mutation->sources, "lspci"))
+                continue;
+            snprintf(what, sizeof(what), "%s %s", model->name, mutation->id);
+            fleet = gen_new(&spec, judge.renderer, NULL);
+            assert_non_null(fleet);
+            compare_readings(&judge, fleet, gen_is_bad(fleet, 0) ? 0 : 1, what);
+            gen_free(fleet);
+        }
+        judge_done(&judge);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(healthy_nodes_give_no_finding),
         cmocka_unit_test(a_setting_that_one_node_shows_is_found),
+        cmocka_unit_test(what_the_text_says_the_bytes_say_too),
     };
 
     if (!lspci_present()) {

@@ -26,14 +26,15 @@ static void dimm(const struct text_input *in, int slot, struct rng *rng, unsigne
                slot / per_socket, 'A' + channel % 8, channel / 8);
     buf_printf(out, "\tBank Locator: P%d CHANNEL %c\n", slot / per_socket, 'A' + channel % 8);
     if (slot != host->dimm_missing) {
-        buf_printf(out,
-                   "\tType: %s\n\tType Detail: Synchronous Registered (Buffered)\n"
-                   "\tSpeed: %d MT/s\n\tManufacturer: %s\n\tSerial Number: %08X\n"
-                   "\tAsset Tag: Not Specified\n\tPart Number: %s\n\tRank: 2\n"
-                   "\tConfigured Memory Speed: %d MT/s\n",
-                   host->dimm_rated_mts >= 4800 ? "DDR5" : "DDR4", host->dimm_rated_mts,
-                   host->dimm_maker, (unsigned)(rng_next(rng) >> 32), host->dimm_part,
-                   host->dimm_mts);
+        buf_printf(
+            out,
+            "\tType: %s\n\tType Detail: Synchronous Registered (Buffered)\n"
+            "\tSpeed: %d MT/s\n\tManufacturer: %s\n\tSerial Number: %08X\n"
+            "\tAsset Tag: Not Specified\n\tPart Number: %s\n\tRank: 2\n"
+            "\tConfigured Memory Speed: %d MT/s\n",
+            host->dimm_rated_mts >= 4800 ? "DDR5" : "DDR4", host->dimm_rated_mts,
+            slot == host->dimm_odd ? "Kingston" : host->dimm_maker, (unsigned)(rng_next(rng) >> 32),
+            slot == host->dimm_odd ? "KSM48R40BD4TMM-64HMR" : host->dimm_part, host->dimm_mts);
     } else {
         buf_puts(out, "\tType: Unknown\n\tType Detail: Synchronous\n\tSpeed: Unknown\n"
                       "\tManufacturer: NO DIMM\n\tSerial Number: NO DIMM\n"
@@ -71,9 +72,10 @@ void text_dmidecode(const struct text_input *in, struct buf *out)
                (unsigned long long)(low & 0xffffffffffff));
     header(out, &handle, 2, 8, "Base Board Information");
     buf_printf(out,
-               "\tManufacturer: %s\n\tProduct Name: %s\n\tVersion: A06\n"
+               "\tManufacturer: %s\n\tProduct Name: %s\n\tVersion: %s\n"
                "\tSerial Number: .B%07X.\n\tType: Motherboard\n\n",
-               host->manufacturer, host->board, (unsigned)(rng_next(&rng) >> 36));
+               host->manufacturer, host->board, host->board_version,
+               (unsigned)(rng_next(&rng) >> 36));
     header(out, &handle, 3, 22, "Chassis Information");
     buf_printf(out, "\tManufacturer: %s\n\tType: Rack Mount Chassis\n\tLock: Present\n\n",
                host->manufacturer);

@@ -227,7 +227,7 @@ void text_smi(const struct text_input *in, struct buf *out)
 {
     const struct machine *machine = &in->variant->machine;
     struct rng rng = noise_rng(in->noise, 0x60);
-    int present = 0, number = 0;
+    int present = 0, number = 0, second;
 
     if (in->host->api_mismatch) {
         buf_printf(out,
@@ -239,8 +239,9 @@ void text_smi(const struct text_input *in, struct buf *out)
     for (int i = 0; i < machine->gpu_count; i++)
         present += text_is_present(in, machine->gpus[i]);
     buf_puts(out, "\n==============NVSMI LOG==============\n\n");
-    row(out, 0, "Timestamp", "Wed Apr  8 %02d:%02d:%02d 2026", (int)rng_below(&rng, 24),
-        (int)rng_below(&rng, 60), (int)rng_below(&rng, 60));
+    second = (int)rng_below(&rng, 86400);
+    row(out, 0, "Timestamp", "Wed Apr  8 %02d:%02d:%02d 2026", second / 3600, second / 60 % 60,
+        second % 60);
     row(out, 0, "Driver Version", "%s", in->host->driver);
     row(out, 0, "CUDA Version", "%s", in->host->cuda);
     buf_puts(out, "\n");

@@ -1,6 +1,7 @@
 #include "write.h"
 
 #include "base/hash.h"
+#include "sysfs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -51,24 +52,55 @@ static int put_file(const char *path, const char *bytes, size_t len, struct err 
     return r;
 }
 
-static int put_bytes(const struct gen_fleet *fleet, uint32_t index, const struct gen_node *node,
-                     const char *folder, struct err *err)
+/* A link that was there goes, whatever it led to. */
+static int put_link(const char *path, const char *target, struct err *err)
 {
-    const struct variant *variant = gen_variant(fleet, index);
+    (void)unlink(path);
+    return symlink(target, path) < 0 ? err_set(err, -errno, "%s: can't make this link", path) : 0;
+}
+
+static int put_tree(const struct tree *tree, const char *folder, struct err *err)
+{
     int r = 0;
 
-    for (int i = 0; i < variant->order_count && r == 0; i++) {
-        struct bdf bdf = render_bdf(variant, &node->noise.lspci, variant->order[i]);
-        uint8_t bytes[CONFIG_BYTES];
+    for (size_t i = 0; i < tree->count && r == 0; i++) {
+        const struct tree_entry *entry = &tree->entries[i];
         char path[4096];
 
-        render_config(variant, &node->noise.lspci, variant->order[i], bytes);
-        snprintf(path, sizeof(path), "%s/%s/sys/bus/pci/devices/%04x:%02x:%02x.%x/config", folder,
-                 node->name, bdf.domain, bdf.bus, bdf.device, bdf.function);
-        r = make_folders(path, err);
+        snprintf(path, sizeof(path), "%s/%s/%s", folder, tree->name, entry->path);
+        if (i == 0 || strchr(entry->path, '/'))
+            r = make_folders(path, err);
         if (r == 0)
-            r = put_file(path, (const char *)bytes, sizeof(bytes), err);
+            r = entry->link ? put_link(path, entry->bytes.p, err)
+                            : put_file(path, entry->bytes.p, entry->bytes.len, err);
     }
+    return r;
+}
+
+static int put_sysfs(const struct gen_fleet *fleet, uint32_t index, const struct gen_node *node,
+                     const char *folder, struct err *err)
+{
+    struct arena *arena = arena_new(0);
+    struct tree tree;
+    int r = arena ? gen_node_sysfs(fleet, index, node, arena, &tree) : -ENOMEM;
+
+    r = r < 0 ? err_set(err, r, "no memory for a node's bytes") : put_tree(&tree, folder, err);
+    arena_free(arena);
+    return r;
+}
+
+static int put_hex(const struct gen_fleet *fleet, uint32_t index, const struct gen_node *node,
+                   const char *folder, struct err *err)
+{
+    struct buf hex = {0};
+    char path[4096];
+    int r;
+
+    render_hex(gen_variant(fleet, index), &node->noise.lspci, &hex);
+    snprintf(path, sizeof(path), "%s/%s/lspci-hex.txt", folder, node->name);
+    r = hex.failed ? err_set(err, -ENOMEM, "no memory for hex")
+                   : put_file(path, hex.p, hex.len, err);
+    buf_done(&hex);
     return r;
 }
 
@@ -79,31 +111,10 @@ static int put_node(const struct gen_fleet *fleet, uint32_t index, struct gen_no
 
     if (r < 0)
         return err_set(err, r, "no memory for a node's texts");
-    for (size_t i = 0; i < node->tree.count && r == 0; i++) {
-        const struct tree_entry *entry = &node->tree.entries[i];
-        bool is_lspci = strcmp(entry->path, "lspci.txt") == 0;
-        char path[4096];
-
-        if (options->bytes && is_lspci)
-            continue;
-        snprintf(path, sizeof(path), "%s/%s/%s", folder, node->name, entry->path);
-        if (i == 0 || strchr(entry->path, '/'))
-            r = make_folders(path, err);
-        if (r == 0)
-            r = put_file(path, entry->bytes.p, entry->bytes.len, err);
-    }
-    if (options->bytes && r == 0)
-        r = put_bytes(fleet, index, node, folder, err);
-    if (options->hex && r == 0) {
-        struct buf hex = {0};
-        char path[4096];
-
-        render_hex(gen_variant(fleet, index), &node->noise.lspci, &hex);
-        snprintf(path, sizeof(path), "%s/%s/lspci-hex.txt", folder, node->name);
-        r = hex.failed ? err_set(err, -ENOMEM, "no memory for hex")
-                       : put_file(path, hex.p, hex.len, err);
-        buf_done(&hex);
-    }
+    r = options->bytes ? put_sysfs(fleet, index, node, folder, err)
+                       : put_tree(&node->tree, folder, err);
+    if (r == 0 && options->hex)
+        r = put_hex(fleet, index, node, folder, err);
     return r;
 }
 

@@ -7,8 +7,8 @@
 
 struct write_options {
     uint32_t pairs; /* rows of pairs.csv; 0: none */
-    bool bytes;     /* config bytes (sys/bus/pci/devices/<bdf>/config) in place of lspci.txt */
-    bool hex;       /* lspci.txt with the bytes after it (`lspci -xxxx`) */
+    bool bytes;     /* sys/bus/pci/devices/<bdf>/config ... in place of lspci.txt */
+    bool hex;       /* also lspci-hex.txt, for `lspci -F` */
 };
 
 /* Write <folder>/n001/lspci.txt ..., bw.csv, slow.txt, pairs.csv, truth.json. The folder is made

@@ -71,6 +71,18 @@ tar --zstd -tf "$work/hang.snap" | grep -q 'nvidia-smi' && wrong "half an output
 tar --zstd -xOf "$work/hang.snap" cmd/lscpu.txt | grep -qx "Architecture: here" || wrong "lscpu is not there"
 ! pgrep -f "$work/bin/nvidia-smi" >/dev/null || wrong "the hanging program still runs"
 
+# A kernel log that has lost the boot is replaced by the journal, if that has it.
+rm -f "$work"/bin/*
+printf '#!/bin/sh\necho "[9.0] late"\n' >"$work/bin/dmesg"
+printf '#!/bin/sh\necho "[0.0] kernel: Linux version 6.1"\n' >"$work/bin/journalctl"
+chmod +x "$work"/bin/*
+PATH=$work/bin:$PATH "$agent" collect -o "$work/journal.snap" || wrong "collect with a journal failed"
+tar --zstd -tf "$work/journal.snap" | grep -q cmd/dmesg && wrong "the log is there twice"
+tar --zstd -xOf "$work/journal.snap" cmd/journalctl_-k_-b.txt | grep -q 'Linux version' || wrong "no journal"
+printf '#!/bin/sh\necho "no journal files were found"\n' >"$work/bin/journalctl"
+PATH=$work/bin:$PATH "$agent" collect -o "$work/journal.snap" || wrong "collect without a journal failed"
+tar --zstd -xOf "$work/journal.snap" cmd/dmesg.txt | grep -q 'late' || wrong "the log is not there"
+
 # Told to, it removes itself, but only out of a folder that was made for it.
 mkdir "$work/.firstlight-abc" "$work/mine"
 cp "$agent" "$work/.firstlight-abc/agent"

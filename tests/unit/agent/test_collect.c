@@ -27,12 +27,17 @@ static const char *const files[][2] = {
     {"sys/module/mlx5_core/version", "23.10\n"},
     {"sys/module/mlx5_core/parameters/prof_sel", "2\n"},
     {"sys/module/ext4/parameters/x", "not asked for"},
+    {"sys/class/net/eth0/statistics/rx_errors", "7\n"},
+    {"sys/class/net/eth0/mtu", "9000\n"},
+    {"sys/class/net/veth1/statistics/rx_errors", "8\n"},
+    {"sys/class/net/veth1/mtu", "1500\n"},
 };
 static const char *const links[][2] = {
     {"sys/bus/pci/devices/0000:19:00.0", "../../../devices/pci0/0000:19:00.0"},
     {"sys/devices/pci0/0000:19:00.0/driver", "../../../bus/pci/drivers/mlx5_core"},
     {"sys/devices/pci0/0000:19:00.0/infiniband/mlx5_0/device", "../../../0000:19:00.0"},
     {"sys/class/infiniband/mlx5_0", "../../devices/pci0/0000:19:00.0/infiniband/mlx5_0"},
+    {"sys/class/net/eth0/device", "../../../bus/pci/devices/0000:19:00.0"},
     {"sys/class/net/loop", "loop"},
 };
 
@@ -84,6 +89,9 @@ static const struct {
     {"sys/class/infiniband/mlx5_0/ports/1/counters/link_downed", "255\n", false},
     {"sys/module/mlx5_core/version", "23.10\n", false},
     {"sys/module/mlx5_core/parameters/prof_sel", "2\n", false},
+    {"sys/class/net/eth0/statistics/rx_errors", "7\n", false},
+    {"sys/class/net/eth0/device", "../../../bus/pci/devices/0000:19:00.0", true},
+    {"sys/class/net/veth1/mtu", "1500\n", false},
 };
 
 static void a_root_folder_becomes_a_tree(void **state)
@@ -106,6 +114,7 @@ static void a_root_folder_becomes_a_tree(void **state)
         assert_true(str_is(entry->bytes, wanted[i].bytes));
     }
     assert_null(tree_find(&tree, "proc/secret"));
+    assert_null(tree_find(&tree, "sys/class/net/veth1/statistics/rx_errors"));
     assert_null(tree_find(&tree, "sys/module/ext4/parameters/x"));
     for (size_t i = 1; i < tree.count; i++)
         assert_true(strcmp(tree.entries[i - 1].path, tree.entries[i].path) < 0);
@@ -114,8 +123,8 @@ static void a_root_folder_becomes_a_tree(void **state)
     assert_string_equal(manifest.hostname, "n007");
     assert_string_equal(manifest.kernel, "6.1.0");
     assert_string_equal(manifest.time, "2026-09-21T14:13:20Z");
-    assert_int_equal(manifest.files, tree.count - 1 - 2);
-    assert_int_equal(manifest.links, 2);
+    assert_int_equal(manifest.files, tree.count - 1 - 4);
+    assert_int_equal(manifest.links, 4);
     assert_int_equal(manifest.commands, 0);
     assert_int_equal(manifest.count, 0);
     buf_done(&json);

@@ -25,6 +25,13 @@ static const struct {
      "Xid.48", "1"},
     {"a line of dmesg -x", "kern  :warn  : [   12.5] NVRM: Xid (PCI:0000:9b:00): 48, pid=1\n",
      "0000:9b:00.0", "Xid.48", "1"},
+    {"an Xid of a MIG instance", "NVRM: Xid (PCI:0000:47:00 GPU-I:05): 13, pid=7\n", "0000:47:00.0",
+     "Xid.13", "1"},
+    {"a folded line",
+     "Feb 23 16:24:18 n001 kernel: message repeated 3 times: [ [ 1.0] NVRM: Xid (PCI:0000:9b:00): "
+     "48, "
+     "pid=1]\n",
+     "0000:9b:00.0", "Xid.48", "1"},
     {"a fatal SXid",
      "[1.0] nvidia-nvswitch3: SXid (PCI:0000:c1:00.0): 20034, Fatal, Link 46 LTSSM\n",
      "0000:c1:00.0", "SXid.fatal", "1"},
@@ -132,6 +139,10 @@ static const struct {
      "[0.0] Linux version 5.1\n[0.1] acpi PNP0A08:00: _OSC: platform does not support [AER]\n[0.0] "
      "Linux version 5.1\n",
      NULL, "osc.not_granted", "(absent)"},
+    {"the next boot deals out BARs anew",
+     "[0.0] Linux version 5.1\n[0.1] pci 0000:84:00.0: BAR 1 [mem size 0x8]: can't assign; no "
+     "space\n[0.0] Linux version 5.1\n[9.0] NVRM: Xid (PCI:0000:84:00): 13, x\n",
+     "0000:84:00.0", "Log.bar_unassigned", "(absent)"},
     {"the union of what is not granted",
      "acpi PNP0A08:00: _OSC: platform does not support [AER LTR]\nacpi PNP0A08:01: _OSC: platform "
      "does not support [LTR DPC]\n",

@@ -85,11 +85,14 @@ static void check_small(const struct fixture *f)
 static void test_fields_become_facts(void **state)
 {
     struct fixture f = fixture_new();
+    struct fact_at at;
 
     (void)state;
     fixture_parse(&f, dmidecode_parse, "dmidecode.txt", STR(text_small));
     check_small(&f);
     assert_int_equal(f.node->unseen_count, 0);
+    at = fixture_fact(&f, SUBJECT_DIMM, "A1", "DIMM.configured");
+    assert_true(str_is(node_fact_text(f.node, at), "Configured Memory Speed: 4400 MT/s"));
     fixture_free(&f);
     parse_prefixes(dmidecode_parse, STR(text_small));
 }

@@ -134,6 +134,31 @@ static void a_fact_knows_its_file(void **state)
     parsed_done(&p);
 }
 
+static void a_source_is_named_after_the_tree(void **state)
+{
+    static const struct {
+        const char *tree, *want;
+    } rows[] = {
+        {"n1.snap", "n1.snap:copy/mlx5_3/ports/1"},
+        {"n1/", "n1/copy/mlx5_3/ports/1"},
+        {"", "copy/mlx5_3/ports/1"},
+        {NULL, "copy/mlx5_3/ports/1"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct parsed p = parsed_new(FACT_KEEP_ALL);
+        struct arena *arena = arena_new(0);
+        struct tree tree = tree_of_pieces(arena, pieces, ARRAY_LEN(pieces));
+
+        tree.name = rows[i].tree;
+        tree_parse(&p, &tree);
+        assert_string_equal(p.node->sources[0].name, rows[i].want);
+        arena_free(arena);
+        parsed_done(&p);
+    }
+}
+
 static void the_h100_tree_shows_its_saturated_counter(void **state)
 {
     struct arena *arena = arena_new(0);
@@ -176,6 +201,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_port_is_found_under_any_prefix),
         cmocka_unit_test(a_fact_knows_its_file),
+        cmocka_unit_test(a_source_is_named_after_the_tree),
         cmocka_unit_test(the_h100_tree_shows_its_saturated_counter),
     };
 

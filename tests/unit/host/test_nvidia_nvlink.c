@@ -92,6 +92,7 @@ static void the_real_files_give_their_links(void **state)
         struct parsed p = parsed_new(FACT_KEEP_COMPARED);
 
         assert_true(nvidia_nvlink_looks_like(text));
+        assert_false(nvidia_smi_looks_like(text));
         parsed_text(&p, nvidia_nvlink_parse, real[i].file, text);
         assert_fact(&p, SUBJECT_HOST, "", real[i].path, real[i].want);
         parsed_done(&p);

@@ -157,6 +157,18 @@ static void a_failed_nvidia_smi_is_unseen_and_not_clean(void **state)
     }
 }
 
+static void a_missing_tool_is_unseen(void **state)
+{
+    struct parsed p = parsed_new(FACT_KEEP_ALL);
+
+    (void)state;
+    parsed_text(&p, nvidia_smi_parse, "nvidia-smi.txt",
+                STR("bash: nvidia-smi: command not found\n"));
+    assert_true(p.node->unseen_count > 0);
+    assert_string_equal(p.node->unseen[0].why, "the tool is not installed there");
+    parsed_done(&p);
+}
+
 static void other_texts_are_not_taken(void **state)
 {
     static const char *const texts[] = {
@@ -293,6 +305,7 @@ int main(void)
         cmocka_unit_test(sections_and_old_names_give_canonical_paths),
         cmocka_unit_test(numbers_lose_their_unit_and_versions_are_text),
         cmocka_unit_test(a_failed_nvidia_smi_is_unseen_and_not_clean),
+        cmocka_unit_test(a_missing_tool_is_unseen),
         cmocka_unit_test(other_texts_are_not_taken),
         cmocka_unit_test(every_prefix_is_read_inside_its_bytes),
         cmocka_unit_test(too_deep_and_too_long_names_stay_bounded),

@@ -9,6 +9,7 @@
 #include "host/limits.h"
 #include "host/memory.h"
 #include "host/module.h"
+#include "host/nvidia_proc.h"
 #include "host/osinfo.h"
 #include "host/package.h"
 #include "host/service.h"
@@ -79,6 +80,12 @@ static const struct {
 
     {"memory", meminfo_parse, "MemTotal:       24684088 kB\nMemFree: 1 kB\n", "mem.total_kb",
      "24684088", NULL},
+    {"memory that is compared", meminfo_parse, "MemTotal:       1585188288 kB\n", "mem.about_mb",
+     "1540096", NULL},
+    {"of an equal machine", meminfo_parse, "MemTotal:       1585180000 kB\n", "mem.about_mb",
+     "1540096", NULL},
+    {"of one that lacks a DIMM of 24", meminfo_parse, "MemTotal:       1518079424 kB\n",
+     "mem.about_mb", "1474560", NULL},
     {"huge pages", meminfo_parse, "HugePages_Total:      16\nHugepagesize:       2048 kB\n",
      "mem.hugepages_total", "16", NULL},
     {"NUMA nodes", numactl_parse, NUMACTL, "cpu.numa_nodes", "2", NULL},
@@ -135,6 +142,17 @@ static const struct {
     {"an older ulimit -a", limits_parse, "max user processes              (-u) unlimited\n",
      "limit.nproc", "-1", NULL},
 
+    {"the open driver", nvidia_version_parse,
+     "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  550.54.15  Release Build  (d@b)\n"
+     "GCC version:  gcc version 12.3.0\n",
+     "nvidia.module_kind", "open", NULL},
+    {"its version", nvidia_version_parse,
+     "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.129.03  Thu Oct 19 18:56:32 UTC 2023\n",
+     "nvidia.module_version", "535.129.03", NULL},
+    {"a parameter of the driver", nvidia_params_parse,
+     "ResmanDebugLevel: 4294967295\nEnableStreamMemOPs: 0\n", "nvparam.EnableStreamMemOPs", "0",
+     NULL},
+
     {"a service that runs", services_parse, UNITS, "service.nvidia-persistenced", "active", NULL},
     {"a service that failed", services_parse, UNITS, "service.nvidia-fabricmanager", "failed",
      NULL},
@@ -159,6 +177,10 @@ static const struct {
      "package.rdma-core", "2404mlnx51-1.2404066", NULL},
     {"a removed package", packages_parse, "rc  rdma-core   28.0-1ubuntu1   amd64   RDMA core\n",
      "package.rdma-core", "(absent)", NULL},
+    {"the fabric manager has one name", packages_parse, "nvidia-fabricmanager-550\t550.54.15-1\n",
+     "package.nvidia-fabricmanager", "550.54.15-1", NULL},
+    {"and none when it is not installed", packages_parse, "nvidia-fabricmanager-dev-550\t\n",
+     "package.nvidia-fabricmanager", "(absent)", NULL},
     {"rpm -qa", packages_parse, "rdma-core-2404mlnx51-1.2404066.x86_64\n", "package.rdma-core",
      "2404mlnx51-1.2404066.x86_64", NULL},
     {"OFED", ofed_info_parse, "MLNX_OFED_LINUX-23.10-1.1.9.0:\n", "ofed.version",
@@ -276,6 +298,20 @@ static void test_the_order_of_the_lines_means_nothing(void **state)
     fixture_free(&g);
 }
 
+static void test_a_gpu_tells_its_vbios_without_nvidia_smi(void **state)
+{
+    struct fixture f = fixture_new();
+    struct str text = STR("Model: \t\t NVIDIA H100 80GB HBM3\nGPU UUID: \t GPU-??\n"
+                          "Video BIOS: \t 96.00.74.00.01\nBus Location: \t 0000:19:00.0\n");
+
+    (void)state;
+    fixture_parse(&f, nvidia_information_parse, "information", text);
+    assert_string_equal(pci_fact(&f, "0000:19:00.0", "SMI.VBIOS Version"), "96.00.74.00.01");
+    assert_string_equal(pci_fact(&f, "0000:19:00.0", "SMI.GPU UUID"), "(absent)");
+    parse_prefixes(nvidia_information_parse, text);
+    fixture_free(&f);
+}
+
 static void test_asus_lost_cpu_239(void **state)
 {
     struct fixture f = fixture_new();
@@ -311,6 +347,7 @@ int main(void)
         cmocka_unit_test(test_a_complaint_is_unseen_not_clean),
         cmocka_unit_test(test_the_first_source_wins),
         cmocka_unit_test(test_the_order_of_the_lines_means_nothing),
+        cmocka_unit_test(test_a_gpu_tells_its_vbios_without_nvidia_smi),
         cmocka_unit_test(test_asus_lost_cpu_239),
     };
 

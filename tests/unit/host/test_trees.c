@@ -26,7 +26,8 @@ static struct tree_entry asus[] = {
     {CPU "cpu1/cpufreq/scaling_governor", {"powersave\n", 10}, false},
     {CPU "cpufreq/boost", {"1\n", 2}, false},
     {CPU "cpuidle/current_driver", {"acpi_idle\n", 10}, false},
-    {CPU "offline", {"239\n", 4}, false},
+    /* with the CPUs that could be plugged in */
+    {CPU "offline", {"239,256-511\n", 12}, false},
     {CPU "online", {"0-238,240-255\n", 14}, false},
     {CPU "present", {"0-255\n", 6}, false},
     {CPU "smt/control", {"on\n", 3}, false},

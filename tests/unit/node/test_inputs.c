@@ -77,6 +77,27 @@ static void nodes_are_found_however_people_keep_them(void **state)
     }
 }
 
+static void files_named_together_are_one_node(void **state)
+{
+    static const char *const files[] = {"a.lspci.txt", "b.lspci.txt", "a.dmesg.txt", "x.txt", NULL};
+    struct arena *arena = arena_new(0);
+    const char *folder = folder_of(arena, files), *paths[4];
+    struct inputs inputs;
+
+    (void)state;
+    for (size_t i = 0; files[i]; i++)
+        paths[i] = arena_printf(arena, "%s/%s", folder, files[i]);
+    assert_int_equal(inputs_find(arena, paths, 4, &inputs, NULL), 0);
+    assert_int_equal(inputs.count, 3);
+    assert_string_equal(inputs.items[0].name, "a");
+    assert_int_equal(inputs.items[0].file_count, 2);
+    assert_string_equal(inputs.items[1].name, "b");
+    assert_int_equal(inputs.items[1].kind, INPUT_FILE);
+    assert_string_equal(inputs.items[2].name, "x");
+    remove_folder(arena, folder);
+    arena_free(arena);
+}
+
 static void no_path_is_this_host(void **state)
 {
     struct arena *arena = arena_new(0);
@@ -111,6 +132,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nodes_are_found_however_people_keep_them),
+        cmocka_unit_test(files_named_together_are_one_node),
         cmocka_unit_test(no_path_is_this_host),
         cmocka_unit_test(a_path_without_nodes_is_a_sentence),
     };

@@ -153,6 +153,7 @@ static const struct {
     const char *name, *before, *executable;
     enum sched_outcome outcome;
     const char *first, *sentence; /* the sentence's part */
+    const char *machine;
 } remotes[] = {
     {"runs and is removed", "", "#!/bin/sh\necho \"ran $1\"\n", SCHED_DONE, "ran word\n", ""},
     {"its failure is ours", "", "#!/bin/sh\necho bad >&2\nexit 7\n", SCHED_FAILED, "", "bad"},
@@ -161,6 +162,8 @@ static const struct {
      "no space on this host for the agent (1 KiB), "},
     {"cut off on its way", "head -c 5 |", "#!/bin/sh\necho ran\n", SCHED_FAILED, "",
      "the agent was cut off on its way here"},
+    {"another machine", "", "#!/bin/sh\necho ran\n", SCHED_FAILED, "",
+     ", and the agent is for another machine", "pdp11"},
 };
 
 static void an_executable_runs_elsewhere_and_leaves_nothing(void **state)
@@ -173,7 +176,7 @@ static void an_executable_runs_elsewhere_and_leaves_nothing(void **state)
     for (size_t i = 0; i < ARRAY_LEN(remotes); i++) {
         size_t len = strlen(remotes[i].executable);
         struct arena *arena = arena_new(0);
-        const char *command = remote_command(arena, len, "word", false);
+        const char *command = remote_command(arena, len, remotes[i].machine, "word", false);
         struct sched_task task = {.host = "here"};
         struct outcome outcome = {.tasks = &task};
         struct sched_job job = {.input = remotes[i].executable,
@@ -198,6 +201,21 @@ static void an_executable_runs_elsewhere_and_leaves_nothing(void **state)
         arena_free(arena);
     }
     assert_int_equal(rmdir(dir), 0);
+}
+
+static void an_executable_tells_its_machine(void **state)
+{
+    char elf[64] = "\177ELF";
+
+    (void)state;
+    assert_null(remote_machine(elf, 63));
+    assert_null(remote_machine(elf, 64));
+    elf[18] = 62;
+    assert_string_equal(remote_machine(elf, 64), "x86_64");
+    elf[18] = (char)183;
+    assert_string_equal(remote_machine(elf, 64), "aarch64");
+    elf[0] = '#';
+    assert_null(remote_machine(elf, 64));
 }
 
 static void back_ends_have_names(void **state)
@@ -253,6 +271,7 @@ int main(void)
         cmocka_unit_test(three_at_a_time_end_the_same),
         cmocka_unit_test(an_interrupt_ends_what_runs_and_starts_no_more),
         cmocka_unit_test(an_executable_runs_elsewhere_and_leaves_nothing),
+        cmocka_unit_test(an_executable_tells_its_machine),
         cmocka_unit_test(back_ends_have_names),
         cmocka_unit_test(ssh_and_srun_are_called_so),
     };
