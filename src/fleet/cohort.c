@@ -39,10 +39,16 @@ static int by_id(const void *a, const void *b)
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
+/* A text without -nn may tell the maker alone. */
+static bool has_ids(const struct seat *seat)
+{
+    return seat->vendor_device & 0xffff;
+}
+
 /* Names differ between versions of pci.ids, so a device without ids is known by where it sits. */
 static uint32_t device_id(const struct seat *seat)
 {
-    if (seat->vendor_device)
+    if (has_ids(seat))
         return seat->vendor_device;
     return (uint32_t)hash_mix(hash64(seat->key, strlen(seat->key)), seat->device);
 }
@@ -173,7 +179,29 @@ out:
     return count;
 }
 
-/* "8x 10de:2330 (XE9680)". */
+/* The cards that fleets are made of; others are called by their ids. */
+static const char *gpu_model(struct arena *arena, const struct seat *seat)
+{
+    static const struct {
+        uint32_t id;
+        const char *name;
+    } models[] = {
+        {0x10de2330, "H100 SXM"},  {0x10de2331, "H100 PCIe"}, {0x10de2335, "H200 SXM"},
+        {0x10de20b0, "A100 40GB"}, {0x10de20b2, "A100 80GB"}, {0x10de2901, "B200"},
+        {0x10de2941, "GB200"},     {0x10de26b9, "L40S"},      {0x10de1db5, "V100"},
+        {0x100274a1, "MI300X"},    {0x1002740c, "MI250X"},    {0x10de2bb5, "RTX PRO 6000"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(models); i++)
+        if (models[i].id == seat->vendor_device)
+            return models[i].name;
+    if (has_ids(seat))
+        return arena_printf(arena, "%04x:%04x", seat->vendor_device >> 16,
+                            seat->vendor_device & 0xffff);
+    return *seat->name ? seat->name : "GPU";
+}
+
+/* "8x H100 SXM (XE9680)". */
 static const char *cohort_name(struct fleet *fleet, const struct record *record, size_t index)
 {
     const struct layout *layout = record->layout;
@@ -185,18 +213,18 @@ static const char *cohort_name(struct fleet *fleet, const struct record *record,
     for (uint32_t i = 0; i < layout->count; i++)
         if (layout->seats[i].device == DEVICE_GPU) {
             if (!gpus++)
-                model = layout->seats[i].name;
+                model = gpu_model(fleet->arena, &layout->seats[i]);
         }
     (void)str_cut(&rest, '|', &board);
     (void)str_cut(&rest, '|', &system);
     product = arena_copy(fleet->arena, system.len ? system.p : board.p,
                          system.len ? system.len : board.len);
-    if (!product)
+    if (!product || (gpus && !model))
         return NULL;
     if (gpus && *product)
-        return arena_printf(fleet->arena, "%ux %s (%s)", gpus, *model ? model : "GPU", product);
+        return arena_printf(fleet->arena, "%ux %s (%s)", gpus, model, product);
     if (gpus)
-        return arena_printf(fleet->arena, "%ux %s", gpus, *model ? model : "GPU");
+        return arena_printf(fleet->arena, "%ux %s", gpus, model);
     if (*product)
         return product;
     if (index < NAMES_MAX)

@@ -2,6 +2,7 @@
 
 #include "fleet/naming.h"
 #include "fleet/pairs.h"
+#include "fleet/racks.h"
 #include "fleet/rank.h"
 #include "fleet/sets.h"
 #include "fleet/stats.h"
@@ -13,9 +14,13 @@
 
 #define LEVEL           0.05
 #define CONFOUNDERS_MAX 8
-#define OPEN_MAX        4   /* pairs named in the note */
-#define WEIGHT_SHARE    0.1 /* of a rule's severity in the order of causes: a tie-break */
-#define BOTH_WAYS       4   /* a minority of at least a quarter may also be the good side */
+#define OPEN_MAX        4 /* pairs named in the note */
+/* In the order of causes a rule's weight (0 .. 4.5) stands beside the decades of p: near-ties go to
+ * what is known to hurt, and to what the rule found to be wrong on the very nodes. */
+#define WEIGHT_SHARE    0.2
+#define VERDICT_SHARE   0.3
+#define INVENTORY_SHARE 0.3
+#define BOTH_WAYS       4 /* a minority of at least a quarter may also be the good side */
 
 /* One difference (one way round) against the symptom. */
 struct trial {
@@ -369,7 +374,10 @@ static bool all_inventory(const struct difference *difference)
 static int by_fit(const void *a, const void *b)
 {
     const struct trial *x = a, *y = b;
+    bool x_passes = x->cause.p_corrected <= LEVEL, y_passes = y->cause.p_corrected <= LEVEL;
 
+    if (x_passes != y_passes)
+        return x_passes ? -1 : 1;
     if (x->fit != y->fit)
         return x->fit > y->fit ? -1 : 1;
     if (x->cause.difference != y->cause.difference)
@@ -384,10 +392,16 @@ static void order_all(struct work *work)
         const struct difference *difference = &work->fleet->differences[trial->cause.difference];
 
         trial->fit += -log10(trial->cause.p);
-        if (difference->cause)
+        if (difference->cause) {
+            double verdict = rank_verdict(work->fleet, work->fleet->members[difference->cohort],
+                                          difference->nodes, difference->cause);
+
             trial->fit += WEIGHT_SHARE * rule_weight(difference->cause);
+            if (trial->cause.majority_slow ? verdict <= -0.5 : verdict >= 0.5)
+                trial->fit += VERDICT_SHARE;
+        }
         if (all_inventory(difference))
-            trial->fit -= WEIGHT_SHARE;
+            trial->fit -= INVENTORY_SHARE;
     }
     if (work->trials.count)
         qsort(work->trials.items, work->trials.count, sizeof(*work->trials.items), by_fit);
@@ -426,6 +440,18 @@ static int note_open(struct work *work, struct buf *note)
     return note->failed ? -ENOMEM : 0;
 }
 
+/* Where the slow nodes stand is no difference between dumps, but may be the cause. */
+static int note_rack(struct work *work, struct buf *note)
+{
+    struct rack rack;
+    int r = racks_find(work->arena, work->fleet, work->labels.known, work->labels.slow, &rack);
+
+    if (r == 1)
+        buf_printf(note, "; by name the slow nodes stand together: %u of the %u at %s* are slow",
+                   rack.slow_with, rack.slow_with + rack.fast_with, rack.prefix);
+    return r < 0 ? r : note->failed ? -ENOMEM : 0;
+}
+
 static int write_note(struct work *work, size_t tests, struct explanation *out)
 {
     static const char *const names[] = {
@@ -449,6 +475,8 @@ static int write_note(struct work *work, size_t tests, struct explanation *out)
                "; %u difference%s tried, p corrected (Holm) for the %zu that could have told",
                out->tried, out->tried == 1 ? "" : "s", tests);
     r = note_open(work, &note);
+    if (r == 0)
+        r = note_rack(work, &note);
     if (r == 0) {
         out->note = arena_copy(work->fleet->arena, note.p, note.len);
         r = note.failed || !out->note ? -ENOMEM : 0;
@@ -473,8 +501,7 @@ static int write_answer(struct work *work, struct explanation *out)
         causes[i] = *cause;
         if (cause->p_corrected > LEVEL)
             continue;
-        if (out->explaining == i)
-            out->explaining++;
+        out->explaining++; /* those that pass come first */
         if (i && out->confounder_count < CONFOUNDERS_MAX &&
             all_inventory(&work->fleet->differences[cause->difference]))
             confounders[out->confounder_count++] = *cause;

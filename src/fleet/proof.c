@@ -75,15 +75,12 @@ static const char *where_of(struct words *words, const struct node *node, const 
     return words_keep(words, str_of(text));
 }
 
-/* The place of a fact; its text when that needs no line. */
-static int place_fact(struct words *words, const struct node *node, const struct proof_wish *wish)
+/* What stands for a line that there is not: of bytes, or of a text that was not kept. */
+static int word_fact(struct words *words, const struct node *node, const struct proof_wish *wish)
 {
-    const struct source *source = &node->sources[wish->at.ref->source];
     struct proof *proof = wish->proof;
     char text[PROOF_TEXT_MAX];
 
-    proof->line = node_fact_line(node, wish->at);
-    proof->binary = source->binary;
     (void)snprintf(text, sizeof(text), "%s = %s", fact_key_name(node->pool, wish->at.fact->key),
                    wish->at.fact->text);
     proof->text = words_keep(words, str_of(text));
@@ -112,16 +109,20 @@ int proofs_fill(struct arena *arena, struct words *words, const struct node *nod
             if (!names[s])
                 names[s] = arena_copy(arena, node->sources[s].name, strlen(node->sources[s].name));
             proof->source = names[s];
-            r = place_fact(words, node, wish);
-            if (!node->sources[s].binary && node->sources[s].text.len)
+            proof->line = node_fact_line(node, wish->at);
+            proof->binary = node->sources[s].binary;
+            if (!proof->binary && node->sources[s].text.len)
                 cuts[cut_count++] =
                     (struct cut){s, wish->at.ref->line + wish->at.fact->line, proof};
         }
-        if (!proof->where || !proof->source || !proof->text)
+        if (!proof->where || !proof->source)
             r = -ENOMEM;
     }
     if (r == 0)
         r = cut_lines(words, node, cuts, cut_count);
+    for (size_t i = 0; i < count && r == 0; i++)
+        if (!wishes[i].proof->text)
+            r = wishes[i].at.fact ? word_fact(words, node, &wishes[i]) : -ENOMEM;
     free(cuts);
     return r;
 }

@@ -11,6 +11,7 @@
 
 #define DIFFERENCES_PROVED 20
 #define FIELDS_PROVED      4
+#define FIELDS_TRIED       64
 #define READERS_MAX        6 /* nodes held in full at a time: some 10 MB each */
 
 /* A node read again. */
@@ -120,37 +121,79 @@ static struct reread *reread_one(struct prover *prover, struct node_set set)
     return NULL;
 }
 
+static bool is_told(const struct difference *difference, const struct proof *proof)
+{
+    for (uint32_t i = 0; i < difference->proof_count; i++)
+        if (difference->proofs[i].line == proof->line &&
+            !strcmp(difference->proofs[i].source, proof->source))
+            return true;
+    return false;
+}
+
+/* The line of one value of a field on one node that has it. */
+static int prove_value(struct prover *prover, const struct diff_field *field, uint32_t value,
+                       struct difference *difference, struct proof *proofs)
+{
+    struct fleet *fleet = prover->fleet;
+    struct reread *at = reread_one(prover, field->values[value].nodes);
+    int subject = at ? subject_at(at->part, field->place) : -1, r;
+    struct proof *proof = &proofs[difference->proof_count];
+    struct proof_wish wish;
+
+    if (subject < 0)
+        return 0;
+    wish = (struct proof_wish){.proof = proof, .subject = (uint32_t)subject};
+    wish.at = fact_of(at->part->node, (uint32_t)subject, field->path);
+    if (!wish.at.fact)
+        return 0;
+    r = proofs_fill(fleet->arena, fleet->words, at->part->node, at->part->topo, &wish, 1);
+    /* Flags of one register stand on one line. */
+    if (r == 0 && !is_told(difference, proof))
+        difference->proof_count++;
+    else
+        *proof = (struct proof){0};
+    return r;
+}
+
+/* What a rule found on the first node that carries it. */
+static void prove_finding(const struct fleet *fleet, struct difference *difference,
+                          struct proof *proofs)
+{
+    for (uint32_t i = 0; i < difference->nodes.count && !difference->proof_count; i++) {
+        const struct fleet_node *node = &fleet->nodes.items[difference->nodes.nodes[i]];
+
+        for (uint32_t f = 0; f < node->finding_count; f++) {
+            const struct fleet_finding *finding = &node->findings[f];
+
+            if (finding->rule != difference->cause)
+                continue;
+            while (difference->proof_count < finding->proof_count &&
+                   difference->proof_count < FIELDS_PROVED) {
+                proofs[difference->proof_count] = finding->proofs[difference->proof_count];
+                difference->proof_count++;
+            }
+        }
+    }
+}
+
 static int prove_one(struct prover *prover, struct difference *difference)
 {
     struct fleet *fleet = prover->fleet;
-    uint32_t fields =
-        difference->field_count < FIELDS_PROVED ? difference->field_count : FIELDS_PROVED;
-    struct proof *proofs = arena_alloc(fleet->arena, (2 * fields + 1) * sizeof(*proofs));
+    struct proof *proofs = arena_alloc(fleet->arena, (2 * FIELDS_PROVED + 1) * sizeof(*proofs));
     int r = proofs ? 0 : -ENOMEM;
 
     difference->proofs = proofs;
-    for (uint32_t f = 0; f < fields && r == 0; f++) {
+    for (uint32_t f = 0; f < difference->field_count && f < FIELDS_TRIED && r == 0 &&
+                         difference->proof_count + 1 < 2 * FIELDS_PROVED;
+         f++) {
         const struct diff_field *field = &difference->fields[f];
 
-        for (uint32_t v = 2; v-- > 0 && r == 0;) { /* the odd one first */
-            struct reread *at =
-                v < field->value_count ? reread_one(prover, field->values[v].nodes) : NULL;
-            int subject = at ? subject_at(at->part, field->place) : -1;
-            struct proof_wish wish;
-
-            if (subject < 0)
-                continue;
-            wish = (struct proof_wish){
-                .proof = &proofs[difference->proof_count],
-                .subject = (uint32_t)subject,
-                .at = fact_of(at->part->node, (uint32_t)subject, field->path),
-            };
-            if (!wish.at.fact)
-                continue;
-            r = proofs_fill(fleet->arena, fleet->words, at->part->node, at->part->topo, &wish, 1);
-            difference->proof_count++;
-        }
+        for (uint32_t v = 2; v-- > 0 && r == 0;) /* the odd one first */
+            if (v < field->value_count)
+                r = prove_value(prover, field, v, difference, proofs);
     }
+    if (r == 0 && difference->cause)
+        prove_finding(fleet, difference, proofs);
     return r;
 }
 

@@ -84,6 +84,11 @@ static uint32_t line_of(const struct dmi_number *number, uint32_t structure)
     return number->line ? number->line : structure;
 }
 
+static uint32_t string_line(const struct dmi_string *string, uint32_t structure)
+{
+    return string->line ? string->line : structure;
+}
+
 static void socket_facts(struct dmi *dmi, size_t index)
 {
     const struct dmi_socket *socket = &dmi->sockets[index];
@@ -95,9 +100,10 @@ static void socket_facts(struct dmi *dmi, size_t index)
         {"cores", socket->cores}, {"cores_enabled", socket->enabled}, {"threads", socket->threads}};
 
     (void)snprintf(path, sizeof(path), "socket.%zu.model", index);
-    dmi_text(dmi, FACT_CONFIG, socket->line, path, socket->model);
+    dmi_text(dmi, FACT_CONFIG, string_line(&socket->model, socket->line), path, socket->model.text);
     (void)snprintf(path, sizeof(path), "socket.%zu.status", index);
-    dmi_text(dmi, FACT_CONFIG, socket->line, path, socket->status);
+    dmi_text(dmi, FACT_CONFIG, string_line(&socket->status, socket->line), path,
+             socket->status.text);
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
         (void)snprintf(path, sizeof(path), "socket.%zu.%s", index, numbers[i].name);
         if (numbers[i].number.value)
@@ -130,12 +136,14 @@ static void mark_twins(struct dmi *dmi, uint32_t *order, bool *twin)
             twin[order[i]] = twin[order[i - 1]] = true;
 }
 
-static void dimm_text(struct dmi *dmi, uint32_t subject, enum fact_class class, uint32_t line,
-                      const char *path, struct str value)
+static void dimm_text(struct dmi *dmi, uint32_t subject, enum fact_class class, uint32_t structure,
+                      const char *path, const struct dmi_string *string)
 {
-    value = str_trim(value);
+    struct str value = str_trim(string->text);
+
     if (!dmi_says_nothing(value))
-        gather_text(&dmi->gather, subject, class, line, str_of(path), value);
+        gather_text(&dmi->gather, subject, class, string_line(string, structure), str_of(path),
+                    value);
 }
 
 static void dimm_facts(struct dmi *dmi, size_t index, bool twin)
@@ -172,9 +180,9 @@ static void dimm_facts(struct dmi *dmi, size_t index, bool twin)
         if (numbers[i].number.value > 0)
             gather_number(g, subject, FACT_CONFIG, line_of(&numbers[i].number, dimm->line),
                           str_of(numbers[i].path), numbers[i].number.value, STR(""));
-    dimm_text(dmi, subject, FACT_CONFIG, dimm->line, "DIMM.manufacturer", dimm->manufacturer);
-    dimm_text(dmi, subject, FACT_CONFIG, dimm->line, "DIMM.part", dimm->part);
-    dimm_text(dmi, subject, FACT_IDENTITY, dimm->line, "DIMM.serial", dimm->serial);
+    dimm_text(dmi, subject, FACT_CONFIG, dimm->line, "DIMM.manufacturer", &dimm->manufacturer);
+    dimm_text(dmi, subject, FACT_CONFIG, dimm->line, "DIMM.part", &dimm->part);
+    dimm_text(dmi, subject, FACT_IDENTITY, dimm->line, "DIMM.serial", &dimm->serial);
 }
 
 /* The common configured speed: "6400", or "mixed: 4800 6400". */

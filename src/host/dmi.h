@@ -18,16 +18,22 @@ struct dmi_number {
     uint32_t line; /* 0: the structure's */
 };
 
+struct dmi_string {
+    struct str text;
+    uint32_t line; /* as above */
+};
+
 struct dmi_dimm {
     uint32_t line;
-    struct str locator, bank, manufacturer, part, serial;
+    struct str locator, bank;
+    struct dmi_string manufacturer, part, serial;
     struct dmi_number size_mb;                 /* 0: an empty slot, -1: not said */
     struct dmi_number speed, configured, rank; /* MT/s; 0: not said */
 };
 
 struct dmi_socket {
     uint32_t line;
-    struct str model, status;
+    struct dmi_string model, status;
     struct dmi_number cores, enabled, threads; /* 0: not said */
 };
 

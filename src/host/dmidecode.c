@@ -105,11 +105,11 @@ static void memory_field(struct reader *reader, struct str key, struct str value
     else if (str_is(key, "Bank Locator"))
         dimm->bank = value;
     else if (str_is(key, "Manufacturer"))
-        dimm->manufacturer = value;
+        dimm->manufacturer = (struct dmi_string){value, reader->line};
     else if (str_is(key, "Part Number"))
-        dimm->part = value;
+        dimm->part = (struct dmi_string){value, reader->line};
     else if (str_is(key, "Serial Number"))
-        dimm->serial = value;
+        dimm->serial = (struct dmi_string){value, reader->line};
     else if (str_is(key, "Speed"))
         read_number(reader, key, value, &dimm->speed);
     else if (str_is(key, "Configured Memory Speed") || str_is(key, "Configured Clock Speed"))
@@ -124,9 +124,9 @@ static void processor_field(struct reader *reader, struct str key, struct str va
 
     reader->open = true;
     if (str_is(key, "Version"))
-        socket->model = value;
+        socket->model = (struct dmi_string){value, reader->line};
     else if (str_is(key, "Status"))
-        socket->status = value;
+        socket->status = (struct dmi_string){value, reader->line};
     else if (str_is(key, "Core Count"))
         read_number(reader, key, value, &socket->cores);
     else if (str_is(key, "Core Enabled"))

@@ -109,7 +109,7 @@ static void processor(struct dmi *dmi, const struct structure *s)
         "Populated, Unknown",          "Populated, Enabled", "Populated, Disabled By User",
         "Populated, Disabled By BIOS", "Populated, Idle",    "Populated, <OUT OF SPEC>",
         "Populated, <OUT OF SPEC>",    "Populated, Other"};
-    struct dmi_socket socket = {.line = s->offset, .model = string_at(s, 0x10)};
+    struct dmi_socket socket = {.line = s->offset, .model = {string_at(s, 0x10), 0}};
     static const struct {
         unsigned byte, word;
     } counts[3] = {{0x23, 0x2a}, {0x24, 0x2c}, {0x25, 0x2e}};
@@ -117,7 +117,8 @@ static void processor(struct dmi *dmi, const struct structure *s)
 
     if (s->length < 0x1a)
         return;
-    socket.status = s->data[0x18] & 0x40 ? str_of(states[s->data[0x18] & 7]) : STR("Unpopulated");
+    socket.status.text =
+        s->data[0x18] & 0x40 ? str_of(states[s->data[0x18] & 7]) : STR("Unpopulated");
     for (unsigned i = 0; i < 3 && s->length >= 0x28; i++) {
         out[i]->value = s->data[counts[i].byte];
         if (out[i]->value == 0xff && s->length >= counts[i].word + 2u)
@@ -155,9 +156,9 @@ static void memory_device(struct dmi *dmi, const struct structure *s)
     dimm.bank = string_at(s, 0x11);
     dimm.speed.value = speed(s, 0x15, 0x54);
     dimm.configured.value = speed(s, 0x20, 0x58);
-    dimm.manufacturer = string_at(s, 0x17);
-    dimm.serial = string_at(s, 0x18);
-    dimm.part = string_at(s, 0x1a);
+    dimm.manufacturer.text = string_at(s, 0x17);
+    dimm.serial.text = string_at(s, 0x18);
+    dimm.part.text = string_at(s, 0x1a);
     if (s->length > 0x1b)
         dimm.rank.value = s->data[0x1b] & 0x0f;
     dmi_add_dimm(dmi, &dimm);

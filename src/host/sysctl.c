@@ -12,6 +12,7 @@ static const struct {
 } classes[] = {
     {"kernel.hostname", FACT_IDENTITY},
     {"kernel.domainname", FACT_IDENTITY},
+    {"kernel.osrelease", FACT_LABEL}, /* compared as os.kernel */
     {"kernel.random.boot_id", FACT_IDENTITY},
     {"kernel.random.*", FACT_VOLATILE},
     {"kernel.ns_last_pid", FACT_VOLATILE},

@@ -32,13 +32,22 @@ static bool printable(struct str text)
     return true;
 }
 
+/* Is there a letter or digit? Stray punctuation names nothing. */
+static bool names_something(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (is_digit(text.p[i]) || (unsigned)((text.p[i] | 32) - 'a') < 26)
+            return true;
+    return false;
+}
+
 /* The field's canonical name, under the line's sub-label; empty when it can't be a name. */
 static struct str full_name(struct registers *r, struct str name, char space[REGISTERS_NAME_MAX])
 {
     struct str full = name;
 
-    if (r->prefix.len + 1 + name.len > REGISTERS_NAME_MAX || !printable(name) ||
-        !printable(r->prefix) || !printable(r->reg))
+    if (!names_something(name) || r->prefix.len + 1 + name.len > REGISTERS_NAME_MAX ||
+        !printable(name) || !printable(r->prefix) || !printable(r->reg))
         return (struct str){0};
     if (r->prefix.len && name.len) {
         memcpy(space, r->prefix.p, r->prefix.len);
@@ -92,9 +101,10 @@ void registers_number(struct registers *r, uint32_t line, struct str name, int64
 void registers_text(struct registers *r, uint32_t line, struct str name, struct str text)
 {
     char space[REGISTERS_NAME_MAX], blanks[256];
+    bool bare = !name.len;
 
     name = full_name(r, name, space);
-    if (name.len || r->reg.len)
+    if (name.len || (bare && r->reg.len && names_something(text)))
         fact_text(r->builder, field_rows_class(&r->rows, name), line,
                   fact_key(r->builder, r->reg, name), one_blanks(text, blanks, sizeof(blanks)));
 }

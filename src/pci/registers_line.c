@@ -310,7 +310,8 @@ void registers_more(struct registers *r, uint32_t line, struct str text)
     struct str whole = text, label;
 
     r->prefix = (struct str){0};
-    if (str_ends(text, "<?>") && !memchr(text.p, ':', text.len) && !memchr(text.p, '=', text.len))
+    if (str_ends(text, "<?>") && !memchr(text.p, ':', text.len) && !memchr(text.p, '=', text.len) &&
+        !memchr(text.p, '+', text.len) && str_find(text, "- ") < 0)
         return; /* "Port Arbitration Table <?>" */
     if (take_label(&text, &label)) {
         if (IN_LIST(label, whole_values)) {

@@ -45,7 +45,7 @@ int64_t size_parse(struct str text)
 
     while (digits < text.len && text.p[digits] >= '0' && text.p[digits] <= '9')
         digits++;
-    if (!digits || digits > 15 || str_to_i64((struct str){text.p, digits}, 10, &size) < 0)
+    if (!digits || digits > 18 || str_to_i64((struct str){text.p, digits}, 10, &size) < 0)
         return -1;
     text = str_skip(text, digits);
     if (str_ends(text, "B"))

@@ -29,7 +29,7 @@ static const char style_text[] =
     "dt{color:var(--dim)}dd{margin:0;min-width:0;overflow-wrap:anywhere}"
     "table{border-collapse:collapse;font-size:13px}th,td{border:1px solid var(--line);"
     "padding:.2rem .5rem;text-align:left;vertical-align:top}"
-    "th{background:var(--card);max-width:9rem;overflow-wrap:anywhere;font-weight:600}"
+    "th{background:var(--card);min-width:7rem;font-weight:600}td{white-space:nowrap}"
     "td.odd{background:color-mix(in srgb,var(--red) 18%,transparent);font-weight:600}"
     "td.slow{color:var(--red);font-weight:600}.wide{overflow-x:auto}"
     ".src{color:var(--blue)}ul{padding-left:1.2rem}.fix{color:var(--green)}";
@@ -265,7 +265,7 @@ static void table(const struct page *page)
         html(page, "<th title=\"");
         text(page, d->title);
         buf_printf(page->out, "\">%u. ", d->rank);
-        text(page, d->cause ? d->cause->id : d->title);
+        text(page, d->title);
         html(page, "</th>");
     }
     html(page, "</tr>\n");
@@ -306,6 +306,7 @@ static int findings(const struct page *page)
         html(page, "<h2>By the rules, also what all nodes share</h2>");
     for (long i = 0; i < count; i++) {
         const struct grouped *group = &groups[i];
+        const struct difference *told;
 
         if (group->rule->severity == SEVERITY_INFO) {
             notes = true;
@@ -313,8 +314,14 @@ static int findings(const struct page *page)
         }
         card_title(page, group->rule, group->rule->title);
         row(page, "nodes", "nodes", share(page, group->nodes, group->node_count));
+        told = report_told_by(page->report, group);
         if (group->first->detail)
             row(page, "what", NULL, group->first->detail);
+        if (told) {
+            row(page, "see", NULL, arena_printf(page->arena, "difference %u above", told->rank));
+            html(page, "</dl></section>\n");
+            continue;
+        }
         proofs(page, group->first->proofs, group->first->proof_count, group->first->place_count);
         harm_and_fix(page, group->rule);
         html(page, "</dl></section>\n");

@@ -153,6 +153,23 @@ long report_group(struct arena *arena, const struct fleet *fleet, const struct g
     return (long)groups;
 }
 
+const struct difference *report_told_by(const struct report *report, const struct grouped *group)
+{
+    if (group->node_count == fleet_node_count(report->fleet))
+        return NULL;
+    for (size_t i = 0; i < report->difference_count; i++)
+        if (report->differences[i].cause == group->rule)
+            return &report->differences[i];
+    for (size_t i = 0; i < report->difference_count; i++) {
+        const struct difference *difference = &report->differences[i];
+
+        for (size_t k = 0; k < ARRAY_LEN(difference->also) && difference->also[k]; k++)
+            if (difference->also[k] == group->rule)
+                return difference;
+    }
+    return NULL;
+}
+
 static bool same_sentence(const void *value, const void *key)
 {
     const struct grouped_unknown *a = value;

@@ -47,6 +47,10 @@ struct grouped {
 /* Group by rule, worst first, then by how many nodes. All in `arena`; -1 on no memory. */
 long report_group(struct arena *arena, const struct fleet *fleet, const struct grouped **out);
 
+/* The difference that already tells what this rule found, or NULL: a rule that not all nodes break
+ * is mostly the cause, or part of the cause, of a difference. */
+const struct difference *report_told_by(const struct report *report, const struct grouped *group);
+
 /* Unknowns that are the same sentence on several nodes. */
 struct grouped_unknown {
     const char *what, *why;

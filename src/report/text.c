@@ -173,11 +173,17 @@ static void put_title(const struct pen *pen, const char *number, const char *wor
 
 static void put_group(const struct pen *pen, const struct grouped *group, uint32_t number)
 {
+    const struct difference *told = report_told_by(pen->report, group);
     char label[16];
 
     (void)snprintf(label, sizeof(label), "%2u", number);
     put_title(pen, label, severity_name(group->rule->severity),
               severity_colour(group->rule->severity), group->rule->title, group->rule->id);
+    if (told && !pen->style->verbose) {
+        put_block(pen, "nodes", PLAIN, nodes_share(pen, group->nodes, group->node_count));
+        put_block(pen, "see", PLAIN, arena_printf(pen->arena, "difference %u above", told->rank));
+        return;
+    }
     if (fleet_node_count(pen->report->fleet) > 1)
         put_block(pen, "nodes", BOLD, nodes_share(pen, group->nodes, group->node_count));
     if (group->first->detail)

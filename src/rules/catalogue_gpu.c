@@ -220,8 +220,11 @@ static const struct rule rules[] = {
         ROWS(
             {.who = WHO_GPU, .is = ODD("SMI.ECC Mode.Current"), .say = "ECC"},
             {.who = WHO_GPU,
-             .is = SOME("SMI.ECC Errors.Volatile.DRAM Uncorrectable"),
-             .unless = {IS("SMI.ECC Errors.Volatile.DRAM Uncorrectable", "N/A")}},
+             .is = IS("SMI.ECC Mode.Current", "Disabled"),
+             .unless = {GLOB("SMI.Product Name", "*RTX*"), GLOB("SMI.Product Name", "*GeForce*"),
+                        GLOB("SMI.Product Name", "*TITAN*")},
+             .say = "ECC is off"},
+            {.who = WHO_GPU, .is = ABOVE("SMI.ECC Errors.Volatile.DRAM Uncorrectable", 0)},
             {.who = WHO_GPU, .is = ABOVE("SMI.ECC Errors.Volatile.SRAM Uncorrectable", 0)},
             {.who = WHO_GPU, .is = ABOVE("SMI.ECC Errors.Volatile.SRAM Uncorrectable Parity", 0)},
             {.who = WHO_GPU, .is = ABOVE("SMI.ECC Errors.Volatile.SRAM Uncorrectable SEC-DED", 0)},

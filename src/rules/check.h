@@ -156,8 +156,8 @@ struct row_test {
     X(KEY_HEADER_REV, "Header.rev")                                                                \
     X(KEY_HEADER_DEVICE, "Header.device")                                                          \
     X(KEY_HEADER_VENDOR, "Header.vendor")                                                          \
-    X(KEY_REGION0_SIZE, "Region0.size")                                                            \
     X(KEY_REGION1_SIZE, "Region1.size")                                                            \
+    X(KEY_REGION2_SIZE, "Region2.size")                                                            \
     X(KEY_REBAR_OFFSET, "ReBAR.offset")                                                            \
     X(KEY_PREF_SIZE, "PrefWindow.size")                                                            \
     X(KEY_NUMA_NODE, "NUMA.node")                                                                  \
@@ -289,11 +289,14 @@ void check_link_sibling_ports(struct check *check);
 void check_link_gone(struct check *check);
 void check_link_equalization(struct check *check);
 void check_max_payload(struct check *check);
+void check_max_payload_low(struct check *check);
 
 /* check_device.c */
 void check_ten_bit_tags(struct check *check);
+void check_ten_bit_tags_all(struct check *check);
 void check_ari(struct check *check);
 void check_device_count(struct check *check);
+void check_nic_count(struct check *check);
 void check_bar1(struct check *check);
 void check_sibling_windows(struct check *check);
 void check_ecam(struct check *check);

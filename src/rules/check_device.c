@@ -32,7 +32,8 @@ static bool path_completes_tags(const struct check *check, const struct topo_dev
     return false;
 }
 
-void check_ten_bit_tags(struct check *check)
+/* Off on a few of a kind (`all` false) or on all of it. */
+static void report_ten_bit_tags(struct check *check, bool all)
 {
     const struct topo *topo = check->topo;
 
@@ -55,11 +56,22 @@ void check_ten_bit_tags(struct check *check)
             like++;
             on += check_is_on(check, topo->devices[k].subject, KEY_TAG10_REQ);
         }
-        /* Off on all of a kind is the driver's choice; off on a few is not. */
-        if (on * 2 > like)
+        if (!all && on * 2 > like)
             check_hit(check, device->subject, off, "10BitTagReq- here, + on %u of %u of its model",
                       on, like);
+        else if (all && !on)
+            check_hit(check, device->subject, off, "10BitTagReq- on all %u of its model", like);
     }
+}
+
+void check_ten_bit_tags(struct check *check)
+{
+    report_ten_bit_tags(check, false);
+}
+
+void check_ten_bit_tags_all(struct check *check)
+{
+    report_ten_bit_tags(check, true);
 }
 
 /* A function below 8 needs no ARI: the device itself and 7 more. */
@@ -110,16 +122,52 @@ void check_device_count(struct check *check)
     }
 }
 
+/* One NIC for each GPU, but for one: counts cards, by their first functions. */
+void check_nic_count(struct check *check)
+{
+    const struct topo *topo = check->topo;
+
+    for (uint32_t i = 0; i < topo->nic_count && i < LIKE_MAX; i++) {
+        const struct topo_device *nic = &topo->devices[topo->nics[i]];
+        uint32_t like = 0;
+        bool first = true;
+
+        for (uint32_t k = 0; k < topo->nic_count && k < LIKE_MAX; k++) {
+            const struct topo_device *other = &topo->devices[topo->nics[k]];
+
+            if (!other->rdma || other->bdf & 7 || !(check->who[other->subject] & WHO_RDMA) ||
+                !alike(nic, other))
+                continue;
+            like++;
+            first = first && k >= i;
+        }
+        if (!first || like < GPUS_ODD_MIN || like % 2 == 0 || like + 1 != topo->gpu_count)
+            continue;
+        check_hit(check, nic->subject, check_fact(check, nic->subject, KEY_HEADER_DEVICE),
+                  "%u NICs of this model and %u GPUs", like, topo->gpu_count);
+        check_detail(check, "%u NICs of one model, %u expected", like, like + 1);
+    }
+}
+
 /* From A100 on, NVIDIA's data centre and larger workstation GPUs map all their memory. */
 #define NVIDIA           0x10de
 #define NVIDIA_LARGE_BAR 0x20b0
 #define BAR1_MIN         ((int64_t)1 << 28)
 
+/* The window to the GPU's memory: up to Ampere the second region, from Hopper on, whose first has
+ * 64 bits, the third. */
+static struct fact_at memory_window(const struct check *check, const struct topo_device *gpu)
+{
+    struct fact_at at = check_fact(check, gpu->subject, KEY_REGION1_SIZE);
+
+    return at.fact ? at : check_fact(check, gpu->subject, KEY_REGION2_SIZE);
+}
+
 void check_bar1(struct check *check)
 {
     for (uint32_t i = 0; i < gpus_looked_at(check); i++) {
         const struct topo_device *gpu = gpu_at(check, i);
-        struct fact_at bar = check_fact(check, gpu->subject, KEY_REGION1_SIZE);
+        struct fact_at bar = memory_window(check, gpu);
         struct fact_at memory = check_fact(check, gpu->subject, KEY_SMI_FB_TOTAL);
         int64_t memory_bytes = memory.fact ? memory.fact->number : 0;
         bool resizable = check_fact(check, gpu->subject, KEY_REBAR_OFFSET).fact ||
@@ -140,7 +188,9 @@ void check_bar1(struct check *check)
 /* What a GPU's prefetchable regions need at least. */
 static int64_t window_needed(const struct check *check, const struct topo_device *gpu)
 {
-    return check_number(check, gpu->subject, KEY_REGION1_SIZE, 0);
+    struct fact_at at = memory_window(check, gpu);
+
+    return at.fact ? at.fact->number : 0;
 }
 
 void check_sibling_windows(struct check *check)
@@ -244,8 +294,13 @@ void check_numa_unknown(struct check *check)
 
     for (uint32_t i = 0; i < topo->count; i++)
         known += topo->devices[i].numa >= 0;
-    if (!known)
-        return; /* one NUMA node, or a tool that does not show them */
+    if (!known) {
+        if (check_number(check, 0, KEY_CPU_NUMA_NODES, 1) > 1 && check->there & WHO_WORK)
+            check_unknown(check, "NUMA nodes of PCI devices",
+                          "none is shown: the firmware does not tell them, or lspci is older than "
+                          "3.4");
+        return;
+    }
     for (uint32_t i = 0; i < topo->count; i++)
         if (check->who[topo->devices[i].subject] & (WHO_GPU | WHO_RDMA) &&
             topo->devices[i].numa < 0)

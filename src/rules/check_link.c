@@ -270,6 +270,38 @@ void check_link_equalization(struct check *check)
     }
 }
 
+/* The smallest of DevCap from a device up to its root port, if all use the same in DevCtl: -1 else.
+ */
+static int64_t path_payload_cap(const struct check *check, const struct topo_device *device)
+{
+    int64_t cap = check_number(check, device->subject, KEY_CAP_PAYLOAD, -1);
+    int64_t used = check_number(check, device->subject, KEY_MAX_PAYLOAD, -1);
+
+    for (int up = device->parent; up >= 0; up = check->topo->devices[up].parent) {
+        uint32_t bridge = check->topo->devices[up].subject;
+
+        if (check_number(check, bridge, KEY_MAX_PAYLOAD, -1) != used)
+            return -1;
+        cap = lower(cap, check_number(check, bridge, KEY_CAP_PAYLOAD, -1));
+    }
+    return device->parent < 0 ? -1 : cap;
+}
+
+void check_max_payload_low(struct check *check)
+{
+    for (uint32_t i = 0; i < check->topo->count; i++) {
+        const struct topo_device *device = &check->topo->devices[i];
+        struct fact_at used;
+
+        if (!(check->who[device->subject] & (WHO_GPU | WHO_RDMA)))
+            continue;
+        used = check_fact(check, device->subject, KEY_MAX_PAYLOAD);
+        if (used.fact && used.fact->number == 128 && path_payload_cap(check, device) >= 256)
+            check_hit(check, device->subject, used, "all of the path can do %lld bytes",
+                      (long long)path_payload_cap(check, device));
+    }
+}
+
 void check_max_payload(struct check *check)
 {
     for (uint32_t i = 0; i < check->topo->link_count; i++) {

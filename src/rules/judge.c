@@ -375,6 +375,18 @@ static void count_like(const struct judge *judge, uint32_t first, uint64_t model
     }
 }
 
+/* Two rows of one rule may take offence at the same fact. */
+static bool reported(const struct judge *judge, const struct place *place)
+{
+    const struct report *report = &judge->report;
+
+    for (size_t i = 0; i < report->evidence.count && i < ODD_PLACES_MAX; i++)
+        if (report->evidence.items[i].subject == place->subject &&
+            report->evidence.items[i].at.fact == place->at.fact)
+            return true;
+    return false;
+}
+
 static void report_odd(struct judge *judge, const struct ready_test *test, uint32_t first)
 {
     uint32_t places = 0;
@@ -394,7 +406,7 @@ static void report_odd(struct judge *judge, const struct ready_test *test, uint3
                 model_of(&judge->check, other.subject) != model)
                 continue;
             count_like(judge, first, model, other.at.fact, &all, &agree);
-            if (agree < ODD_AGREE_MIN || agree * 3 < all * 2)
+            if (reported(judge, &place) || agree < ODD_AGREE_MIN || agree * 3 < all * 2)
                 continue;
             check_hit(&judge->check, place.subject, place.at,
                       "%s%s%s here, %s on %u others of its model",
@@ -420,8 +432,9 @@ static void report_rows(struct judge *judge, uint32_t *next_test, const struct r
         for (uint32_t p = first; p; p = judge->places.items[p - 1].next) {
             const struct place place = judge->places.items[p - 1];
 
-            check_hit(&judge->check, place.subject, place.at, test->row->say ? "%s" : NULL,
-                      test->row->say);
+            if (!reported(judge, &place))
+                check_hit(&judge->check, place.subject, place.at, test->row->say ? "%s" : NULL,
+                          test->row->say);
         }
     }
 }

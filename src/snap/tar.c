@@ -17,10 +17,12 @@ static const char zeros[TAR_BLOCK];
 static unsigned checksum(const struct header *h)
 {
     const unsigned char *p = (const unsigned char *)h;
-    unsigned sum = 0;
+    unsigned sum = sizeof(h->sum) * ' '; /* the field itself counts as blanks */
 
     for (size_t i = 0; i < TAR_BLOCK; i++)
-        sum += i >= offsetof(struct header, sum) && i < offsetof(struct header, type) ? ' ' : p[i];
+        sum += p[i];
+    for (size_t i = 0; i < sizeof(h->sum); i++)
+        sum -= (unsigned char)h->sum[i];
     return sum;
 }
 

@@ -20,8 +20,9 @@
 enum damage { WHOLE, CUT, BROKEN, TRAILING };
 
 struct opened {
-    char *p; /* malloc'ed */
+    char *p; /* malloc'ed, or in the arena */
     size_t len, space;
+    bool in_arena; /* all sizes were known before: nothing grows and nothing is copied */
     enum damage damage;
     size_t trailing; /* bytes behind the last frame */
 };
@@ -33,6 +34,8 @@ static int reserve(struct opened *o, size_t more, size_t bytes_max)
 
     if (more > bytes_max - o->len)
         return -EFBIG;
+    if (o->in_arena)
+        return more <= o->space - o->len ? 0 : -EBADMSG;
     while (space < o->len + more)
         space *= 2;
     if (space == o->space)
@@ -74,6 +77,34 @@ static int open_stream(ZSTD_DCtx *zstd, const char *frame, size_t len, struct op
     return 0;
 }
 
+/* No memory for a size that so few bytes can't open to. */
+static bool size_is_plausible(unsigned long long size, size_t len)
+{
+    return size / ZSTD_BLOCKSIZE_MAX <= len / BLOCK_BYTES_MIN;
+}
+
+/* What the whole frames open to, when each says so; else 0. */
+static size_t known_size(const char *bytes, size_t len, size_t bytes_max)
+{
+    size_t total = 0;
+
+    while (len) {
+        size_t frame = ZSTD_findFrameCompressedSize(bytes, len);
+        unsigned long long size;
+
+        if (ZSTD_isError(frame))
+            break;
+        size = ZSTD_getFrameContentSize(bytes, frame);
+        if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN ||
+            !size_is_plausible(size, frame) || size > bytes_max - total)
+            return 0;
+        total += size;
+        bytes += frame;
+        len -= frame;
+    }
+    return total;
+}
+
 static int open_frame(ZSTD_DCtx *zstd, const char *frame, size_t len, struct opened *o,
                       size_t bytes_max)
 {
@@ -85,8 +116,7 @@ static int open_frame(ZSTD_DCtx *zstd, const char *frame, size_t len, struct ope
         return -EBADMSG;
     if (size == ZSTD_CONTENTSIZE_UNKNOWN)
         return open_stream(zstd, frame, len, o, bytes_max);
-    /* No memory for a size that so few bytes can't open to. */
-    if (size / ZSTD_BLOCKSIZE_MAX > len / BLOCK_BYTES_MIN)
+    if (!size_is_plausible(size, len))
         return -EBADMSG;
     r = reserve(o, size, bytes_max);
     if (r < 0)
@@ -99,10 +129,19 @@ static int open_frame(ZSTD_DCtx *zstd, const char *frame, size_t len, struct ope
 }
 
 /* Open frames until one is not whole. Returns 0 (with o->damage), -EFBIG or -ENOMEM. */
-static int open_frames(const char *bytes, size_t len, size_t bytes_max, struct opened *o)
+static int open_frames(struct arena *arena, const char *bytes, size_t len, size_t bytes_max,
+                       struct opened *o)
 {
     ZSTD_DCtx *zstd = ZSTD_createDCtx();
     int r = zstd ? 0 : -ENOMEM;
+
+    o->space = known_size(bytes, len, bytes_max);
+    if (o->space) {
+        o->in_arena = true;
+        o->p = arena_alloc(arena, o->space);
+        if (!o->p)
+            r = -ENOMEM;
+    }
 
     while (r == 0 && len) {
         size_t frame = ZSTD_findFrameCompressedSize(bytes, len);
@@ -233,12 +272,12 @@ int snap_read(struct arena *arena, const char *name, const void *bytes, size_t l
 
     if (len == 0)
         return err_set(err, -EBADMSG, "%s: empty, not a snapshot", name);
-    r = open_frames(bytes, len, bytes_max, &o);
+    r = open_frames(arena, bytes, len, bytes_max, &o);
     if (r == -EFBIG) {
         err_set(err, r, "%s: opens to more than %zu MiB", name, bytes_max >> 20);
         goto out;
     }
-    text = r == 0 ? arena_copy(arena, o.p, o.len) : NULL;
+    text = r != 0 ? NULL : o.in_arena ? o.p : arena_copy(arena, o.p, o.len);
     if (!text) {
         r = err_set(err, -ENOMEM, "%s: no memory to open it", name);
         goto out;
@@ -268,6 +307,7 @@ int snap_read(struct arena *arena, const char *name, const void *bytes, size_t l
         *out = tree;
 out:
     vec_done(&entries.list);
-    free(o.p);
+    if (!o.in_arena)
+        free(o.p);
     return r;
 }

@@ -93,3 +93,13 @@ void text_ofed(const struct text_input *in, struct buf *out)
 {
     buf_printf(out, "%s:\n", in->host->ofed);
 }
+
+void text_ipmi(const struct text_input *in, struct buf *out)
+{
+    buf_printf(out,
+               "Device ID                 : 32\nDevice Revision           : 1\n"
+               "Firmware Revision         : %s\nIPMI Version              : 2.0\n"
+               "Manufacturer Name         : %s\nProduct ID                : 256 (0x0100)\n"
+               "Device Available          : yes\nProvides Device SDRs      : yes\n",
+               in->host->bmc, in->host->manufacturer);
+}

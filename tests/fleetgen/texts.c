@@ -24,6 +24,7 @@ const struct text_source *text_source_at(size_t index)
         {"systemctl", "systemctl.txt", text_systemctl},
         {"uname", "uname.txt", text_uname},
         {"ofed", "ofed_info.txt", text_ofed},
+        {"ipmitool", "ipmitool_mc_info.txt", text_ipmi},
         {"governor", "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", text_governor},
         {"idle", "sys/devices/system/cpu/cpuidle/current_driver", text_idle_driver},
         {"thp", "sys/kernel/mm/transparent_hugepage/enabled", text_thp},

@@ -43,6 +43,7 @@ void text_uname(const struct text_input *in, struct buf *out);
 void text_governor(const struct text_input *in, struct buf *out);
 void text_thp(const struct text_input *in, struct buf *out);
 void text_idle_driver(const struct text_input *in, struct buf *out);
+void text_ipmi(const struct text_input *in, struct buf *out);
 void text_ofed(const struct text_input *in, struct buf *out);
 
 /* CPUs of NUMA node `node` as a list, "0-55,112-167"; node -1: all that are online. */

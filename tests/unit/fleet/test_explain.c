@@ -243,6 +243,28 @@ static void test_the_good_side_may_be_the_minority(void **state)
     free(machines);
 }
 
+static void test_slow_neighbours_are_noted(void **state)
+{
+    static const uint32_t slow[] = {24, 25, 26, 27, 30};
+    static char names[64][16];
+    struct machine *machines = alike(64);
+    struct symptom symptom = {.kind = SYMPTOM_SLOW, .slow = {slow, ARRAY_LEN(slow)}};
+    struct compared c;
+    struct explanation e;
+
+    (void)state;
+    for (unsigned i = 0; i < 64; i++) {
+        (void)snprintf(names[i], sizeof(names[i]), "r%02u-n%u.site", i / 8, i % 8);
+        machines[i].name = names[i];
+    }
+    c = compare_of(machines, 64);
+    e = explain(&c, &symptom);
+    assert_int_equal(e.explaining, 0);
+    assert_non_null(strstr(e.note, "5 of the 8 at r03-n* are slow"));
+    fleet_free(c.fleet);
+    free(machines);
+}
+
 static void test_explaining_comes_after_comparing(void **state)
 {
     struct machine *machines = alike(2);
@@ -270,6 +292,7 @@ int main(void)
         cmocka_unit_test(test_the_slow_end_of_pairs_is_named),
         cmocka_unit_test(test_a_version_that_fits_too_is_a_confounder),
         cmocka_unit_test(test_the_good_side_may_be_the_minority),
+        cmocka_unit_test(test_slow_neighbours_are_noted),
         cmocka_unit_test(test_explaining_comes_after_comparing),
     };
 

@@ -93,6 +93,8 @@ static void test_fields_become_facts(void **state)
     assert_int_equal(f.node->unseen_count, 0);
     at = fixture_fact(&f, SUBJECT_DIMM, "A1", "DIMM.configured");
     assert_true(str_is(node_fact_text(f.node, at), "Configured Memory Speed: 4400 MT/s"));
+    at = fixture_fact(&f, SUBJECT_DIMM, "A1", "DIMM.part");
+    assert_true(str_is(node_fact_text(f.node, at), "Part Number: HMCG94"));
     fixture_free(&f);
     parse_prefixes(dmidecode_parse, STR(text_small));
 }
