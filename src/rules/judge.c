@@ -521,11 +521,13 @@ static int hand_over(struct judge *judge, struct findings *out)
     struct report *report = &judge->report;
     size_t findings = report->findings.count, unknowns = report->unknowns.count;
 
+    if (report->failed)
+        return -ENOMEM; /* what is there is not whole */
     if (findings)
         qsort(report->findings.items, findings, sizeof(*out->items), worst_first);
     out->items = arena_alloc(report->arena, (findings + 1) * sizeof(*out->items));
     out->unknowns = arena_alloc(report->arena, (unknowns + 1) * sizeof(*out->unknowns));
-    if (report->failed || !out->items || !out->unknowns)
+    if (!out->items || !out->unknowns)
         return -ENOMEM;
     if (findings)
         memcpy(out->items, report->findings.items, findings * sizeof(*out->items));
