@@ -375,8 +375,7 @@ static int write_note(struct work *work, size_t tests, struct explanation *out)
         [SYMPTOM_SLOW] = "Fisher's exact test, one-sided",
         [SYMPTOM_METRIC] = "Mann-Whitney rank test, one-sided",
         [SYMPTOM_PAIRS] =
-            "a pair is slow if either end carries the cause; Fisher's exact test over "
-            "pairs, then nodes drawn at random",
+            "a pair is slow if either end is; Fisher's exact test, nodes drawn at random",
     };
     struct buf note = {0};
     uint32_t known = 0;

@@ -29,6 +29,7 @@ struct machine {
     int narrow_gpu;        /* this GPU's link is x8, -1: none */
     unsigned read_request; /* 0: 4096 */
     const char *bios, *gpu_model, *uuid, *tags;
+    unsigned memory_kb;
     unsigned noise;  /* a field of its own value */
     int ports;       /* the rate of each NIC's RDMA port; 0: none shown */
     int slow_port;   /* the rate of this one is 200, -1: none */
@@ -216,6 +217,12 @@ static inline struct node *machine_node(struct fact_builder *builder, const stru
         begin(&m, "asset");
         (void)snprintf(value, sizeof(value), "tag-%u", machine->noise);
         text(&m, FACT_CONFIG, "token", value);
+        end(&m);
+    }
+    if (machine->memory_kb) {
+        m.source = dmi;
+        begin(&m, "mem");
+        number(&m, FACT_CONFIG, "", "total_kb", machine->memory_kb, "");
         end(&m);
     }
     if (machine->tags) { /* a path that occurs several times in one block */

@@ -383,6 +383,21 @@ static void test_ports_are_aligned_by_their_cards(void **state)
     done(&c, machines);
 }
 
+static void test_memory_that_the_kernel_took_is_no_difference(void **state)
+{
+    struct machine *machines = alike(64);
+    struct compared c;
+
+    (void)state;
+    for (unsigned i = 0; i < 64; i++)
+        machines[i].memory_kb = 2113531904u - i % 7 * 4;
+    machines[9].memory_kb = 2113531904u / 32 * 31; /* a DIMM less */
+    c = compare_of(machines, 64);
+    check_count(&c, 1);
+    assert_set(c.list[0].nodes, 9);
+    done(&c, machines);
+}
+
 /* Random fleets: every answer is the same whatever the order in which pools were filled. */
 static void test_the_answer_does_not_depend_on_addresses(void **state)
 {
@@ -435,6 +450,7 @@ int main(void)
         cmocka_unit_test(test_what_a_rule_found_sets_nodes_apart),
         cmocka_unit_test(test_a_uuid_that_occurs_twice_is_found),
         cmocka_unit_test(test_ports_are_aligned_by_their_cards),
+        cmocka_unit_test(test_memory_that_the_kernel_took_is_no_difference),
         cmocka_unit_test(test_the_answer_does_not_depend_on_addresses),
     };
 
