@@ -325,8 +325,9 @@ static const struct rule rules[] = {
              {.who = WHO_GPU, .is = IS("SMI.MIG Mode.Current", "Enabled")},
              {.who = WHO_GPU, .is = ODD("SMI.Compute Mode"), .say = "compute mode"},
              {.who = WHO_GPU, .is = ODD("SMI.ECC Mode.Pending"), .say = "ECC pending"}),
-        .claims = GLOBS("gpu:SMI.Persistence Mode", "gpu:SMI.MIG Mode.*", "gpu:SMI.Compute Mode",
-                        "gpu:SMI.*Conf Compute*", "gpu:SMI.*Mode*"),
+        .claims =
+            GLOBS("gpu:SMI.Persistence Mode", "gpu:SMI.MIG Mode.*", "gpu:SMI.Compute Mode",
+                  "gpu:SMI.*Conf Compute*", "gpu:SMI.*Mode*", "host:service.nvidia-persistenced"),
     },
     {
         .number = 94,

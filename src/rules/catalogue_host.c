@@ -20,9 +20,8 @@ static const struct rule rules[] = {
                                              "Intel: SNC (Sub NUMA)"},
                   {"BIOS (Dell)", "SubNumaCluster, NumaNodesPerSocket as on the other nodes"},
                   {"BIOS (HPE)", "SubNumaClustering, NumaMemoryDomainsPerSocket"}},
-        .claims = GLOBS("host:cpu.numa_nodes"),
-        .moves = GLOBS("numa:*", "*:NUMA.node", "host:topo.*.numa", "host:topo.*.cpus",
-                       "host:topo.*", "host:cpu.numa*"),
+        .claims = GLOBS("host:cpu.numa*", "numa:*", "*:NUMA.node"),
+        .moves = GLOBS("host:topo.*"),
     },
     {
         .number = 62,
@@ -58,6 +57,8 @@ static const struct rule rules[] = {
         .fixes = {{"BIOS (any)", "a BIOS with _PXM for every host bridge and a complete SRAT"}},
         .check = check_numa_unknown,
         .needs = "pci:NUMA",
+        .claims = GLOBS("*:NUMA.node", "host:topo.*.numa", "host:topo.*.cpus"),
+        .moves = GLOBS("host:topo.*"),
     },
     {
         .number = 64,
@@ -93,7 +94,8 @@ static const struct rule rules[] = {
         .fixes = {{"BIOS (AMI, Supermicro)", "SMT Control / Hyper-Threading as on the other nodes"},
                   {"BIOS (Dell)", "LogicalProc"},
                   {"kernel", "remove nosmt"}},
-        .claims = GLOBS("host:cpu.threads_per_core", "host:cpu.smt", "host:cmdline.nosmt"),
+        .claims = GLOBS("host:cpu.threads_per_core", "host:cpu.smt", "host:cmdline.nosmt",
+                        "host:cpu.count"),
         .moves = GLOBS("host:cpu.count", "host:cpu.online*", "host:cpu.offline", "numa:numa.cpus",
                        "host:topo.*.cpus", "host:vulnerability.*"),
     },
@@ -116,8 +118,8 @@ static const struct rule rules[] = {
                   {"site", "see IOMMU_OFF_LOSES_CPUS; a core may be bad: check the BMC's log"}},
         .check = check_cpu_offline,
         .needs = "host:cpu",
-        .claims = GLOBS("host:cpu.offline", "host:cpu.online_count", "host:cpu.count"),
-        .moves = GLOBS("host:cpu.online", "numa:numa.cpus", "host:topo.*.cpus"),
+        .claims = GLOBS("host:cpu.offline"),
+        .moves = GLOBS("host:cpu.online*", "host:cpu.count", "numa:numa.cpus", "host:topo.*.cpus"),
     },
     {
         .number = 67,
@@ -420,6 +422,21 @@ static const struct rule rules[] = {
         .fixes = {{"kernel", "GRUB_CMDLINE_LINUX in /etc/default/grub, update-grub (or grubby "
                              "--update-kernel=ALL --args=...), reboot"}},
         .claims = GLOBS("host:cmdline.*"),
+    },
+    {
+        .number = 81,
+        .id = "SYSCTL_DIFFERS",
+        .title = "kernel parameters (sysctl) differ",
+        .severity = SEVERITY_INFO,
+        .basis = BASIS_SOURCE,
+        .policies = POLICY_ANY,
+        .looks_at = "/proc/sys, against like nodes",
+        .good = "the same values",
+        .bad = "vm.zone_reclaim_mode 1 on some nodes",
+        .harm = "whatever the parameter does",
+        .source = "AMD node-scraper",
+        .fixes = {{"run time", "sysctl -w NAME=VALUE, and the same in /etc/sysctl.d"}},
+        .claims = GLOBS("host:sysctl.*"),
     },
 };
 

@@ -653,7 +653,7 @@ static const struct rule rules[] = {
         .check = check_ari,
         .needs = "nic:SR-IOV gpu:SR-IOV nvme:SR-IOV",
         .claims = GLOBS("port:Express.DevCtl2.ARIFwd"),
-        .moves = GLOBS("*:ARI.*", "*:SR-IOV.*"),
+        .moves = GLOBS("*:ARI.*"),
     },
     {
         .number = 46,
@@ -940,7 +940,11 @@ static const struct rule rules[] = {
         .check = check_ecam,
         .needs = "host:log pci:Express",
         .claims = GLOBS("host:log.ecam_missing"),
-        .moves = GLOBS("*:AER.*", "*:ACS.*", "*:SecPCIe.*", "*:DSN.*", "*:VC.*", "*:LTR.*"),
+        .moves = GLOBS("*:AER.*", "*:ACS.*", "*:SecPCIe.*", "*:DSN.*", "*:VC.*", "*:LTR.*",
+                       "*:SR-IOV.*", "*:ReBAR.*", "*:DPC.*", "*:ARI.*", "*:ATS.*", "*:L1SS.*",
+                       "*:16GT.*", "*:32GT.*", "*:64GT.*", "*:DLF.*", "*:LaneMargin.*", "*:PASID.*",
+                       "*:PRI.*", "*:TPH.*", "*:PTM.*", "*:VSEC.*", "*:DVSEC.*", "*:PowerBudget.*",
+                       "*:DOE.*", "*:DEV3.*", "*:IDE.*", "*:VReBAR.*"),
     },
     {
         .number = 60,
