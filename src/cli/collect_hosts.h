@@ -12,9 +12,9 @@ struct collect_args {
     bool slurm, no_commands, quiet;
 };
 
-/* Every host that answers leaves NAME.snap, written whole or not at all; every other is named with a
- * sentence. Returns 0 when all arrived, 1 when some did not, 2 when the request is wrong, and 128 +
- * the signal when it was interrupted. */
+/* Every host that answers leaves NAME.snap, written whole or not at all; every other is named with
+ * a sentence. Returns 0 when all arrived, 1 when some did not, 2 when the request is wrong, and 128
+ * + the signal when it was interrupted. */
 int collect_hosts(const struct subcommand *command, const struct collect_args *args);
 
 #endif

@@ -3,7 +3,6 @@
 #include "base/hash.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -325,6 +324,21 @@ int bdf_parse(struct str text, uint64_t *bdf)
 
 void bdf_print(uint64_t bdf, char out[BDF_TEXT_MAX])
 {
-    (void)snprintf(out, BDF_TEXT_MAX, "%04x:%02x:%02x.%x", (unsigned)(bdf >> 16 & 0xffffffff),
-                   (unsigned)(bdf >> 8 & 0xff), (unsigned)(bdf >> 3 & 0x1f), (unsigned)(bdf & 7));
+    static const char digits[] = "0123456789abcdef";
+    int width = bdf >> 32 ? 8 : 4; /* of the domain: 4 digits, or as many as it takes */
+    char *p = out;
+
+    while (width > 4 && !(bdf >> (16 + 4 * (width - 1)) & 15))
+        width--;
+    for (int i = width - 1; i >= 0; i--)
+        *p++ = digits[bdf >> (16 + 4 * i) & 15];
+    *p++ = ':';
+    *p++ = digits[bdf >> 12 & 15];
+    *p++ = digits[bdf >> 8 & 15];
+    *p++ = ':';
+    *p++ = digits[bdf >> 7 & 1];
+    *p++ = digits[bdf >> 3 & 15];
+    *p++ = '.';
+    *p++ = digits[bdf & 7];
+    *p = '\0';
 }

@@ -260,6 +260,22 @@ static int place_layout(struct columns *columns, const struct alignment *alignme
     return 0;
 }
 
+/* A port ("rb2/01.0/00.0#1") goes with its card. */
+static void hang_ports(struct columns *columns)
+{
+    for (size_t c = 0; c < columns->list.count; c++) {
+        struct column *column = &columns->list.items[c];
+        size_t slot = strcspn(column->key, "#");
+
+        if (column->kind == SUBJECT_PCI || !column->key[slot])
+            continue;
+        column->parent =
+            (int32_t)(uintptr_t)map_get(&columns->map,
+                                        hash_mix(hash64(column->key, slot), SUBJECT_PCI), NULL) -
+            1;
+    }
+}
+
 int align_nodes(struct arena *arena, const struct fleet *fleet, struct node_set nodes,
                 struct alignment *out)
 {
@@ -270,6 +286,7 @@ int align_nodes(struct arena *arena, const struct fleet *fleet, struct node_set 
     r = find_layouts(arena, fleet, nodes, out);
     for (uint32_t i = 0; i < out->layout_count && r == 0; i++)
         r = place_layout(&columns, out, i);
+    hang_ports(&columns);
     if (r == 0 && columns.list.count) {
         out->columns = arena_alloc(arena, columns.list.count * sizeof(*out->columns));
         if (out->columns)

@@ -11,7 +11,7 @@ struct column {
     const char *key, *role, *who; /* as most nodes have it */
     uint8_t kind, device;
     uint32_t vendor_device;
-    int32_t parent; /* column of the bridge above, -1 */
+    int32_t parent; /* column of the bridge above (of a port: its card), -1 */
     uint32_t nodes; /* how many have it */
 };
 

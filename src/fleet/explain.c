@@ -1,7 +1,7 @@
 #include "fleet/model.h"
 
+#include "fleet/labels.h"
 #include "fleet/naming.h"
-#include "fleet/pairs.h"
 #include "fleet/racks.h"
 #include "fleet/rank.h"
 #include "fleet/sets.h"
@@ -14,7 +14,6 @@
 
 #define LEVEL           0.05
 #define CONFOUNDERS_MAX 8
-#define OPEN_MAX        4 /* pairs named in the note */
 /* In the order of causes a rule's weight (0 .. 4.5) stands beside the decades of p: near-ties go to
  * what is known to hurt, and to what the rule found to be wrong on the very nodes. */
 #define WEIGHT_SHARE    0.2
@@ -30,19 +29,11 @@ struct trial {
     double fit;     /* for the order */
 };
 
-struct labels {
-    bool *known, *slow;  /* per node */
-    const double *value; /* METRIC: lower is slower */
-};
-
 struct work {
     struct fleet *fleet;
     const struct symptom *symptom;
     struct arena *arena, *brief; /* what goes with the call, with one trial */
     struct labels labels;
-    struct pairs pairs;
-    double threshold;
-    uint32_t open[OPEN_MAX], open_count;
     VEC(struct trial) trials;
 };
 
@@ -54,81 +45,6 @@ static void *scratch(struct work *work, size_t count, size_t bytes)
 static void *brief(struct work *work, size_t count, size_t bytes)
 {
     return arena_alloc(work->brief, (count + 1) * bytes);
-}
-
-/* ---- who is slow ---- */
-
-static int label_slow(struct work *work)
-{
-    for (uint32_t n = 0; n < work->fleet->nodes.count; n++)
-        work->labels.known[n] = work->fleet->records.items[n].layout != NULL;
-    for (uint32_t i = 0; i < work->symptom->slow.count; i++)
-        if (work->symptom->slow.nodes[i] < work->fleet->nodes.count)
-            work->labels.slow[work->symptom->slow.nodes[i]] = true;
-    return 0;
-}
-
-/* Each cohort has its own idea of fast. */
-static int label_metric(struct work *work)
-{
-    size_t count = work->fleet->nodes.count;
-    double *value = scratch(work, count, sizeof(*value));
-    double *sorted = scratch(work, count, sizeof(*sorted));
-
-    if (!value || !sorted)
-        return -ENOMEM;
-    for (size_t n = 0; n < count; n++)
-        value[n] =
-            work->symptom->higher_is_slower ? -work->symptom->value[n] : work->symptom->value[n];
-    for (size_t c = 0; c < work->fleet->cohort_count; c++) {
-        const struct node_set *nodes = &work->fleet->members[c];
-        double threshold;
-        size_t known = 0;
-
-        for (uint32_t i = 0; i < nodes->count; i++)
-            if (!isnan(value[nodes->nodes[i]]))
-                sorted[known++] = value[nodes->nodes[i]];
-        (void)stats_split_low(sorted, known, &threshold);
-        for (uint32_t i = 0; i < nodes->count; i++) {
-            uint32_t n = nodes->nodes[i];
-
-            work->labels.known[n] = !isnan(value[n]);
-            work->labels.slow[n] = work->labels.known[n] && value[n] < threshold;
-        }
-        if (c == 0)
-            work->threshold = work->symptom->higher_is_slower ? -threshold : threshold;
-    }
-    work->labels.value = value;
-    return 0;
-}
-
-static int label_pairs(struct work *work)
-{
-    uint32_t count = (uint32_t)work->fleet->nodes.count;
-    int r = pairs_init(work->arena, work->symptom, count, &work->threshold, &work->pairs);
-
-    if (r < 0)
-        return r;
-    for (uint32_t n = 0; n < count; n++)
-        work->labels.known[n] =
-            work->pairs.start[n + 1] > work->pairs.start[n] && work->fleet->records.items[n].layout;
-    return pairs_name(&work->pairs, work->labels.slow, work->open, OPEN_MAX, &work->open_count);
-}
-
-static int label_nodes(struct work *work)
-{
-    work->labels.known = scratch(work, work->fleet->nodes.count, sizeof(bool));
-    work->labels.slow = scratch(work, work->fleet->nodes.count, sizeof(bool));
-    if (!work->labels.known || !work->labels.slow)
-        return -ENOMEM;
-    switch (work->symptom->kind) {
-    case SYMPTOM_SLOW:
-        return label_slow(work);
-    case SYMPTOM_METRIC:
-        return label_metric(work);
-    default:
-        return label_pairs(work);
-    }
 }
 
 /* ---- one difference ---- */
@@ -203,7 +119,7 @@ static int test_metric(struct work *work, const struct sides *sides, struct tria
 /* The typical value of pairs with and without a carrier. */
 static int pairs_effect(struct work *work, const struct sides *sides, struct cause *cause)
 {
-    const struct pairs *pairs = &work->pairs;
+    const struct pairs *pairs = &work->labels.pairs;
     bool *carries = brief(work, pairs->node_count, sizeof(*carries));
     double *a = malloc((pairs->count + 1) * sizeof(*a));
     double *b = malloc((pairs->count + 1) * sizeof(*b));
@@ -231,7 +147,7 @@ static int pairs_effect(struct work *work, const struct sides *sides, struct cau
 
 static int test_pairs(struct work *work, const struct sides *sides, struct trial *trial)
 {
-    const struct pairs *pairs = &work->pairs;
+    const struct pairs *pairs = &work->labels.pairs;
     uint32_t all = sides->with_count + sides->without_count, slow, covered;
     uint32_t *population = brief(work, all, sizeof(*population));
     uint8_t *mark = calloc(pairs->count + 1, 1);
@@ -274,9 +190,10 @@ static int find_counter_examples(struct work *work, const struct sides *sides, s
         bool fast = !work->labels.slow[n];
 
         for (uint32_t k = 0; work->symptom->kind == SYMPTOM_PAIRS && fast &&
-                             k < work->pairs.start[n + 1] - work->pairs.start[n];
+                             k < work->labels.pairs.start[n + 1] - work->labels.pairs.start[n];
              k++)
-            fast = !work->pairs.is_slow[work->pairs.list[work->pairs.start[n] + k]];
+            fast = !work->labels.pairs
+                        .is_slow[work->labels.pairs.list[work->labels.pairs.start[n] + k]];
         if (fast)
             nodes[count++] = n;
     }
@@ -428,15 +345,15 @@ static void drop_second_ways(struct work *work)
 
 static int note_open(struct work *work, struct buf *note)
 {
-    for (uint32_t i = 0; i < work->open_count && i < OPEN_MAX; i++) {
-        const struct symptom_pair *pair = &work->symptom->pairs[work->open[i]];
+    for (uint32_t i = 0; i < work->labels.open_count && i < LABELS_OPEN_MAX; i++) {
+        const struct symptom_pair *pair = &work->symptom->pairs[work->labels.open[i]];
 
         buf_printf(note,
                    "; of %s and %s one is slow, one more measurement with a third node decides",
                    work->fleet->nodes.items[pair->a].name, work->fleet->nodes.items[pair->b].name);
     }
-    if (work->open_count > OPEN_MAX)
-        buf_printf(note, "; and %u more such pairs", work->open_count - OPEN_MAX);
+    if (work->labels.open_count > LABELS_OPEN_MAX)
+        buf_printf(note, "; and %u more such pairs", work->labels.open_count - LABELS_OPEN_MAX);
     return note->failed ? -ENOMEM : 0;
 }
 
@@ -458,8 +375,7 @@ static int write_note(struct work *work, size_t tests, struct explanation *out)
         [SYMPTOM_SLOW] = "Fisher's exact test, one-sided",
         [SYMPTOM_METRIC] = "Mann-Whitney rank test, one-sided",
         [SYMPTOM_PAIRS] =
-            "a pair is slow if either end carries the cause; Fisher's exact test over "
-            "pairs, then nodes drawn at random",
+            "a pair is slow if either end is; Fisher's exact test, nodes drawn at random",
     };
     struct buf note = {0};
     uint32_t known = 0;
@@ -468,9 +384,9 @@ static int write_note(struct work *work, size_t tests, struct explanation *out)
     for (size_t n = 0; n < work->fleet->nodes.count; n++)
         known += work->labels.known[n];
     buf_printf(&note, "%s, on %u nodes", names[work->symptom->kind], known);
-    if (work->symptom->kind != SYMPTOM_SLOW && isfinite(work->threshold))
+    if (work->symptom->kind != SYMPTOM_SLOW && isfinite(work->labels.threshold))
         buf_printf(&note, ", slow %s %.4g", work->symptom->higher_is_slower ? "above" : "below",
-                   work->threshold);
+                   work->labels.threshold);
     buf_printf(&note,
                "; %u difference%s tried, p corrected (Holm) for the %zu that could have told",
                out->tried, out->tried == 1 ? "" : "s", tests);
@@ -531,7 +447,7 @@ int fleet_explain(struct fleet *fleet, const struct symptom *symptom, struct exp
         return err_set(err, -EINVAL, "compare the nodes before explaining them");
     }
     if (work.arena && work.brief)
-        r = label_nodes(&work);
+        r = labels_make(work.arena, fleet, symptom, &work.labels);
     for (uint32_t i = 0; i < fleet->difference_count && r == 0; i++) {
         /* How a tool printed it, or how buses were numbered, slows nothing. */
         if (fleet->differences[i].kind == DIFF_TOOL_VERSION ||

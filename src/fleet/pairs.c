@@ -8,8 +8,10 @@
 #include <stdlib.h>
 
 #define EXACT_DRAWS_MAX 20000.0
-#define DRAWS           20000
-#define HITS_ENOUGH     100 /* the p value is then known to a tenth */
+#define DRAWS_MIN       20000
+#define DRAWS_MAX       1000000
+#define VISITS_MAX      50000000.0 /* of pairs: about 0.2 s for one cause */
+#define HITS_ENOUGH     100        /* the p value is then known to a tenth */
 #define SEED            0x66697273746c69ull
 
 int pairs_init(struct arena *arena, const struct symptom *symptom, uint32_t node_count,
@@ -163,7 +165,7 @@ double pairs_draw(const struct pairs *pairs, const uint32_t *population, uint32_
     uint32_t m = population_count, k = carrier_count;
     uint8_t *mark = calloc(pairs->count + 1, 1);
     uint32_t *index = calloc(m + 1, sizeof(*index)), *nodes = calloc(m + 1, sizeof(*nodes));
-    double hits = 0, draws = 0, p = -1;
+    double hits = 0, draws = 0, most, p = -1;
     struct rng rng = {SEED};
     int64_t seen;
 
@@ -187,7 +189,9 @@ double pairs_draw(const struct pairs *pairs, const uint32_t *population, uint32_
     }
     for (uint32_t i = 0; i < m; i++)
         nodes[i] = population[i];
-    while (draws < DRAWS && hits < HITS_ENOUGH) {
+    most = VISITS_MAX / (1 + 2.0 * k * pairs->count / m);
+    most = most < DRAWS_MIN ? DRAWS_MIN : most > DRAWS_MAX ? DRAWS_MAX : most;
+    while (draws < most && hits < HITS_ENOUGH) {
         for (uint32_t i = 0; i < k; i++) { /* the first k of a shuffle */
             uint32_t at = i + (uint32_t)rng_below(&rng, m - i), swap = nodes[i];
 

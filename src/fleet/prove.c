@@ -62,19 +62,24 @@ static struct reread *reread_node(struct prover *prover, uint32_t node)
     return slot->ok ? slot : NULL;
 }
 
-/* The subject that sits at a field's place on this node, or -1. */
-static int subject_at(const struct loaded *part, const char *place)
+/* The subject that sits at a field's place on this node, or -1. Seats are in the order in which the
+ * node gives its subjects: the others first, then the PCI tree. */
+static int subject_at(const struct fleet *fleet, const struct reread *at, const char *place)
 {
-    const struct topo *topo = part->topo;
+    const struct layout *layout = fleet->records.items[at->node].layout;
+    const struct node *node = at->part->node;
+    uint32_t seat = 0, others = 0;
 
-    for (uint32_t i = 0; i < topo->count; i++)
-        if (!strcmp(topo->devices[i].slot, place))
-            return (int)topo->devices[i].subject;
-    for (uint32_t i = 0; i < part->node->subject_count; i++)
-        if (part->node->subjects[i].kind != SUBJECT_PCI &&
-            !strcmp(part->node->subjects[i].name, place))
+    while (seat < layout->count && strcmp(layout->seats[seat].key, place) != 0)
+        seat++;
+    if (seat == layout->count)
+        return -1;
+    for (uint32_t i = 0; i < node->subject_count; i++)
+        if (node->subjects[i].kind != SUBJECT_PCI && others++ == seat)
             return (int)i;
-    return -1;
+    return seat - others < at->part->topo->count
+               ? (int)at->part->topo->devices[seat - others].subject
+               : -1;
 }
 
 /* The fact of a path "VSEC#2.id" on a subject, else the first line of its block. */
@@ -136,7 +141,7 @@ static int prove_value(struct prover *prover, const struct diff_field *field, ui
 {
     struct fleet *fleet = prover->fleet;
     struct reread *at = reread_one(prover, field->values[value].nodes);
-    int subject = at ? subject_at(at->part, field->place) : -1, r;
+    int subject = at ? subject_at(fleet, at, field->place) : -1, r;
     struct proof *proof = &proofs[difference->proof_count];
     struct proof_wish wish;
 

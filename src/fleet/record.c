@@ -28,6 +28,7 @@ struct record_tables {
     unsigned kind_count;
     uint32_t unique[ARRAY_LEN(unique_paths)], unique_blocks[ARRAY_LEN(unique_paths)];
     uint32_t products[ARRAY_LEN(product_paths)];
+    uint32_t ib_pci, net_pci;
 };
 
 struct recorder {
@@ -69,6 +70,8 @@ struct record_tables *record_tables_new(struct fact_pool *pool, struct words *wo
     }
     for (size_t i = 0; i < ARRAY_LEN(product_paths); i++)
         tables->products[i] = fact_pool_key(pool, str_of(product_paths[i]));
+    tables->ib_pci = fact_pool_key(pool, STR("ib.pci"));
+    tables->net_pci = fact_pool_key(pool, STR("net.pci"));
     (void)pthread_mutex_init(&tables->lock, NULL);
     return tables;
 }
@@ -278,6 +281,38 @@ static const char *subject_role(struct words *words, const struct subject *subje
     return words_keep(words, str_of(text));
 }
 
+/* A port sits where its card does, not where its name counts it: without one card "mlx5_4" is
+ * called "mlx5_3". */
+static int seat_on_card(struct record_tables *tables, const struct node *node,
+                        const struct topo *topo, uint32_t subject_index, struct seat *seat)
+{
+    const struct subject *subject = &node->subjects[subject_index];
+    const char *port = strchr(subject->name, '/');
+    struct fact_at at = {0};
+    char text[512];
+    uint64_t bdf;
+
+    if (subject->kind == SUBJECT_IB_PORT)
+        at = node_fact(node, subject_index, tables->ib_pci);
+    else if (subject->kind == SUBJECT_NET)
+        at = node_fact(node, subject_index, tables->net_pci);
+    if (!at.fact || bdf_parse(str_of(at.fact->text), &bdf) < 0)
+        return 0;
+    for (uint32_t i = 0; i < topo->count; i++) {
+        const struct topo_device *device = &topo->devices[i];
+
+        if (device->bdf != bdf)
+            continue;
+        (void)snprintf(text, sizeof(text), "%.400s#%.16s", device->slot, port ? port + 1 : "");
+        seat->key = words_keep(tables->words, str_of(text));
+        (void)snprintf(text, sizeof(text), "%.400s%.16s", device->role, port ? port : "");
+        seat->role = words_keep(tables->words, str_of(text));
+        seat->root = (int16_t)device->root_bus;
+        return seat->key && seat->role ? 0 : -ENOMEM;
+    }
+    return 0;
+}
+
 static const struct layout *layout_of(struct recorder *recorder, const struct node *node,
                                       const struct topo *topo, uint32_t *subjects)
 {
@@ -290,25 +325,24 @@ static const struct layout *layout_of(struct recorder *recorder, const struct no
         return NULL;
     for (uint32_t i = 0; i < node->subject_count; i++) {
         const struct subject *subject = &node->subjects[i];
-        const char *role;
+        struct seat *seat = &draft->seats[count];
 
         if (subject->kind == SUBJECT_PCI)
             continue;
-        role = subject_role(tables->words, subject);
-        if (!role) {
-            free(draft);
-            return NULL;
-        }
-        subjects[count] = i;
-        draft->seats[count++] = (struct seat){
+        *seat = (struct seat){
             .key = subject->name,
-            .role = role,
+            .role = subject_role(tables->words, subject),
             .who = subject_kind_name(subject->kind),
             .name = "",
             .parent = -1,
             .root = -1,
             .kind = (uint8_t)subject->kind,
         };
+        if (!seat->role || seat_on_card(tables, node, topo, i, seat) < 0) {
+            free(draft);
+            return NULL;
+        }
+        subjects[count++] = i;
     }
     for (uint32_t i = 0, first = count; i < topo->count; i++) {
         const struct topo_device *device = &topo->devices[i];

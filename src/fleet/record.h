@@ -29,7 +29,7 @@ struct entry {
 
 /* Where a subject sits. */
 struct seat {
-    const char *key;  /* slot for PCI, else the name; kept once */
+    const char *key; /* slot for PCI, "<slot>#<port>" for a card's port, else the name; kept once */
     const char *role; /* "gpu3", or as `key` */
     const char *who;  /* for rules: "gpu", "port", "host" ... */
     const char *name; /* "10de:2330" or as printed; "" */
@@ -45,7 +45,7 @@ struct layout {
     uint64_t sig, pci_sig; /* all of it; the PCI tree without bus numbers */
     uint64_t numbering;    /* of the bus numbers */
     uint32_t count, roots;
-    struct seat seats[]; /* subjects in the node's order, PCI in bus order after the others */
+    struct seat seats[]; /* other subjects in the node's order, then PCI in bus order */
 };
 
 /* An identity value that no two nodes may share. */

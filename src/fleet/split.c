@@ -228,6 +228,8 @@ static void mark_presence(struct splitter *splitter, bool on)
         struct part *part = &splitter->parts.items[p];
         uint32_t column = field_of(splitter, part)->column;
 
+        if (splitter->diff->alignment->columns[column].device != DEVICE_BRIDGE)
+            continue;
         for (uint32_t c = 0; !part->beside && c < splitter->diff->alignment->column_count; c++)
             part->beside = splitter->presence[c] &&
                            splitter->diff->alignment->columns[c].parent == (int32_t)column;
@@ -289,7 +291,8 @@ static int split_presence(struct splitter *splitter, struct node_set nodes)
                 (other_top == top || (above >= 0 ? columns[other_top].parent == above
                                                  : share_lost_root(splitter, top, other_top)));
 
-            if (!other->taken && (same || (above >= 0 && column == above)))
+            if (!other->taken &&
+                (same || (above >= 0 && column == above && columns[above].device == DEVICE_BRIDGE)))
                 r = take(splitter, other);
         }
         if (r == 0)

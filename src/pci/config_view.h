@@ -179,6 +179,10 @@ void config_put_printf(const struct config_view *view, unsigned offset, const ch
 /* The text of a code. */
 const char *config_code(const struct config_codes *codes, unsigned value);
 
+/* Of config_caps_plain, in config_alloc.c. */
+void config_put_allocation(const struct config_view *view);
+void config_put_vendor(const struct config_view *view);
+
 /* Intel's contents of the vendor specific capability (config_intel.c). */
 void config_put_intel(const struct config_view *view);
 

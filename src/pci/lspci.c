@@ -28,6 +28,8 @@ struct dump {
     bool pcie, extended, denied; /* some device shows an Express, an extended capability, none */
     bool terse, detailed;        /* some device is as -v shows it, as -vv and more do */
     bool again;                  /* a device comes twice */
+    bool dated, old;             /* a link told the age of lspci: it prints "(ok)", as before 3.8 */
+    bool grouped;                /* some device shows its IOMMU group, as since 3.7 */
 };
 
 /* A device has some 30 blocks; what a hostile text has beyond this is not read. */
@@ -93,11 +95,24 @@ static bool says_much(struct str chunk, bool extended)
            memchr(chunk.p, '\n', chunk.len - 1);
 }
 
+/* The first link of a dump tells how old the lspci is: 3.6 and 3.7 say "(ok)" of what is well. */
+static void tell_age(struct dump *dump, struct str chunk)
+{
+    ptrdiff_t at = str_find(chunk, "LnkSta:");
+    struct str rest = str_skip(chunk, at < 0 ? chunk.len : (size_t)at), line;
+
+    if (!str_line(&rest, &line))
+        return;
+    dump->dated = true;
+    dump->old = str_find(line, "(ok)") >= 0;
+}
+
 static void parse_cap(struct dump *dump, struct str chunk, struct device_sink *sink, bool skip)
 {
     const char *newline = memchr(chunk.p, '\n', chunk.len);
     struct str first = str_range(chunk.p + 1, newline ? newline : chunk.p + chunk.len);
     struct registers r;
+    const char *close;
     bool extended;
 
     switch (lspci_cap_kind(first, &extended)) {
@@ -122,7 +137,12 @@ static void parse_cap(struct dump *dump, struct str chunk, struct device_sink *s
         break;
     }
     dump->extended |= extended;
-    dump->pcie |= str_find(first, "] Express") > 0;
+    close = memchr(first.p, ']', first.len);
+    if (close && str_starts(str_range(close, first.p + first.len), "] Express")) {
+        dump->pcie = true;
+        if (!dump->dated)
+            tell_age(dump, chunk);
+    }
     if (!skip && (!sink->terse || says_much(chunk, extended)))
         put_block(sink, lspci_cap_parse(dump->node->builder, chunk), 0);
 }
@@ -205,6 +225,7 @@ static int parse_device(struct dump *dump, const struct lspci_device *device)
         chunk = cut_chunk(&rest, &count);
         if (str_starts(chunk, "\tFlags:"))
             dump->terse = sink.terse = true;
+        dump->grouped = dump->grouped || str_starts(chunk, "\tIOMMU group:");
         if (str_starts(chunk, "\tCapabilities:"))
             parse_cap(dump, chunk, &sink, from_bytes);
         else if (!from_bytes || not_in_bytes(chunk))
@@ -294,6 +315,9 @@ static void tell_unseen(const struct dump *dump)
                         "extended PCI capabilities (ACS, AER ...)",
                         "config space above 256 bytes was not readable (no ECAM/MMCONFIG, or lspci "
                         "without root)");
+    if (dump->old && !dump->grouped)
+        node_add_unseen(node, -1, dump->source, "IOMMU", "IOMMU groups",
+                        "written by an lspci before 3.8; those before 3.7 do not print them");
     if (dump->again)
         node_add_unseen(node, -1, dump->source, NULL, "a second dump in the same file",
                         "only the first time that a device is listed was read");

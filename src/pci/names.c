@@ -149,6 +149,7 @@ static const struct class_row class_rows[] = {
     {"32GT", "Phy32Sta", NULL, FACT_STATE},
     {"64GT", "Phy64Sta", NULL, FACT_STATE},
     {"LaneMargin", "PortSta", NULL, FACT_STATE},
+    {"DLF", "DLFSta", NULL, FACT_STATE},
     {"PM", "Status", "NoSoftRst", FACT_CONFIG},
     {"PM", "Status", "PME-Enable", FACT_CONFIG},
     {"PM", "Status", "DSel", FACT_CONFIG},

@@ -17,6 +17,7 @@
  * hold its output open. srun needs a while to end its tasks. */
 #define GRACE_MS   3000
 #define READ_BYTES 65536
+#define PIPE_READS 32 /* a pipe holds at most 1 MiB, and reading may be short */
 
 extern char **environ;
 
@@ -72,13 +73,59 @@ void process_end(struct process *process)
     set_timer(process, GRACE_MS);
 }
 
+/* Each reads once; at the end of the stream it closes our end. */
+static void read_output(struct process *process)
+{
+    char bytes[READ_BYTES];
+    ssize_t got = read(process->fds[1], bytes, sizeof(bytes));
+
+    if (got < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
+    if (got <= 0)
+        close_end(process, 1);
+    else if (!process->watch->output(process, (struct str){bytes, (size_t)got}))
+        process_end(process);
+}
+
+static void read_complaint(struct process *process)
+{
+    struct buf *text = &process->complaint;
+    char bytes[4096];
+    ssize_t got = read(process->fds[2], bytes, sizeof(bytes));
+
+    if (got < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
+    if (got <= 0) {
+        close_end(process, 2);
+        return;
+    }
+    if (text->len > SCHED_STDERR_MAX) { /* the end says why; keep half of what was */
+        size_t half = SCHED_STDERR_MAX / 2;
+
+        memmove(text->p, text->p + text->len - half, half);
+        text->len = half;
+    }
+    buf_add(text, bytes, (size_t)got);
+}
+
+/* Take what lies in its pipes, at most what they hold: a loop that was busy may come here before it
+ * came there. */
+static void drain(struct process *process)
+{
+    for (int i = 0; i < PIPE_READS && process->fds[1] >= 0; i++)
+        read_output(process);
+    for (int i = 0; i < PIPE_READS && process->fds[2] >= 0; i++)
+        read_complaint(process);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *data)
 {
     struct process *process = data;
 
     (void)fd;
     (void)what;
-    if (process->reaped) { /* somebody still holds its output open */
+    if (process->reaped) { /* somebody still holds its output open, or we were busy */
+        drain(process);
         signal_group(process, SIGKILL);
         finish(process);
         return;
@@ -120,42 +167,20 @@ static void on_input(evutil_socket_t fd, short what, void *data)
 static void on_output(evutil_socket_t fd, short what, void *data)
 {
     struct process *process = data;
-    char bytes[READ_BYTES];
-    ssize_t got = read(fd, bytes, sizeof(bytes));
 
+    (void)fd;
     (void)what;
-    if (got < 0 && (errno == EINTR || errno == EAGAIN))
-        return;
-    if (got > 0) {
-        if (!process->watch->output(process, (struct str){bytes, (size_t)got}))
-            process_end(process);
-        return;
-    }
-    close_end(process, 1);
+    read_output(process);
     finish_if_over(process);
 }
 
 static void on_complaint(evutil_socket_t fd, short what, void *data)
 {
     struct process *process = data;
-    struct buf *text = &process->complaint;
-    char bytes[4096];
-    ssize_t got = read(fd, bytes, sizeof(bytes));
 
+    (void)fd;
     (void)what;
-    if (got < 0 && (errno == EINTR || errno == EAGAIN))
-        return;
-    if (got > 0) {
-        if (text->len > SCHED_STDERR_MAX) { /* the end says why; keep half of what was */
-            size_t half = SCHED_STDERR_MAX / 2;
-
-            memmove(text->p, text->p + text->len - half, half);
-            text->len = half;
-        }
-        buf_add(text, bytes, (size_t)got);
-        return;
-    }
-    close_end(process, 2);
+    read_complaint(process);
     finish_if_over(process);
 }
 

@@ -65,8 +65,13 @@ static int read_command(const char *command, struct buf *text, struct err *err)
     if (text->failed)
         return err_set(err, -ENOMEM, "no memory for the text of lspci");
     if (status != 0 || text->len == 0)
-        return err_set(err, -ENOENT, "lspci failed (status %d): is pciutils installed?",
-                       WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+        return err_set(err, -ENOENT, "lspci failed (%s %d): is pciutils installed?",
+                       status == -1        ? "errno"
+                       : WIFEXITED(status) ? "exit"
+                                           : "signal",
+                       status == -1        ? errno
+                       : WIFEXITED(status) ? WEXITSTATUS(status)
+                                           : WTERMSIG(status));
     return 0;
 }
 

@@ -127,7 +127,7 @@ static void remap_pending(struct machine *machine, int which)
 
 SET(governor, governor, "powersave")
 SET(boost_off, boost, false)
-SET(edac, edac_ce, 6)
+SET(edac, edac_ce, 24)
 SET(mce, mce, 2)
 SET(bios_version, bios_version, "1.0.2")
 SET(bmc_firmware, bmc, "1.02")

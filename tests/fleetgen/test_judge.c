@@ -115,18 +115,62 @@ static void healthy_nodes_give_no_finding(void **state)
     }
 }
 
-static void a_setting_that_one_node_shows_is_found(void **state)
+static void a_setting_that_shows_on_one_node_is_found(void **state)
 {
-    static const char *const ids[] = {
-        "ACS_REDIRECT",       "IOMMU_ON",       "IOMMU_OFF_LOST_CPU",
-        "GPU_WIDTH_X8",       "NIC_WIDTH_X8",   "NIC_SPEED_LOW",
-        "SLOT_NARROW",        "LANE_ERRORS",    "TARGET_SPEED_STUCK",
-        "CORRECTABLE_ERRORS", "ACS_VIOLATION",  "UNCORRECTABLE_ERRORS",
-        "DPC_TRIGGERED",      "MPS_MISMATCH",   "MRRS_512",
-        "EXTTAG_OFF",         "ASPM_ON",        "RELAXED_ORDERING_OFF",
-        "CLOCK_PM_ON",        "BUS_MASTER_OFF", "ATOMIC_EGRESS_BLOCKED",
-        "DEVICE_D3",          "ECAM_MISSING",   "ECRC_ON",
-    };
+    static const char *const ids[] = {"ACS_REDIRECT",
+                                      "ACS_PARTIAL",
+                                      "ACS_SRCVALID",
+                                      "ACS_UPSTREAMFWD",
+                                      "IOMMU_ON",
+                                      "OSC_AER_REFUSED",
+                                      "GPU_WIDTH_X8",
+                                      "NIC_WIDTH_X8",
+                                      "NIC_SPEED_LOW",
+                                      "SLOT_NARROW",
+                                      "TARGET_SPEED_STUCK",
+                                      "LANE_ERRORS",
+                                      "CORRECTABLE_ERRORS",
+                                      "UNCORRECTABLE_ERRORS",
+                                      "ACS_VIOLATION",
+                                      "DPC_TRIGGERED",
+                                      "MPS_MISMATCH",
+                                      "MRRS_512",
+                                      "RELAXED_ORDERING_OFF",
+                                      "EXTTAG_OFF",
+                                      "ASPM_ON",
+                                      "CLOCK_PM_ON",
+                                      "ATOMIC_EGRESS_BLOCKED",
+                                      "ECRC_ON",
+                                      "BUS_MASTER_OFF",
+                                      "DEVICE_D3",
+                                      "GPU_REVISION",
+                                      "ECAM_MISSING",
+                                      "NUMA_BALANCING",
+                                      "GOVERNOR_POWERSAVE",
+                                      "MCE",
+                                      "VBIOS_OLD",
+                                      "DRIVER_MISMATCH",
+                                      "FABRIC_MANAGER_DOWN",
+                                      "NVLINK_INACTIVE",
+                                      "XID79",
+                                      "XID94",
+                                      "REMAP_PENDING",
+                                      "THROTTLED",
+                                      "POWER_LIMIT",
+                                      "PERSISTENCE_OFF",
+                                      "MIG_ON",
+                                      "PORT_DOWN",
+                                      "IB_RATE",
+                                      "IB_WIDTH_1X",
+                                      "NIC_FW_ODD",
+                                      "LINK_TYPE_ETH",
+                                      "MTU_2048",
+                                      "MEMLOCK",
+                                      "SWAP_ON",
+                                      "IRQBALANCE",
+                                      "IOMMU_OFF_LOST_CPU",
+                                      "BOOST_OFF",
+                                      "EDAC_CE"};
     struct judge judge;
 
     (void)state;
@@ -269,7 +313,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(healthy_nodes_give_no_finding),
-        cmocka_unit_test(a_setting_that_one_node_shows_is_found),
+        cmocka_unit_test(a_setting_that_shows_on_one_node_is_found),
         cmocka_unit_test(what_the_text_says_the_bytes_say_too),
     };
 

@@ -11,6 +11,7 @@ sshd_pid=
 finish() {
     [ ! -f "$work/pids" ] || kill $(cat "$work/pids") 2>/dev/null
     [ -z "$sshd_pid" ] || kill "$sshd_pid" 2>/dev/null
+    umount "$work/noexec" "$work/small" 2>/dev/null
     rm -rf "$work"
 }
 trap finish EXIT
@@ -43,11 +44,19 @@ cat >"$work/hang" <<'END'
 echo $$ >>"$(dirname "$0")/pids"
 exec sleep 120
 END
+# The first folder lets no programs run and the second has no room, so a third must do.
+mkdir "$work/noexec" "$work/small"
+mount -t tmpfs -o noexec,size=64m none "$work/noexec" 2>/dev/null &&
+    mount -t tmpfs -o size=200k none "$work/small" 2>/dev/null || chmod 500 "$work/noexec" "$work/small"
+cat >"$work/cramped" <<'END'
+here=$(dirname "$0")
+XDG_RUNTIME_DIR=$here/noexec TMPDIR=$here/small exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"
+END
 cat >"$work/slow" <<'END'
 sleep 1
 exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"
 END
-kinds="good hang full torn chatty middle mute slow"
+kinds="good cramped hang full torn chatty middle mute slow"
 
 start_sshd() {
     base=$((20000 + RANDOM % 30000))
@@ -115,16 +124,16 @@ ssh -F "$work/ssh_config" -o BatchMode=yes good true ||
 whole() { zstd -tq "$1" 2>/dev/null || { command -v zstd >/dev/null && return 1; [ -s "$1" ]; }; }
 
 # 1. All kinds at once. Others may need this machine too, so the good ones get a while.
-patience=30
-"$firstlight" collect --hosts 'good[01-12],chatty,hang,refuse,full,torn,middle,mute' --timeout $patience \
+patience=${PATIENCE-30}
+"$firstlight" collect --hosts 'good[01-12],chatty,cramped,hang,refuse,full,torn,middle,mute' --timeout $patience \
     -o "$work/fleet" >"$work/out" 2>"$work/err"
 code=$?
 cat "$work/out"
 [ $code = 1 ] || wrong "exit code $code, not 1"
-for host in good01 good02 good03 good04 good05 good06 good07 good08 good09 good10 good11 good12 chatty; do
+for host in good01 good02 good03 good04 good05 good06 good07 good08 good09 good10 good11 good12 chatty cramped; do
     whole "$work/fleet/$host.snap" || wrong "$host did not arrive whole"
 done
-[ "$(find "$work/fleet" -type f | wc -l)" = 13 ] || wrong "other files: $(ls "$work/fleet")"
+[ "$(find "$work/fleet" -type f | wc -l)" = 14 ] || wrong "other files: $(ls "$work/fleet")"
 says() { grep -q "^$1: .*$2" "$work/out" || wrong "no line '$1: ... $2 ...'"; }
 says hang "no answer within $patience s"
 says refuse "Connection refused"
@@ -132,9 +141,11 @@ says full "no space on this host for the agent .*/tmp is full"
 says torn "its snapshot: cut off after"
 says middle "it stopped in the middle: 3000 bytes came within $patience s"
 says mute "it ended with exit status 3 and without a word"
-grep -q "^13 of 19 hosts collected into .*; 6 failed$" "$work/out" || wrong "no summary"
-grep -q "collected 13 of 19, 6 failed" "$work/err" || wrong "no progress"
-[ -z "$(ls -A "$work/run")" ] || wrong "left behind: $(ls -A "$work/run")"
+grep -q "^14 of 20 hosts collected into .*; 6 failed$" "$work/out" || wrong "no summary"
+grep -q "collected 14 of 20, 6 failed" "$work/err" || wrong "no progress"
+for dir in run noexec small; do
+    [ -z "$(ls -A "$work/$dir")" ] || wrong "left behind in $dir: $(ls -A "$work/$dir")"
+done
 
 # 2. All well is exit code 0; one at a time works too.
 "$firstlight" collect --hosts 'good[1-3]' --fanout 1 -q -o "$work/three" >"$work/out" 2>"$work/err" ||

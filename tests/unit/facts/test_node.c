@@ -68,6 +68,22 @@ static void names_with_and_without_domain_are_one_function(void **state)
     assert_string_equal(node->subjects[subject].name, "0000:19:00.0");
 }
 
+static void addresses_are_printed_as_they_are_parsed(void **state)
+{
+    static const char *const texts[] = {"0000:00:00.0", "0000:19:1f.7",  "000d:ff:01.1",
+                                        "ffff:00:00.0", "10000:e1:00.0", "ffffffff:80:10.4"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        char text[BDF_TEXT_MAX];
+        uint64_t bdf;
+
+        assert_int_equal(bdf_parse(str_of(texts[i]), &bdf), 0);
+        bdf_print(bdf, text);
+        assert_string_equal(text, texts[i]);
+    }
+}
+
 static void something_unseen_covers_the_blocks_of_its_list(void **state)
 {
     static const struct {
@@ -95,6 +111,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_function_is_found_among_many, setup, teardown),
         cmocka_unit_test_setup_teardown(names_with_and_without_domain_are_one_function, setup,
                                         teardown),
+        cmocka_unit_test(addresses_are_printed_as_they_are_parsed),
         cmocka_unit_test_setup_teardown(something_unseen_covers_the_blocks_of_its_list, setup,
                                         teardown),
     };

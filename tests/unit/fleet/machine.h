@@ -29,8 +29,12 @@ struct machine {
     int narrow_gpu;        /* this GPU's link is x8, -1: none */
     unsigned read_request; /* 0: 4096 */
     const char *bios, *gpu_model, *uuid, *tags;
-    unsigned noise; /* a field of its own value */
-    bool errors;    /* a STATE fact that the rule ERRORS finds */
+    unsigned memory_kb;
+    unsigned noise;  /* a field of its own value */
+    int ports;       /* the rate of each NIC's RDMA port; 0: none shown */
+    int slow_port;   /* the rate of this one is 200, -1: none */
+    int without_nic; /* index, -1: all there */
+    bool errors;     /* a STATE fact that the rule ERRORS finds */
 };
 
 static inline struct machine machine_of(const char *name)
@@ -40,6 +44,8 @@ static inline struct machine machine_of(const char *name)
                             .without_gpu = -1,
                             .without_root = -1,
                             .narrow_gpu = -1,
+                            .slow_port = -1,
+                            .without_nic = -1,
                             .bios = "2.1",
                             .gpu_model = "2330",
                             .uuid = NULL};
@@ -169,8 +175,23 @@ static inline void put_pair(struct maker *m, unsigned index)
             end(m);
         }
     }
+    if ((int)index == machine->without_nic)
+        return;
     m->subject = pci(m->node, bus + 2, 0);
     put_common(m, "nic", "15b3", "1021", "Endpoint", false);
+    if (machine->ports) {
+        unsigned name = index - (machine->without_nic >= 0 && (int)index > machine->without_nic);
+        char address[BDF_TEXT_MAX];
+
+        bdf_print((uint64_t)(bus + 2) << 8, address);
+        (void)snprintf(serial, sizeof(serial), "mlx5_%u/1", name);
+        m->subject = node_subject(m->node, SUBJECT_IB_PORT, str_of(serial));
+        begin(m, "ib");
+        text(m, FACT_IDENTITY, "pci", address);
+        number(m, FACT_CONFIG, "", "rate_gbs",
+               (int)index == machine->slow_port ? 200 : machine->ports, "");
+        end(m);
+    }
 }
 
 static inline struct node *machine_node(struct fact_builder *builder, const struct machine *machine)
@@ -196,6 +217,12 @@ static inline struct node *machine_node(struct fact_builder *builder, const stru
         begin(&m, "asset");
         (void)snprintf(value, sizeof(value), "tag-%u", machine->noise);
         text(&m, FACT_CONFIG, "token", value);
+        end(&m);
+    }
+    if (machine->memory_kb) {
+        m.source = dmi;
+        begin(&m, "mem");
+        number(&m, FACT_CONFIG, "", "total_kb", machine->memory_kb, "");
         end(&m);
     }
     if (machine->tags) { /* a path that occurs several times in one block */

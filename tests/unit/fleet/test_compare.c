@@ -365,6 +365,39 @@ static void test_a_uuid_that_occurs_twice_is_found(void **state)
     done(&c, machines);
 }
 
+static void test_ports_are_aligned_by_their_cards(void **state)
+{
+    struct machine *machines = alike(16);
+    struct compared c;
+
+    (void)state;
+    for (int i = 0; i < 16; i++)
+        machines[i].ports = 400;
+    machines[6].without_nic = 1; /* its mlx5_1 is the others' mlx5_2 */
+    machines[6].slow_port = 3;
+    c = compare_of(machines, 16);
+    check_count(&c, 2); /* the card with its port, and the other port's rate */
+    assert_string_equal(c.list[0].title, "nic1 and 1 more device with it are missing");
+    assert_string_equal(c.list[1].title, "nic3/1 ib.rate_gbs is 200 instead of 400");
+    assert_set(c.list[1].nodes, 6);
+    done(&c, machines);
+}
+
+static void test_memory_that_the_kernel_took_is_no_difference(void **state)
+{
+    struct machine *machines = alike(64);
+    struct compared c;
+
+    (void)state;
+    for (unsigned i = 0; i < 64; i++)
+        machines[i].memory_kb = 2113531904u - i % 7 * 4;
+    machines[9].memory_kb = 2113531904u / 32 * 31; /* a DIMM less */
+    c = compare_of(machines, 64);
+    check_count(&c, 1);
+    assert_set(c.list[0].nodes, 9);
+    done(&c, machines);
+}
+
 /* Random fleets: every answer is the same whatever the order in which pools were filled. */
 static void test_the_answer_does_not_depend_on_addresses(void **state)
 {
@@ -416,6 +449,8 @@ int main(void)
         cmocka_unit_test(test_unlike_machines_are_not_compared),
         cmocka_unit_test(test_what_a_rule_found_sets_nodes_apart),
         cmocka_unit_test(test_a_uuid_that_occurs_twice_is_found),
+        cmocka_unit_test(test_ports_are_aligned_by_their_cards),
+        cmocka_unit_test(test_memory_that_the_kernel_took_is_no_difference),
         cmocka_unit_test(test_the_answer_does_not_depend_on_addresses),
     };
 

@@ -5,6 +5,7 @@
 #include "pci/hex.h"
 #include "pci/lspci.h"
 #include "pci/lspci_index.h"
+#include "pci/sysfs.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,6 +23,7 @@ enum side {
     OF_BYTES,
     OF_LSPCI, /* what lspci -F prints of the bytes */
     OF_DUMP,  /* the text above the bytes in the same file */
+    OF_LIVE,  /* what lspci prints of this host */
 };
 
 /* Paths that may differ, each with the reason. `file`: only in files with this in their name.
@@ -114,6 +116,13 @@ static int lspci_minor(void)
     return minor;
 }
 
+/* What changes between two looks at a running host. */
+static const struct exception only_live[] = {
+    {"VPD.*", "read through the capability, not in it"}, {"Interrupt.*", "routed by the kernel"},
+    {"Slot.*", "not among the devices' files"},          {"MSI*.Data", "moves with its interrupt"},
+    {"MSI*.Address", "moves with its interrupt"},
+};
+
 static bool listed(const char *path, const char *file, enum side side)
 {
     static const struct {
@@ -123,6 +132,7 @@ static bool listed(const char *path, const char *file, enum side side)
         [OF_BYTES] = {only_bytes, ARRAY_LEN(only_bytes)},
         [OF_LSPCI] = {only_lspci, ARRAY_LEN(only_lspci)},
         [OF_DUMP] = {only_dump, ARRAY_LEN(only_dump)},
+        [OF_LIVE] = {only_live, ARRAY_LEN(only_live)},
     };
     const struct exception *list = lists[side].rows;
     size_t count = lists[side].count;
@@ -174,6 +184,8 @@ static bool explained(const struct node *in, int b, const struct fact *fact,
         return true;
     if (b < 0 || find_fact(in, b, "Header.gone").fact)
         return true;
+    if (side == OF_LIVE)
+        return fact->class == FACT_STATE; /* an error may come between the two looks */
     if (side == OF_LSPCI)
         return is_upper_half(in, b, path);
     return ref->block->facts[0].number >= 0x100 && is_extended_unseen(in, b);
@@ -264,13 +276,15 @@ static size_t take_hex(const struct lspci_index *index, FILE *out, struct node *
     return devices;
 }
 
+/* Of a dump, or of this host (NULL). The caller frees. */
 static char *run_lspci(const char *path, size_t *len)
 {
     char command[256];
     struct buf out = {0};
     FILE *pipe;
 
-    (void)snprintf(command, sizeof(command), "lspci -D -vvvnn -F %s 2>/dev/null", path);
+    (void)snprintf(command, sizeof(command), "lspci -D -vvvnn %s%s 2>/dev/null", path ? "-F " : "",
+                   path ? path : "");
     pipe = popen(command, "r");
     assert_non_null(pipe);
     for (;;) {
@@ -446,11 +460,89 @@ static void bytes_say_what_the_dumps_text_says(void **state)
     each_dump(compare_with_own_text);
 }
 
+/* One more entry of a tree, when this host has the file. */
+static void add_file(struct arena *arena, struct tree *tree, const char *device, const char *name,
+                     bool link)
+{
+    const char *path = arena_printf(arena, "sys/bus/pci/devices/%s/%s", device, name);
+    const char *full = arena_printf(arena, "/%s", path);
+    struct tree_entry *entry = &tree->entries[tree->count];
+    char *text = NULL, target[4096];
+    size_t len;
+
+    if (link) {
+        ssize_t got = readlink(full, target, sizeof(target));
+
+        if (got <= 0)
+            return;
+        len = (size_t)got;
+        text = target;
+    } else if (file_read(full, PCI_CONFIG_BYTES_MAX + 1, &text, &len, NULL) < 0) {
+        return;
+    }
+    *entry = (struct tree_entry){path, {arena_copy(arena, text, len), len}, link};
+    tree->count++;
+    if (!link)
+        free(text);
+}
+
+/* This host's own devices, through sysfs and through its lspci. */
+static void live_sysfs_says_what_live_lspci_prints(void **state)
+{
+    static const char *const files[] = {"config",   "resource",         "numa_node",
+                                        "vendor",   "device",           "class",
+                                        "revision", "subsystem_vendor", "subsystem_device"};
+    struct arena *arena = arena_new(0);
+    const char *const *names;
+    size_t len, total = 0, shown = 0, differences;
+    struct pair pair = {.dump = "/nowhere"};
+    struct tree tree = {.name = "live"};
+    struct err err = {0};
+    long count;
+    char *printed;
+
+    (void)state;
+    count = geteuid() == 0 && access("/usr/bin/lspci", X_OK) == 0
+                ? file_list(arena, "/sys/bus/pci/devices", 65536, &names, NULL)
+                : 0;
+    if (count <= 0) {
+        print_message("not root, no lspci, or no PCI devices here\n");
+        arena_free(arena);
+        skip();
+    }
+    tree.entries =
+        arena_alloc(arena, (size_t)count * (ARRAY_LEN(files) + 2) * sizeof(*tree.entries));
+    for (long i = 0; i < count; i++) {
+        for (size_t k = 0; k < ARRAY_LEN(files); k++)
+            add_file(arena, &tree, names[i], files[k], false);
+        add_file(arena, &tree, names[i], "driver", true);
+        add_file(arena, &tree, names[i], "iommu_group", true);
+    }
+    tree_sort(&tree);
+    pair.pool = fact_pool_new(FACT_KEEP_ALL);
+    pair.builder = fact_builder_new(pair.pool);
+    pair.bytes = node_new(pair.builder, "sysfs");
+    pair.text = node_new(pair.builder, "lspci");
+    assert_int_equal(pci_sysfs_parse(pair.bytes, &tree, &err), 0);
+    printed = run_lspci(NULL, &len);
+    assert_non_null(printed);
+    pair_text(&pair, (struct str){printed, len});
+    differences = only_in(&pair, "live", OF_LIVE, &total, &shown);
+    print_message("%ld devices here, %zu facts of lspci; not in sysfs %zu\n", count, total,
+                  differences);
+    assert_true(total > 0);
+    pair_close(&pair);
+    free(printed);
+    arena_free(arena);
+    assert_int_equal(differences, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_say_what_lspci_prints),
         cmocka_unit_test(bytes_say_what_the_dumps_text_says),
+        cmocka_unit_test(live_sysfs_says_what_live_lspci_prints),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -319,6 +319,11 @@ static const struct {
      "SMI", false},
     {"registers without devices", "ACSCtl:\tSrcValid+ ReqRedir+\nACSCtl:\tSrcValid- ReqRedir-\n",
      "registers without the devices they belong to", NULL, "ACS", false},
+    {"lspci 3.6",
+     "19:00.0 3D controller: X\n\tControl: I/O- Mem+\n\tCapabilities: [60] Express (v2) Endpoint, "
+     "MSI 00\n\t\tLnkSta:\tSpeed 32GT/s (ok), Width x16 (ok)\n"
+     "\tCapabilities: [100 v1] Access Control Services\n",
+     "IOMMU groups", "IOMMU", "ACS", false},
     {"a device twice",
      "19:00.0 3D controller: X\n\tNUMA node: 0\n\n19:00.0 3D controller: Y\n\t"
      "NUMA node: 1\n",
