@@ -22,7 +22,7 @@ struct block_hits {
     struct block_hit hits[];
 };
 
-static struct block_hits no_hits;
+static const struct block_hits no_hits;
 
 /* A row's test that holds at a place; those of one test form a list. */
 struct place {
@@ -250,7 +250,7 @@ static const struct block_hits *scan_block(struct judge *judge, const struct fac
     }
     scan_by_block(judge, block);
     count = judge->scratch.count;
-    hits = &no_hits;
+    hits = (struct block_hits *)&no_hits; /* never written */
     if (count) {
         hits = arena_alloc(judge->report.arena, sizeof(*hits) + count * sizeof(hits->hits[0]));
         if (!hits) {
