@@ -331,7 +331,7 @@ struct catalogue {
     const struct rule *rules;
     size_t count;
 };
-extern const struct catalogue catalogue_p2p, catalogue_link, catalogue_host, catalogue_gpu,
-    catalogue_nic, catalogue_os;
+extern const struct catalogue catalogue_p2p, catalogue_link, catalogue_device, catalogue_host,
+    catalogue_gpu, catalogue_nic, catalogue_os;
 
 #endif

@@ -71,6 +71,9 @@ struct report {
     struct seen_block *seen; /* by block_at */
 };
 
+/* judge_who.c: fills check->who and check->there. Returns 0 or -ENOMEM. */
+int judge_mark_who(struct check *check);
+
 /* judge_unseen.c: which rules lack which source, and which source shows a block. */
 void judge_unseen(struct check *check);
 const struct origin *origin_of(const char *block);
