@@ -118,7 +118,7 @@ static const struct rule rules[] = {
                   {"site", "see IOMMU_OFF_LOSES_CPUS; a core may be bad: check the BMC's log"}},
         .check = check_cpu_offline,
         .needs = "host:cpu",
-        .claims = GLOBS("host:cpu.offline"),
+        .claims = GLOBS("host:cpu.offline", "host:socket.*.cores_enabled"),
         .moves = GLOBS("host:cpu.online*", "host:cpu.count", "numa:numa.cpus", "host:topo.*.cpus"),
     },
     {

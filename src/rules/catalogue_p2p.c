@@ -220,6 +220,24 @@ static const struct rule rules[] = {
                        "host:cpu.offline", "host:cpu.online", "other:ACS.ACSCtl.*"),
     },
     {
+        .number = 9,
+        .id = "IOMMU_FAULTS",
+        .title = "the IOMMU blocked DMA",
+        .severity = SEVERITY_RELIABILITY,
+        .basis = BASIS_KNOWN,
+        .policies = POLICY_ANY,
+        .bios = true,
+        .looks_at = "dmesg",
+        .good = "no such line",
+        .bad = "DMAR: [DMA Write] Request device ... fault addr; AMD-Vi: Event logged "
+               "[IO_PAGE_FAULT ...]",
+        .harm = "transfers to addresses that are not mapped were dropped: peer-to-peer or a driver "
+                "is at fault",
+        .source = "engineering practice",
+        .fixes = {FIX_IOMMU_KERNEL, {"site", "see IOMMU_TRANSLATING and ACS_REDIRECT_ON_P2P_PATH"}},
+        ROWS({.who = WHO_HOST, .is = SOME("log.iommu_faults")}),
+    },
+    {
         .number = 10,
         .id = "IOMMU_OFF_LOSES_CPUS",
         .title = "without the IOMMU the last CPUs cannot be brought up",
@@ -302,6 +320,23 @@ static const struct rule rules[] = {
         .check = check_topo_through_cpu,
         .needs = "host:topo+gpu",
         .claims = GLOBS("host:topo.GPU*.NIC*", "host:topo.GPU*.mlx*"),
+    },
+    {
+        .number = 13,
+        .id = "P2P_NOT_SUPPORTED",
+        .title = "nvidia-smi says that GPUs cannot reach each other directly",
+        .severity = SEVERITY_INFO,
+        .basis = BASIS_KNOWN,
+        .policies = POLICY_ANY,
+        .looks_at = "nvidia-smi topo -p2p r",
+        .good = "OK",
+        .bad = "CNS (chipset), GNS (GPU), TNS (topology), DR (disabled by a registry key)",
+        .harm = "copies go through host memory",
+        .source = "engineering practice",
+        .fixes = {{"site", "GNS: this GPU model has no peer-to-peer; CNS, TNS: other slots; DR: "
+                           "remove NVreg_RegistryDwords"}},
+        ROWS({.who = WHO_HOST, .aside = true, .is = ONE_OF("p2p.GPU*", "CNS|GNS|TNS|NS|DR")}),
+        .claims = GLOBS("host:p2p.*"),
     },
     {
         .number = 14,

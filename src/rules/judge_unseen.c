@@ -23,6 +23,7 @@ static const struct origin {
     {"mlx mlx_next", "mlxconfig", "mlxconfig -e q"},
     {"net netcount", "net", "network interfaces (ethtool -i, /sys/class/net)"},
     {"dimm DIMM bios system board bmc", "dmidecode smbios dmi", "dmidecode"},
+    {"sel", "ipmitool", "event log of the BMC (ipmitool sel elist)"},
     {"edac", "edac", "memory errors (/sys/devices/system/edac)"},
     {"service", "systemctl", "services (systemctl list-units)"},
     {"package ofed", "packages ofed_info", "package versions"},
