@@ -278,17 +278,23 @@ static int parsed(struct node *node, int r, const char *what, const struct err *
     return 0;
 }
 
-/* The longest config file tells whether the collector was root: 64 bytes when it was not. */
-static size_t config_bytes(const struct tree *tree)
+/* Config files have 64 bytes when the collector was not root; then the text of an lspci that was
+ * run as root says more. Otherwise the bytes say the same as the text, without a tool between. */
+static bool bytes_decide(const struct tree *tree)
 {
     size_t longest = 0;
+    bool text = false;
 
-    for (size_t i = 0; i < tree->count; i++)
-        if (str_ends(str_of(tree->entries[i].path), "/config") &&
-            strstr(tree->entries[i].path, "bus/pci/devices/") &&
-            tree->entries[i].bytes.len > longest)
-            longest = tree->entries[i].bytes.len;
-    return longest;
+    for (size_t i = 0; i < tree->count; i++) {
+        const struct tree_entry *entry = &tree->entries[i];
+
+        if (str_ends(str_of(entry->path), "/config") && strstr(entry->path, "bus/pci/devices/") &&
+            entry->bytes.len > longest)
+            longest = entry->bytes.len;
+        else if (!strncasecmp(base_of(entry->path), "lspci", 5))
+            text = text || str_find(entry->bytes, "Capabilities: [") >= 0;
+    }
+    return longest > 64 || (longest && !text);
 }
 
 /* Paths that tree parsers read: not for the parsers of single texts. */
@@ -353,7 +359,6 @@ static int read_texts(struct node *node, const struct tree *tree, bool pci_from_
         uint16_t source;
 
         *used = true;
-        /* The bytes of the same devices say the same, without a tool between. */
         if (!parser && pci_from_bytes)
             continue;
         source = node_tree_source(node, tree, entry, parser ? parser->kind : "lspci");
@@ -368,11 +373,11 @@ static int read_texts(struct node *node, const struct tree *tree, bool pci_from_
 
 static int parse_tree(struct node *node, const struct tree *tree, bool *used)
 {
-    size_t config = config_bytes(tree);
+    bool pci_from_bytes = bytes_decide(tree);
     struct err err = {0};
     int r = 0;
 
-    if (config > 64) {
+    if (pci_from_bytes) {
         *used = true;
         r = parsed(node, pci_sysfs_parse(node, tree, &err), "PCI devices in sysfs", &err);
     }
@@ -382,13 +387,7 @@ static int parse_tree(struct node *node, const struct tree *tree, bool *used)
         r = parsed(node, tree_parsers[i].parse(node, tree, &err), tree_parsers[i].kind, &err);
         *used = *used || node->source_count > before;
     }
-    if (r == 0)
-        r = read_texts(node, tree, config > 64, used);
-    if (r == 0 && config && config <= 64) { /* after lspci's text, which may have seen more */
-        *used = true;
-        r = parsed(node, pci_sysfs_parse(node, tree, &err), "PCI devices in sysfs", &err);
-    }
-    return r;
+    return r < 0 ? r : read_texts(node, tree, pci_from_bytes, used);
 }
 
 /* Make one node of a tree. */
