@@ -28,8 +28,8 @@ struct dump {
     bool pcie, extended, denied; /* some device shows an Express, an extended capability, none */
     bool terse, detailed;        /* some device is as -v shows it, as -vv and more do */
     bool again;                  /* a device comes twice */
-    bool dated, old;             /* a link told the age of lspci: it prints "(ok)", as before 3.8 */
-    bool grouped;                /* some device shows its IOMMU group, as since 3.7 */
+    bool modern, old; /* a link shows that lspci is 3.7 or newer, or hints that it is not */
+    bool grouped;     /* some device shows its IOMMU group, as since 3.7 */
 };
 
 /* A device has some 30 blocks; what a hostile text has beyond this is not read. */
@@ -95,16 +95,15 @@ static bool says_much(struct str chunk, bool extended)
            memchr(chunk.p, '\n', chunk.len - 1);
 }
 
-/* The first link of a dump tells how old the lspci is: 3.6 and 3.7 say "(ok)" of what is well. */
+/* Links tell how old the lspci is: LnkCap2, which any link of 8GT/s and more has, is printed since
+ * 3.7, as IOMMU groups are. */
 static void tell_age(struct dump *dump, struct str chunk)
 {
-    ptrdiff_t at = str_find(chunk, "LnkSta:");
-    struct str rest = str_skip(chunk, at < 0 ? chunk.len : (size_t)at), line;
-
-    if (!str_line(&rest, &line))
-        return;
-    dump->dated = true;
-    dump->old = str_find(line, "(ok)") >= 0;
+    if (str_find(chunk, "\tLnkCap2:") >= 0)
+        dump->modern = true;
+    else if (str_find(chunk, "\tLnkCtl2:") >= 0 && str_find(chunk, "Speed 2.5GT/s") < 0 &&
+             str_find(chunk, "Speed 5GT/s") < 0)
+        dump->old = true;
 }
 
 static void parse_cap(struct dump *dump, struct str chunk, struct device_sink *sink, bool skip)
@@ -140,7 +139,7 @@ static void parse_cap(struct dump *dump, struct str chunk, struct device_sink *s
     close = memchr(first.p, ']', first.len);
     if (close && str_starts(str_range(close, first.p + first.len), "] Express")) {
         dump->pcie = true;
-        if (!dump->dated)
+        if (!dump->modern)
             tell_age(dump, chunk);
     }
     if (!skip && (!sink->terse || says_much(chunk, extended)))
@@ -315,9 +314,9 @@ static void tell_unseen(const struct dump *dump)
                         "extended PCI capabilities (ACS, AER ...)",
                         "config space above 256 bytes was not readable (no ECAM/MMCONFIG, or lspci "
                         "without root)");
-    if (dump->old && !dump->grouped)
+    if (dump->old && !dump->modern && !dump->grouped)
         node_add_unseen(node, -1, dump->source, "IOMMU", "IOMMU groups",
-                        "written by an lspci before 3.8; those before 3.7 do not print them");
+                        "written by an lspci before 3.7, which does not print them");
     if (dump->again)
         node_add_unseen(node, -1, dump->source, NULL, "a second dump in the same file",
                         "only the first time that a device is listed was read");

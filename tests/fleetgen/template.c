@@ -125,10 +125,13 @@ static void make_placement(struct maker *maker, const struct machine *machine,
 }
 
 /* One text of lspci 3.9 to what 3.6 made of it: every end of a link is marked, bridge windows
- * don't tell their width, DevCtl2 lacks 10BitTagReq, capabilities of 32GT/s are unknown. */
+ * don't tell their width, LnkCap2 is not there (an empty line comes of it), DevCtl2 lacks
+ * 10BitTagReq, capabilities of 32GT/s are unknown. */
 static void old_line(const struct function *function, struct str line, struct buf *out)
 {
     buf_clear(out);
+    if (str_starts(line, "\t\tLnkCap2:"))
+        return;
     if (str_starts(line, "\t\tLnkSta:")) {
         int speed = function->link_speed, width = function->link_width;
         struct str rest = line, head, tail;
@@ -174,6 +177,8 @@ static int make_form(struct arena *arena, const struct machine *machine,
             continue;
         if (old) {
             old_line(function, line, &scratch);
+            if (!scratch.len)
+                continue;
             line = (struct str){scratch.p, scratch.len};
         }
         if (first) {

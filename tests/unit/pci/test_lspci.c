@@ -321,7 +321,8 @@ static const struct {
      "registers without the devices they belong to", NULL, "ACS", false},
     {"lspci 3.6",
      "19:00.0 3D controller: X\n\tControl: I/O- Mem+\n\tCapabilities: [60] Express (v2) Endpoint, "
-     "MSI 00\n\t\tLnkSta:\tSpeed 32GT/s (ok), Width x16 (ok)\n"
+     "MSI 00\n\t\tLnkSta:\tSpeed 32GT/s (ok), Width x16 (ok)\n\t\tLnkCtl2: Target Link Speed: "
+     "32GT/s\n"
      "\tCapabilities: [100 v1] Access Control Services\n",
      "IOMMU groups", "IOMMU", "ACS", false},
     {"a device twice",
