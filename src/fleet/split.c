@@ -379,12 +379,12 @@ static int keep_whole(struct splitter *splitter, struct node_set nodes)
 static int split_tool(struct splitter *splitter, struct node_set nodes)
 {
     struct tool_scan *scan = NULL;
-    uint32_t count = 0;
+    bool any = false;
     int r = 0;
 
     for (size_t p = 0; p < splitter->parts.count; p++)
-        count += field_of(splitter, &splitter->parts.items[p])->in_block;
-    if (count < TOOL_FACTS_MIN)
+        any |= field_of(splitter, &splitter->parts.items[p])->in_block;
+    if (!any)
         return 0;
     scan = tool_scan_new(splitter->fleet, splitter->diff->nodes, nodes);
     if (!scan)
