@@ -375,6 +375,36 @@ static int keep_whole(struct splitter *splitter, struct node_set nodes)
     return r < 0 ? r : emit(splitter, kind, best, rules, nodes);
 }
 
+/* Take what the scan explains; `all`: also blocks that a rule knows. */
+static int take_tool(struct splitter *splitter, const struct tool_scan *scan, bool all)
+{
+    int r = 0;
+
+    for (size_t p = 0; p < splitter->parts.count && r == 0; p++) {
+        struct part *part = &splitter->parts.items[p];
+        bool named = !all && part->claims && part->claims->count;
+
+        if (!part->taken &&
+            tool_explains(scan, field_of(splitter, part), part->deviation.value, named))
+            r = take(splitter, part);
+    }
+    return r;
+}
+
+/* Does nothing speak for a setting but that a block is not printed? An old lspci shows no IOMMU
+ * groups; an IOMMU that is off changes more than that. */
+static bool only_vanished(const struct splitter *splitter, const struct tool_scan *scan)
+{
+    for (size_t p = 0; p < splitter->parts.count; p++) {
+        const struct part *part = &splitter->parts.items[p];
+
+        if (!part->taken &&
+            !tool_explains(scan, field_of(splitter, part), part->deviation.value, false))
+            return false;
+    }
+    return true;
+}
+
 /* What only a tool's version explains. */
 static int split_tool(struct splitter *splitter, struct node_set nodes)
 {
@@ -394,12 +424,10 @@ static int split_tool(struct splitter *splitter, struct node_set nodes)
 
         r = tool_scan_add(scan, field_of(splitter, part), part->deviation.value);
     }
-    for (size_t p = 0; p < splitter->parts.count && r == 0 && tool_scan_sure(scan); p++) {
-        struct part *part = &splitter->parts.items[p];
-        bool named = part->claims && part->claims->count;
-
-        if (tool_explains(scan, field_of(splitter, part), part->deviation.value, named))
-            r = take(splitter, part);
+    if (r == 0 && tool_scan_sure(scan)) {
+        r = take_tool(splitter, scan, false);
+        if (r == 0 && only_vanished(splitter, scan))
+            r = take_tool(splitter, scan, true);
     }
     tool_scan_free(scan);
     return r < 0 ? r : emit(splitter, DIFF_TOOL_VERSION, NULL, 0, nodes);
