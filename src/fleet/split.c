@@ -322,6 +322,23 @@ static uint32_t best_of_list(const struct splitter *splitter, const struct rule 
     return kept;
 }
 
+/* And BIOS options whose setting is out of sight, but which would move all that and more: an IOMMU
+ * behind the redirection of ACS. The counts are those of best_rules. */
+static uint32_t add_deeper(const struct splitter *splitter, const struct rule **best,
+                           uint32_t count)
+{
+    double covered = 0;
+
+    for (uint32_t r = 0; r < splitter->rules; r++)
+        if (splitter->fleet->judge->at(r) == best[0])
+            covered = splitter->settings[r] + splitter->moves[r];
+    for (uint32_t r = 0; r < splitter->rules && count < 5; r++)
+        if (splitter->settings[r] == 0 && splitter->moves[r] > covered && covered > 1 &&
+            splitter->fleet->judge->at(r)->bios)
+            best[count++] = splitter->fleet->judge->at(r);
+    return count;
+}
+
 static int split_by_rules(struct splitter *splitter, struct node_set nodes)
 {
     const struct rule *best[5];
@@ -329,7 +346,7 @@ static int split_by_rules(struct splitter *splitter, struct node_set nodes)
     int r = 0;
 
     while (r == 0 && (rules = best_rules(splitter, best)) > 0) {
-        rules = best_of_list(splitter, best, rules);
+        rules = add_deeper(splitter, best, best_of_list(splitter, best, rules));
         r = take_rule(splitter, best[0]);
         if (r == 0)
             r = emit(splitter, DIFF_SETTING, best, rules, nodes);
