@@ -322,6 +322,23 @@ static uint32_t best_of_list(const struct splitter *splitter, const struct rule 
     return kept;
 }
 
+/* And BIOS options whose setting is out of sight, but which would move all that and more: an IOMMU
+ * behind the redirection of ACS. The counts are those of best_rules. */
+static uint32_t add_deeper(const struct splitter *splitter, const struct rule **best,
+                           uint32_t count)
+{
+    double covered = 0;
+
+    for (uint32_t r = 0; r < splitter->rules; r++)
+        if (splitter->fleet->judge->at(r) == best[0])
+            covered = splitter->settings[r] + splitter->moves[r];
+    for (uint32_t r = 0; r < splitter->rules && count < 5; r++)
+        if (splitter->settings[r] == 0 && splitter->moves[r] > covered && covered > 1 &&
+            splitter->fleet->judge->at(r)->bios)
+            best[count++] = splitter->fleet->judge->at(r);
+    return count;
+}
+
 static int split_by_rules(struct splitter *splitter, struct node_set nodes)
 {
     const struct rule *best[5];
@@ -329,7 +346,7 @@ static int split_by_rules(struct splitter *splitter, struct node_set nodes)
     int r = 0;
 
     while (r == 0 && (rules = best_rules(splitter, best)) > 0) {
-        rules = best_of_list(splitter, best, rules);
+        rules = add_deeper(splitter, best, best_of_list(splitter, best, rules));
         r = take_rule(splitter, best[0]);
         if (r == 0)
             r = emit(splitter, DIFF_SETTING, best, rules, nodes);
@@ -375,16 +392,46 @@ static int keep_whole(struct splitter *splitter, struct node_set nodes)
     return r < 0 ? r : emit(splitter, kind, best, rules, nodes);
 }
 
+/* Take what the scan explains; `all`: also blocks that a rule knows. */
+static int take_tool(struct splitter *splitter, const struct tool_scan *scan, bool all)
+{
+    int r = 0;
+
+    for (size_t p = 0; p < splitter->parts.count && r == 0; p++) {
+        struct part *part = &splitter->parts.items[p];
+        bool named = !all && part->claims && part->claims->count;
+
+        if (!part->taken &&
+            tool_explains(scan, field_of(splitter, part), part->deviation.value, named))
+            r = take(splitter, part);
+    }
+    return r;
+}
+
+/* Does nothing speak for a setting but that a block is not printed? An old lspci shows no IOMMU
+ * groups; an IOMMU that is off changes more than that. */
+static bool only_vanished(const struct splitter *splitter, const struct tool_scan *scan)
+{
+    for (size_t p = 0; p < splitter->parts.count; p++) {
+        const struct part *part = &splitter->parts.items[p];
+
+        if (!part->taken &&
+            !tool_explains(scan, field_of(splitter, part), part->deviation.value, false))
+            return false;
+    }
+    return true;
+}
+
 /* What only a tool's version explains. */
 static int split_tool(struct splitter *splitter, struct node_set nodes)
 {
     struct tool_scan *scan = NULL;
-    uint32_t count = 0;
+    bool any = false;
     int r = 0;
 
     for (size_t p = 0; p < splitter->parts.count; p++)
-        count += field_of(splitter, &splitter->parts.items[p])->in_block;
-    if (count < TOOL_FACTS_MIN)
+        any |= field_of(splitter, &splitter->parts.items[p])->in_block;
+    if (!any)
         return 0;
     scan = tool_scan_new(splitter->fleet, splitter->diff->nodes, nodes);
     if (!scan)
@@ -394,12 +441,10 @@ static int split_tool(struct splitter *splitter, struct node_set nodes)
 
         r = tool_scan_add(scan, field_of(splitter, part), part->deviation.value);
     }
-    for (size_t p = 0; p < splitter->parts.count && r == 0 && tool_scan_sure(scan); p++) {
-        struct part *part = &splitter->parts.items[p];
-        bool named = part->claims && part->claims->count;
-
-        if (tool_explains(scan, field_of(splitter, part), part->deviation.value, named))
-            r = take(splitter, part);
+    if (r == 0 && tool_scan_sure(scan)) {
+        r = take_tool(splitter, scan, false);
+        if (r == 0 && only_vanished(splitter, scan))
+            r = take_tool(splitter, scan, true);
     }
     tool_scan_free(scan);
     return r < 0 ? r : emit(splitter, DIFF_TOOL_VERSION, NULL, 0, nodes);

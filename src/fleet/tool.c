@@ -23,6 +23,7 @@ struct keys {
 struct tool_scan {
     struct side some, others;
     struct keys paths, blocks; /* those that count, each once */
+    bool flag; /* one of them is a flag, which is always printed with its register */
 };
 
 static int scan_key(struct side *side, uint32_t key, uint32_t make)
@@ -129,12 +130,15 @@ int tool_scan_add(struct tool_scan *scan, const struct field *field, uint32_t va
         return 0;
     if (add_once(&scan->paths, field->key) < 0 || add_once(&scan->blocks, field->block) < 0)
         return -ENOMEM;
+    for (uint32_t v = 0; v < field->value_count; v++)
+        scan->flag |= !strcmp(field->values[v].text, "+") || !strcmp(field->values[v].text, "-");
     return 0;
 }
 
 bool tool_scan_sure(const struct tool_scan *scan)
 {
-    return scan->paths.count >= TOOL_FACTS_MIN && scan->blocks.count >= TOOL_BLOCKS_MIN;
+    return scan->flag ||
+           (scan->paths.count >= TOOL_FACTS_MIN && scan->blocks.count >= TOOL_BLOCKS_MIN);
 }
 
 bool tool_explains(const struct tool_scan *scan, const struct field *field, uint32_t value,

@@ -23,6 +23,7 @@ struct machine {
     int without_root; /* index of a root bus that is not there, -1 */
     unsigned bus_shift;
     bool iommu, redirect;  /* redirect: only the ACS bits */
+    bool older_tool;       /* lspci without one register's flags */
     bool old_tool;         /* lspci that knows less */
     bool no_caps;          /* lspci without root: capabilities unseen */
     bool no_dmi;           /* no dmidecode among the sources */
@@ -112,7 +113,7 @@ static inline void put_common(struct maker *m, const char *kind, const char *ven
            machine->read_request ? machine->read_request : 4096, "");
     number(m, FACT_CONFIG, "LnkSta", "Width", narrow ? 8 : 16, narrow ? "x8" : "x16");
     flag(m, "DevCtl", "ExtTag", true);
-    if (!machine->old_tool) {
+    if (!machine->old_tool && !machine->older_tool) {
         flag(m, "DevCap2", "10BitTagComp", true);
         flag(m, "DevCap2", "10BitTagReq", false);
     }

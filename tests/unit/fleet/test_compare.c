@@ -188,6 +188,37 @@ static void test_another_version_of_the_tool_is_told_apart(void **state)
     done(&c, machines);
 }
 
+static void test_one_flag_that_no_device_shows_is_the_tool(void **state)
+{
+    struct machine *machines = alike(16);
+    struct compared c;
+
+    (void)state;
+    machines[2].older_tool = machines[5].older_tool = true;
+    c = compare_of(machines, 16);
+    check_count(&c, 1);
+    assert_int_equal(c.list[0].kind, DIFF_TOOL_VERSION);
+    done(&c, machines);
+}
+
+static void test_an_old_tool_does_not_turn_the_iommu_off(void **state)
+{
+    struct machine *machines = alike(16);
+    struct compared c;
+
+    (void)state;
+    for (int i = 0; i < 16; i++)
+        machines[i].iommu = true;
+    for (int i = 3; i < 6; i++) { /* no IOMMU groups are printed; ACS is as it was */
+        machines[i].old_tool = machines[i].redirect = true;
+        machines[i].iommu = false;
+    }
+    c = compare_of(machines, 16);
+    check_count(&c, 1);
+    assert_int_equal(c.list[0].kind, DIFF_TOOL_VERSION);
+    done(&c, machines);
+}
+
 static void test_the_tool_and_a_setting_on_the_same_nodes_are_two(void **state)
 {
     struct machine *machines = alike(2);
@@ -439,6 +470,8 @@ int main(void)
         cmocka_unit_test(test_a_missing_root_bus_is_one_difference),
         cmocka_unit_test(test_shifted_bus_numbers_are_only_that),
         cmocka_unit_test(test_another_version_of_the_tool_is_told_apart),
+        cmocka_unit_test(test_one_flag_that_no_device_shows_is_the_tool),
+        cmocka_unit_test(test_an_old_tool_does_not_turn_the_iommu_off),
         cmocka_unit_test(test_the_tool_and_a_setting_on_the_same_nodes_are_two),
         cmocka_unit_test(test_what_each_node_has_for_itself_is_identity),
         cmocka_unit_test(test_two_nodes_are_split_by_rule),
