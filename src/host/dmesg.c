@@ -229,6 +229,46 @@ static void on_dmi(struct klog *log, struct str rest)
         log->boot.bios_date = date;
 }
 
+/* "microcode updated early to revision 0x2b0005c0, date = ...", "updated early: 0x... -> 0x...",
+ * "Current revision: 0x...", "sig=0x806f8, pf=0x10, revision=0x...", "CPU0: patch_level=0x...":
+ * what stands last of these in the log is what runs. */
+static void on_microcode(struct klog *log, struct str rest)
+{
+    static const char *const words[] = {"revision: 0x", "revision 0x", "revision=0x",
+                                        "patch_level=0x", "-> 0x"};
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        ptrdiff_t at = str_find(rest, words[i]);
+        struct str digits = str_skip(rest, at < 0 ? 0 : (size_t)at + strlen(words[i])), after;
+        uint64_t revision;
+
+        after = digits;
+        if (at < 0 || !cut_number(&after, 16, &revision))
+            continue;
+        log->boot.microcode = str_range(digits.p, after.p);
+        log->boot.microcode_line = log->line;
+        return;
+    }
+}
+
+/* "NVRM: loading NVIDIA UNIX Open Kernel Module for x86_64  550.90.07  Release Build": open and
+ * proprietary modules of one version are different drivers. */
+static void on_nvrm_loading(struct klog *log, struct str rest)
+{
+    struct str word;
+
+    if (str_find(rest, "Kernel Module") < 0)
+        return;
+    log->boot.module_kind = str_find(rest, "Open Kernel Module") >= 0 ? "open" : "proprietary";
+    log->boot.module_version = (struct str){0};
+    log->boot.module_line = log->line;
+    while (str_word(&rest, &word))
+        if (word.p[0] >= '0' && word.p[0] <= '9' && memchr(word.p, '.', word.len)) {
+            log->boot.module_version = word;
+            return;
+        }
+}
+
 static void on_iommu(struct klog *log, struct str rest)
 {
     struct str word;
@@ -370,6 +410,8 @@ static const struct {
     {"NVRM: API mismatch", NULL, KLOG_API_MISMATCH, NULL},
     {"NVRM: BAR", NULL, -1, on_nvrm_bar},
     {"NVRM: GPU", NULL, -1, on_nvrm_gpu},
+    {"NVRM: loading ", NULL, -1, on_nvrm_loading},
+    {"microcode: ", NULL, -1, on_microcode},
     {"nvidia-nvswitch", NULL, -1, on_nvswitch},
     {"nvidia-peermem", "invalid context", KLOG_PEERMEM, NULL},
     {"nvidia_peermem", "invalid context", KLOG_PEERMEM, NULL},

@@ -258,6 +258,18 @@ static void boot_flag(struct gather *g, const char *path, uint32_t on, uint32_t 
         gather_flag(g, GATHER_HOST, FACT_CONFIG, on ? on : off, str_of(path), on != 0);
 }
 
+/* As /proc/cpuinfo writes it: AMD's log has zeros before it. */
+static void microcode(const struct klog *log, struct gather *g)
+{
+    uint64_t revision;
+    char text[24];
+
+    if (str_to_u64(log->boot.microcode, 16, &revision) < 0)
+        return;
+    (void)snprintf(text, sizeof(text), "0x%llx", (unsigned long long)revision);
+    host_text(g, "cpu.microcode", str_of(text), log->boot.microcode_line, FACT_CONFIG);
+}
+
 static void boot_facts(struct klog *log, struct gather *g)
 {
     struct klog_boot *boot = &log->boot;
@@ -267,6 +279,12 @@ static void boot_facts(struct klog *log, struct gather *g)
     host_text(g, "os.kernel", boot->kernel, boot->kernel_line, FACT_CONFIG);
     host_text(g, "bios.version", boot->bios_version, boot->bios_line, FACT_CONFIG);
     host_text(g, "bios.date", boot->bios_date, boot->bios_line, FACT_CONFIG);
+    microcode(log, g);
+    if (boot->module_kind) {
+        host_text(g, "nvidia.module_kind", str_of(boot->module_kind), boot->module_line,
+                  FACT_CONFIG);
+        host_text(g, "nvidia.module_version", boot->module_version, boot->module_line, FACT_CONFIG);
+    }
     /* The kernel prints a default domain type even where no IOMMU is in use. */
     if (!iommu_off)
         host_text(g, "iommu.default_domain", boot->domain, boot->domain_line, FACT_CONFIG);

@@ -97,6 +97,11 @@ struct klog_boot {
     uint32_t line; /* of "Linux version", 0: not in the log */
     struct str kernel, cmdline, bios_version, bios_date;
     uint32_t kernel_line, cmdline_line, bios_line;
+    struct str microcode; /* the revision's hexadecimal digits */
+    uint32_t microcode_line;
+    const char *module_kind; /* of the NVIDIA module: "open", "proprietary" */
+    struct str module_version;
+    uint32_t module_line;
     struct str domain; /* IOMMU default domain type */
     uint32_t domain_line;
     const char *iommu_vendor;
