@@ -203,7 +203,7 @@ void node_attach(struct node *node, uint32_t subject_index, const struct fact_bl
         return;
     }
     for (uint32_t i = 0; i < subject->count; i++)
-        ordinal += subject->refs[i].block->name == block->name;
+        ordinal += subject->refs[i].block->name == block->name && subject->refs[i].source == source;
     ref = push(node, &subject->refs, &subject->count, &subject->space, UINT16_MAX, sizeof(*ref));
     if (ref)
         *ref = (struct fact_ref){block, line, source, ordinal};

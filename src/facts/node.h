@@ -28,7 +28,8 @@ struct fact_ref {
     const struct fact_block *block;
     uint32_t line;    /* of the block's first line in the source, from 1; bytes: offset */
     uint16_t source;  /* index into node->sources */
-    uint16_t ordinal; /* how many blocks of the same name the subject had before this one */
+    uint16_t ordinal; /* how many blocks of the same name it had before from the same source: a card
+                         may have two vendor capabilities; two sources tell of one thing */
 };
 
 struct subject {

@@ -80,6 +80,8 @@ static int find_bundles(const struct diff *diff, struct bundles *bundles)
 static bool could_join(const struct diff *diff, const struct bundle *small,
                        const struct bundle *large)
 {
+    if (large->set->nodes.count <= small->set->nodes.count)
+        return false;
     if (!sets_within(&small->set->nodes, &large->set->nodes))
         return false;
     for (size_t i = 0; i < small->list.count; i++) {
@@ -121,9 +123,9 @@ static int join_partial(const struct diff *diff, struct bundles *bundles)
     for (size_t i = count; i-- > 0;) {
         struct bundle *small = order[i];
 
-        if (!small->partial)
+        if (!small->partial || small->gone)
             continue;
-        for (size_t k = 0; k < i && k < CANDIDATES_MAX; k++) {
+        for (size_t k = 0; k < count && k < CANDIDATES_MAX; k++) {
             struct bundle *large = order[k];
 
             if (large->gone || !could_join(diff, small, large))

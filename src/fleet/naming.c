@@ -40,7 +40,7 @@ const struct claims *naming_claims(struct naming *naming, const char *who, uint3
                                    const char *path)
 {
     const struct fleet_judge *judge = naming->fleet->judge;
-    uint64_t hash = hash_mix(hash64(who, strlen(who)), key);
+    uint64_t hash = hash_mix(hash64(who, strlen(who)), key ? key : hash64(path, strlen(path)));
     struct claims *claims = map_get(&naming->map, hash, NULL);
     struct named *items;
 

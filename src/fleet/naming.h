@@ -21,7 +21,8 @@ struct naming;
 struct naming *naming_new(const struct fleet *fleet);
 void naming_free(struct naming *naming);
 
-/* The rules that claim this path, in the catalogue's order. NULL when there is no memory. */
+/* The rules that claim this path (key 0: "missing" or "extra", of the subject itself), in the
+ * catalogue's order. NULL when there is no memory. */
 const struct claims *naming_claims(struct naming *naming, const char *who, uint32_t key,
                                    const char *path);
 

@@ -154,6 +154,68 @@ static int unseen_hashes(struct recorder *recorder, const struct node *node)
     return 0;
 }
 
+static bool same_block(const struct fact_ref *a, const struct fact_ref *b)
+{
+    return a->block->config_sig && b->block->config_sig && a->block->name == b->block->name &&
+           a->ordinal == b->ordinal;
+}
+
+static bool has_key(const struct fact_block *block, uint32_t key)
+{
+    for (uint32_t i = 0; i < block->count; i++)
+        if (block->facts[i].key == key)
+            return true;
+    return false;
+}
+
+/* What several sources say of one thing, from refs[first] on, as one block: of a path that two of
+ * them have, the first one's counts. Only configuration. NULL when there is no memory. */
+static const struct fact_block *merge_sources(struct record_tables *tables,
+                                              const struct subject *subject, uint32_t first)
+{
+    struct fact_block *merged;
+    size_t space = 0;
+
+    for (uint32_t i = first; i < subject->count; i++)
+        if (same_block(&subject->refs[first], &subject->refs[i]))
+            space += subject->refs[i].block->count;
+    merged = arena_alloc(tables->arena, sizeof(*merged) + space * sizeof(merged->facts[0]));
+    if (!merged)
+        return NULL;
+    merged->name = subject->refs[first].block->name;
+    for (uint32_t i = first; i < subject->count; i++) {
+        const struct fact_block *block = subject->refs[i].block;
+
+        if (!same_block(&subject->refs[first], &subject->refs[i]))
+            continue;
+        merged->config_sig = hash_mix(merged->config_sig, block->config_sig);
+        for (uint32_t f = 0; f < block->count; f++)
+            if (block->facts[f].class == FACT_CONFIG && !has_key(merged, block->facts[f].key))
+                merged->facts[merged->count++] = block->facts[f];
+    }
+    return merged;
+}
+
+/* The entry's reference for refs[at], or one without a block when an earlier one tells of it. */
+static int entry_ref_of(struct recorder *recorder, const struct subject *subject, uint32_t at,
+                        struct entry_ref *out)
+{
+    const struct fact_ref *ref = &subject->refs[at];
+    uint32_t others = 0;
+
+    *out = (struct entry_ref){.ordinal = ref->ordinal};
+    for (uint32_t i = 0; i < at; i++)
+        if (same_block(&subject->refs[i], ref))
+            return 0;
+    for (uint32_t i = at; i < subject->count; i++)
+        if (same_block(&subject->refs[i], ref)) {
+            out->kind |= recorder->bits.items[subject->refs[i].source];
+            others += i != at;
+        }
+    out->block = others ? merge_sources(recorder->tables, subject, at) : ref->block;
+    return out->block ? 0 : -ENOMEM;
+}
+
 static struct entry *entry_make(struct recorder *recorder, const struct node *node,
                                 uint32_t subject_index, uint64_t kinds, uint64_t sig)
 {
@@ -184,11 +246,11 @@ static struct entry *entry_make(struct recorder *recorder, const struct node *no
     entry->unseen = kept;
     entry->unseen_count = count;
     for (uint32_t i = 0; i < subject->count; i++) {
-        const struct fact_ref *ref = &subject->refs[i];
-
-        if (ref->block->config_sig)
-            entry->refs[entry->ref_count++] =
-                (struct entry_ref){ref->block, ref->ordinal, recorder->bits.items[ref->source]};
+        if (!subject->refs[i].block->config_sig)
+            continue;
+        if (entry_ref_of(recorder, subject, i, &entry->refs[entry->ref_count]) < 0)
+            return NULL;
+        entry->ref_count += entry->refs[entry->ref_count].block != NULL;
     }
     return entry;
 }

@@ -16,7 +16,7 @@
 struct entry_ref {
     const struct fact_block *block;
     uint16_t ordinal;
-    uint64_t kind; /* one bit: the kind of source it came from */
+    uint64_t kind; /* bits: the kinds of source it came from */
 };
 
 struct entry {

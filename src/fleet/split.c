@@ -11,6 +11,10 @@
  * that changed comes before one that claims most of it (ASPM before its L1 substates). */
 #define MOVES_SHARE 0.85
 
+/* How rules name that a device, a port or a module is not there, or is one too many. */
+#define PATH_MISSING "missing"
+#define PATH_EXTRA   "extra"
+
 struct part { /* of a bundle: one deviation at hand */
     struct deviation deviation;
     const struct claims *claims;
@@ -92,6 +96,51 @@ static double count_finding(struct splitter *splitter, const struct rule *rule)
     return 1;
 }
 
+/* A rule's own finding is its setting; else what the rule says of the path. */
+static enum claim claim_of(const struct splitter *splitter, const struct part *part,
+                           const struct rule *rule)
+{
+    const struct field *field = field_of(splitter, part);
+
+    if (field->rule)
+        return field->rule == rule ? CLAIM_SETTING : CLAIM_NONE;
+    return part->claims ? claims_of(part->claims, rule) : CLAIM_NONE;
+}
+
+/* Does the deeper rule's setting move all that is the other's setting, and not the other way round?
+ * An IOMMU that is on makes the kernel ask for ACS. */
+static bool is_behind(const struct splitter *splitter, const struct rule *deeper,
+                      const struct rule *other)
+{
+    bool own = false, moves = false;
+
+    for (size_t p = 0; p < splitter->parts.count; p++) {
+        const struct part *part = &splitter->parts.items[p];
+        enum claim here = part->taken ? CLAIM_NONE : claim_of(splitter, part, deeper);
+        enum claim there = part->taken ? CLAIM_NONE : claim_of(splitter, part, other);
+
+        if (there == CLAIM_SETTING && here == CLAIM_NONE && !field_of(splitter, part)->rule)
+            return false;
+        moves |= there == CLAIM_SETTING && here == CLAIM_MOVES;
+        own |= here == CLAIM_SETTING && there == CLAIM_NONE;
+    }
+    return own && moves;
+}
+
+/* The rule behind the others comes first. */
+static void put_cause_first(const struct splitter *splitter, const struct rule **best,
+                            uint32_t count)
+{
+    for (uint32_t i = 1; i < count; i++) {
+        const struct rule *deeper = best[i];
+
+        if (!is_behind(splitter, deeper, best[0]))
+            continue;
+        memmove(best + 1, best, i * sizeof(*best));
+        best[0] = deeper;
+    }
+}
+
 /* Rules that claim a setting among the parts that are left, best first, at most 5. */
 static uint32_t best_rules(struct splitter *splitter, const struct rule **best)
 {
@@ -132,6 +181,7 @@ static uint32_t best_rules(struct splitter *splitter, const struct rule **best)
         if (found < 5)
             found++;
     }
+    put_cause_first(splitter, best, found);
     return found;
 }
 
@@ -173,17 +223,6 @@ static int take(struct splitter *splitter, struct part *part)
     *slot = part->deviation;
     part->taken = true;
     return 0;
-}
-
-/* A rule's own finding is its setting; else what the rule says of the path. */
-static enum claim claim_of(const struct splitter *splitter, const struct part *part,
-                           const struct rule *rule)
-{
-    const struct field *field = field_of(splitter, part);
-
-    if (field->rule)
-        return field->rule == rule ? CLAIM_SETTING : CLAIM_NONE;
-    return part->claims ? claims_of(part->claims, rule) : CLAIM_NONE;
 }
 
 /* Those with this rule's claim. */
@@ -266,6 +305,22 @@ static enum difference_kind presence_kind(const struct splitter *splitter, const
                                                                           : DIFF_EXTRA_DEVICE;
 }
 
+static const struct rule *heavier(const struct rule *a, const struct rule *b)
+{
+    return !a || (b && rule_weight(b) > rule_weight(a)) ? b : a;
+}
+
+/* The heaviest rule that is about this device being there or not. */
+static const struct rule *presence_rule(const struct splitter *splitter, const struct part *part)
+{
+    const struct rule *best = NULL;
+
+    for (uint32_t i = 0; is_presence(field_of(splitter, part)) && i < part->claims->count; i++)
+        if (part->claims->items[i].claim == CLAIM_SETTING)
+            best = heavier(best, part->claims->items[i].rule);
+    return best;
+}
+
 /* One cause for each place where something comes or goes, with all behind it and the port above. */
 static int split_presence(struct splitter *splitter, struct node_set nodes)
 {
@@ -275,6 +330,7 @@ static int split_presence(struct splitter *splitter, struct node_set nodes)
     for (size_t p = 0; p < splitter->parts.count && r == 0; p++) {
         struct part *part = &splitter->parts.items[p];
         enum difference_kind kind;
+        const struct rule *rule;
         int top, above;
 
         if (part->taken || !is_presence(field_of(splitter, part)))
@@ -282,6 +338,7 @@ static int split_presence(struct splitter *splitter, struct node_set nodes)
         top = top_of(splitter, (int)field_of(splitter, part)->column);
         above = columns[top].parent;
         kind = presence_kind(splitter, part);
+        rule = NULL;
         for (size_t q = 0; q < splitter->parts.count && r == 0; q++) {
             struct part *other = &splitter->parts.items[q];
             int column = (int)field_of(splitter, other)->column,
@@ -291,12 +348,14 @@ static int split_presence(struct splitter *splitter, struct node_set nodes)
                 (other_top == top || (above >= 0 ? columns[other_top].parent == above
                                                  : share_lost_root(splitter, top, other_top)));
 
-            if (!other->taken &&
-                (same || (above >= 0 && column == above && columns[above].device == DEVICE_BRIDGE)))
-                r = take(splitter, other);
+            if (other->taken || !(same || (above >= 0 && column == above &&
+                                           columns[above].device == DEVICE_BRIDGE)))
+                continue;
+            rule = heavier(rule, presence_rule(splitter, other));
+            r = take(splitter, other);
         }
         if (r == 0)
-            r = emit(splitter, kind, NULL, 0, nodes);
+            r = emit(splitter, kind, &rule, rule != NULL, nodes);
     }
     return r;
 }
@@ -464,10 +523,12 @@ int split_bundle(struct splitter *splitter, const struct deviation *deviations, 
         if (!part)
             return -ENOMEM;
         part->deviation = deviations[i];
-        if (!field->key)
+        if (field->rule)
             continue;
         part->claims = naming_claims(splitter->naming, who, field->key,
-                                     fact_key_name(splitter->fleet->pool, field->key));
+                                     field->key ? fact_key_name(splitter->fleet->pool, field->key)
+                                     : field->values[deviations[i].value].absent ? PATH_MISSING
+                                                                                 : PATH_EXTRA);
         if (!part->claims)
             return -ENOMEM;
     }

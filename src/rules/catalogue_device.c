@@ -455,7 +455,10 @@ static const struct rule rules[] = {
                   {"BIOS (any)", "the slot is Enabled, and its option ROM too"}},
         .check = check_device_count,
         .needs = "gpu:Header",
-        .claims = GLOBS("*:Header.present"),
+        .claims = GLOBS("gpu:missing", "nvswitch:missing", "nvme:missing", "other:missing",
+                        "port:missing", "host:smi.gpus"),
+        .moves = GLOBS("port:*", "host:topo.*", "host:nvlink*", "gpu:nvlink*", "nvswitch:*",
+                       "nic:missing", "ib:missing"),
     },
     {
         .number = 53,
@@ -472,6 +475,8 @@ static const struct rule rules[] = {
         .fixes = {FIX_RESEAT, {"site", "check the BMC's inventory; cold power cycle"}},
         .check = check_nic_count,
         .needs = "rdma:Header",
+        .claims = GLOBS("nic:missing", "ib:missing", "net:missing"),
+        .moves = GLOBS("port:*", "host:topo.*", "ib:*"),
     },
     {
         .number = 54,
@@ -488,8 +493,9 @@ static const struct rule rules[] = {
         .fixes = {{"site", "note it in the inventory"}},
         ROWS({.who = WHO_WORK, .is = ODD("Header.rev"), .say = "revision"},
              {.who = WHO_WORK, .is = ODD("Header.subdevice"), .say = "subsystem"}),
-        .claims = GLOBS("*:Header.rev", "*:Header.subvendor", "*:Header.subdevice",
-                        "*:Header.device", "*:Header.vendor"),
+        .claims =
+            GLOBS("*:extra", "dimm:DIMM.manufacturer", "dimm:DIMM.part", "*:Header.rev",
+                  "*:Header.subvendor", "*:Header.subdevice", "*:Header.device", "*:Header.vendor"),
     },
     {
         .number = 55,

@@ -47,6 +47,26 @@ static const struct rule rules[] = {
                   {"site", "pin the driver packages: an unattended upgrade replaced half of them"}},
         ROWS({.who = WHO_HOST, .is = ON("log.nvrm_api_mismatch")}),
         .claims = GLOBS("host:log.nvrm_api_mismatch"),
+        .moves = GLOBS("host:smi.*", "gpu:SMI.*", "host:topo.*"),
+    },
+    {
+        .number = 83,
+        .id = "NVIDIA_MODULE_DIFFERS",
+        .title = "open and proprietary NVIDIA kernel modules are mixed",
+        .severity = SEVERITY_INFO,
+        .basis = BASIS_KNOWN,
+        .policies = POLICY_ANY,
+        .looks_at =
+            "dmesg (NVRM: loading NVIDIA UNIX ... Kernel Module), /proc/driver/nvidia/version",
+        .good = "the same kind and version on all nodes",
+        .bad = "Open Kernel Module on some nodes, the proprietary one on others",
+        .harm = "two drivers with other bugs and features: dma-buf GPUDirect needs the open one",
+        .source = "engineering practice",
+        .fixes = {{"site",
+                   "install the same driver package (nvidia-open or the proprietary one) on "
+                   "all nodes"}},
+        .claims = GLOBS("host:nvidia.module_kind", "host:nvidia.module_version"),
+        .moves = GLOBS("host:nvparam.*", "host:module.nvidia*", "host:modparam.nvidia*"),
     },
     {
         .number = 84,

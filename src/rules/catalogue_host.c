@@ -294,8 +294,10 @@ static const struct rule rules[] = {
               .when = {SOME("DIMM.size_mb")}}),
         .check = check_dimms,
         .needs = "host:dimm",
-        .claims = GLOBS("host:dimm.*", "dimm:DIMM.*", "host:mem.total_kb"),
-        .moves = GLOBS("numa:numa.mem_mb"),
+        .claims =
+            GLOBS("host:dimm.*", "dimm:DIMM.size_mb", "dimm:DIMM.speed", "dimm:DIMM.configured",
+                  "dimm:DIMM.rank", "dimm:missing", "host:mem.about_mb"),
+        .moves = GLOBS("numa:numa.about_mb", "dimm:DIMM.*"),
     },
     {
         .number = 75,

@@ -215,9 +215,8 @@ static const struct rule rules[] = {
         .claims = GLOBS("*:IOMMU.present", "host:iommu.*", "host:cmdline.iommu",
                         "host:cmdline.intel_iommu", "host:cmdline.amd_iommu",
                         "host:cmdline.iommu.passthrough"),
-        .moves = GLOBS("port:ACS.ACSCtl.*", "*:ATS.ATSCtl.Enable", "*:PRI.*", "*:PASID.*",
-                       "host:log.acs_quirk", "host:log.x2apic_disabled", "host:cpu.online_count",
-                       "host:cpu.offline", "host:cpu.online", "other:ACS.ACSCtl.*"),
+        .moves = GLOBS("*:ACS.ACSCtl.*", "*:ATS.ATSCtl.Enable", "*:PRI.*", "*:PASID.*",
+                       "host:log.acs_quirk", "host:log.x2apic_disabled"),
     },
     {
         .number = 9,
@@ -259,7 +258,8 @@ static const struct rule rules[] = {
         .claims = GLOBS("host:log.x2apic_disabled", "host:cpu.offline", "host:cpu.online_count",
                         "host:cpu.online", "host:log.cpu_apic_invalid"),
         .moves = GLOBS("numa:numa.cpus", "host:cmdline.iommu", "host:cmdline.amd_iommu",
-                       "host:topo.*.cpus"),
+                       "host:topo.*.cpus", "host:iommu.*", "*:IOMMU.present", "*:ACS.ACSCtl.*",
+                       "*:ATS.ATSCtl.Enable"),
     },
     {
         .number = 11,
