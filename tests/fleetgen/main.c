@@ -25,8 +25,9 @@ static const char usage[] =
     "  --only KIND[,KIND]  these outputs only: lspci, dmesg, dmidecode, ...\n"
     "  --lean              without the CPUs' integrated PCI functions\n"
     "  --plain             nodes differ in serial numbers and the like only\n"
-    "  --format text|bytes|hex   bytes: sys/bus/pci/devices/*/config in place of lspci.txt;\n"
-    "                      hex: also lspci-hex.txt, for lspci -F (default text)\n"
+    "  --format text|bytes|hex|snap   bytes: sys/bus/pci/devices/*/config in place of lspci.txt;\n"
+    "                      hex: also lspci-hex.txt, for lspci -F; snap: DIR/n001.snap in place\n"
+    "                      of folders (default text)\n"
     "  -o, --output DIR    where to\n"
     "  --list-models, --list-mutations, --help\n";
 
@@ -152,8 +153,10 @@ static int parse_option(int option, struct request *request)
     case OPT_FORMAT:
         request->options.bytes = strcmp(optarg, "bytes") == 0;
         request->options.hex = strcmp(optarg, "hex") == 0;
-        if (!request->options.bytes && !request->options.hex && strcmp(optarg, "text") != 0) {
-            fprintf(stderr, "fleetgen: --format '%s': expected text, bytes or hex\n", optarg);
+        request->options.snap = strcmp(optarg, "snap") == 0;
+        if (!request->options.bytes && !request->options.hex && !request->options.snap &&
+            strcmp(optarg, "text") != 0) {
+            fprintf(stderr, "fleetgen: --format '%s': expected text, bytes, hex or snap\n", optarg);
             r = -EINVAL;
         }
         break;

@@ -4,14 +4,18 @@
 
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/map.h"
 #include "fleetgen.h"
 #include "lspci.h"
+#include "snap/snap.h"
+#include "write.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static struct renderer *renderer; /* shared by the tests: its templates cost the most */
 
@@ -490,6 +494,59 @@ static void a_spec_that_cannot_be_is_named(void **state)
     }
 }
 
+/* The tree that is in <folder>/<name>.snap; it lives in `arena`. */
+static void read_snap(struct arena *arena, const char *folder, const char *name, struct tree *tree)
+{
+    const char *path = arena_printf(arena, "%s/%s.snap", folder, name);
+    struct err err = {0};
+    char *packed;
+    size_t len;
+
+    if (file_read(path, SNAP_BYTES_MAX, &packed, &len, &err) < 0 ||
+        snap_read(arena, path, packed, len, SNAP_BYTES_MAX, tree, &err) != 0)
+        fail_msg("%s", err.text);
+    free(packed);
+}
+
+static void a_fleet_of_snapshots_holds_the_same_files(void **state)
+{
+    struct gen_fleet *fleet = new_fleet("a100", "IOMMU_ON", 5, gen_noise());
+    struct write_options options = {.snap = true};
+    char folder[] = "/tmp/fleetgenXXXXXX";
+    struct arena *arena = arena_new(0);
+    const char *const *names;
+    struct err err = {0};
+    long count;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    if (gen_write(fleet, folder, &options, &err) < 0)
+        fail_msg("%s", err.text);
+    for (uint32_t i = 0; i < 8; i++) {
+        struct gen_node *node = new_node(fleet, i);
+        struct tree tree = {0};
+
+        read_snap(arena, folder, node->name, &tree);
+        assert_int_equal(tree.count, node->tree.count);
+        assert_true(tree.count > 5);
+        for (size_t k = 0; k < tree.count; k++) {
+            const struct tree_entry *want = &node->tree.entries[k];
+            const struct tree_entry *got = tree_find(&tree, want->path);
+
+            if (!got || got->link != want->link || !str_eq(got->bytes, want->bytes))
+                fail_msg("%s: %s is not the same", node->name, want->path);
+        }
+        free_node(node);
+    }
+    count = file_list(arena, folder, 100, &names, &err);
+    assert_int_equal(count, 8 + 3); /* bw.csv, slow.txt, truth.json; no folders */
+    for (long i = 0; i < count; i++)
+        assert_int_equal(unlink(arena_printf(arena, "%s/%s", folder, names[i])), 0);
+    assert_int_equal(rmdir(folder), 0);
+    arena_free(arena);
+    gen_free(fleet);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -502,6 +559,7 @@ int main(void)
         cmocka_unit_test(measurements_tell_bad_nodes_and_labels_are_wrong_as_often_as_asked),
         cmocka_unit_test(old_lspci_marks_both_ends_of_a_link),
         cmocka_unit_test(a_spec_that_cannot_be_is_named),
+        cmocka_unit_test(a_fleet_of_snapshots_holds_the_same_files),
     };
     int r;
 

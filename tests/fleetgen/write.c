@@ -1,6 +1,7 @@
 #include "write.h"
 
 #include "base/hash.h"
+#include "snap/snap.h"
 #include "sysfs.h"
 
 #include <errno.h>
@@ -104,6 +105,24 @@ static int put_hex(const struct gen_fleet *fleet, uint32_t index, const struct g
     return r;
 }
 
+/* The same bytes from the same seed: the nodes of a fleet were all taken at this second. */
+#define TAKEN_S 1700000000
+
+static int put_snap(const struct gen_node *node, const char *folder, struct err *err)
+{
+    struct buf packed = {0};
+    char path[4096];
+    int r = snap_pack(&node->tree, TAKEN_S, &packed, err);
+
+    snprintf(path, sizeof(path), "%s/%s.snap", folder, node->name);
+    if (r == 0)
+        r = make_folders(path, err);
+    if (r == 0)
+        r = put_file(path, packed.p, packed.len, err);
+    buf_done(&packed);
+    return r;
+}
+
 static int put_node(const struct gen_fleet *fleet, uint32_t index, struct gen_node *node,
                     const char *folder, const struct write_options *options, struct err *err)
 {
@@ -111,6 +130,8 @@ static int put_node(const struct gen_fleet *fleet, uint32_t index, struct gen_no
 
     if (r < 0)
         return err_set(err, r, "no memory for a node's texts");
+    if (options->snap)
+        return put_snap(node, folder, err);
     r = options->bytes ? put_sysfs(fleet, index, node, folder, err)
                        : put_tree(&node->tree, folder, err);
     if (r == 0 && options->hex)
