@@ -592,11 +592,13 @@ static void on_dpc(struct klog *log, uint64_t bdf, struct str rest)
         klog_add(log, &device->counts[KLOG_DPC], 1);
 }
 
-/* What follows "driver 0000:17:00.0: ". `anywhere`: the text need not come first. */
+/* What follows "driver 0000:17:00.0: ". `anywhere`: the text need not come first. `driver`: only
+ * this one means a fault by it; NULL: whoever says so. */
 static const struct {
     const char *text;
     bool anywhere;
     void (*fn)(struct klog *log, uint64_t bdf, struct str rest);
+    const char *driver;
 } device_lines[] = {
     {"AER: ", false, on_aer},
     {"PCIe Bus Error: severity=", false, on_aer},
@@ -610,7 +612,7 @@ static const struct {
     {"Enabling MPC IRBNCE", false, on_acs_quirk},
     {"DPC: containment event", false, on_dpc},
     {"Port module event[error]", true, on_nic_fault},
-    {"Fatal error ", true, on_nic_fault},
+    {"Fatal error ", true, on_nic_fault, "mlx5_core"},
     {"health compromised", true, on_nic_fault},
 };
 
@@ -635,6 +637,8 @@ static void device_line(struct klog *log, const struct kline_device *device)
          str_starts(rest, "Link down")))
         klog_port_down(log, device->port);
     for (size_t i = 0; i < ARRAY_LEN(device_lines); i++) {
+        if (device_lines[i].driver && !str_is(device->driver, device_lines[i].driver))
+            continue;
         if (device_lines[i].anywhere ? str_find(rest, device_lines[i].text) >= 0
                                      : str_starts(rest, device_lines[i].text)) {
             device_lines[i].fn(log, device->bdf, rest);

@@ -237,9 +237,9 @@ struct kline kline_of(struct str line)
 
 bool kline_device(struct str message, struct kline_device *out)
 {
-    struct str rest = message, driver, bdf, port;
+    struct str rest = message, bdf, port;
 
-    if (!str_word(&rest, &driver) || driver.p[driver.len - 1] == ':' || !str_word(&rest, &bdf))
+    if (!str_word(&rest, &out->driver) || str_ends(out->driver, ":") || !str_word(&rest, &bdf))
         return false;
     out->port = (struct str){bdf.p, 0};
     if (bdf.p[bdf.len - 1] == ':') {
