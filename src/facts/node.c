@@ -86,10 +86,10 @@ uint16_t node_source(struct node *node, const char *name, const char *kind, stru
 uint16_t node_tree_source(struct node *node, const struct tree *tree,
                           const struct tree_entry *entry, const char *kind)
 {
-    const char *separator = str_ends(str_of(tree->name), "/") ? "" : ":";
-    const char *name = *tree->name
-                           ? arena_printf(node->arena, "%s%s%s", tree->name, separator, entry->path)
-                           : entry->path;
+    const char *folder = tree->name ? tree->name : "";
+    const char *separator = str_ends(str_of(folder), "/") ? "" : ":";
+    const char *name =
+        *folder ? arena_printf(node->arena, "%s%s%s", folder, separator, entry->path) : entry->path;
 
     if (!name) {
         node->failed = true;
