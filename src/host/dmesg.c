@@ -12,15 +12,11 @@ typedef void (*line_fn)(struct klog *log, struct str rest);
 /* Cut a decimal or hexadecimal number off the front of *s. */
 static bool cut_number(struct str *s, int base, uint64_t *out)
 {
-    size_t n = 0;
+    struct str rest = *s;
 
-    while (n < s->len && n < 18 &&
-           ((s->p[n] >= '0' && s->p[n] <= '9') ||
-            (base == 16 && ((s->p[n] | 0x20) >= 'a' && (s->p[n] | 0x20) <= 'f'))))
-        n++;
-    if (str_to_u64((struct str){s->p, n}, base, out) < 0)
+    if (str_to_u64(str_digits(&rest, base), base, out) < 0)
         return false;
-    *s = str_skip(*s, n);
+    *s = rest;
     return true;
 }
 
@@ -263,7 +259,7 @@ static void on_nvrm_loading(struct klog *log, struct str rest)
     log->boot.module_version = (struct str){0};
     log->boot.module_line = log->line;
     while (str_word(&rest, &word))
-        if (word.p[0] >= '0' && word.p[0] <= '9' && memchr(word.p, '.', word.len)) {
+        if (char_is_digit(word.p[0]) && memchr(word.p, '.', word.len)) {
             log->boot.module_version = word;
             return;
         }
