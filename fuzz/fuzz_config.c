@@ -1,10 +1,7 @@
 /* Bytes of a configuration space. The first byte of the input says how they are read: bit 0 as rows
  * of a dump, bit 1 with what the system knows of BARs, bit 2 as another function than 0. */
+#include "fuzz_node.h"
 #include "pci/config.h"
-
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -14,13 +11,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         {0x3000, 0x307f, 0x40101},
         {0, UINT64_MAX, UINT64_MAX},
     };
-    struct fact_pool *pool = fact_pool_new(FACT_KEEP_ALL);
-    struct fact_builder *builder = pool ? fact_builder_new(pool) : NULL;
-    struct node *node = builder ? node_new(builder, "n") : NULL;
+    struct node *node = fuzz_node_new();
     uint8_t how = size ? data[0] : 0;
 
-    if (!node)
-        abort();
     if (size) {
         struct str bytes = {(const char *)data + 1, size - 1};
         uint64_t bdf = how & 4 ? 0x1901 : 0x1900;
@@ -35,8 +28,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (r == 0 && node_find_pci(node, bdf) < 0)
             abort();
     }
-    node_free(node);
-    fact_builder_free(builder);
-    fact_pool_free(pool);
+    fuzz_node_free(node);
     return 0;
 }

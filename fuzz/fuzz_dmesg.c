@@ -1,23 +1,13 @@
 /* Any bytes as a text of dmesg. */
+#include "fuzz_node.h"
 #include "host/dmesg.h"
-
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct fact_pool *pool = fact_pool_new(FACT_KEEP_ALL);
-    struct fact_builder *builder = fact_builder_new(pool);
-    struct node *node = node_new(builder, "fuzz");
-    struct str text = {(const char *)data, size};
-    struct err err;
+    static const struct fuzz_parser parser = {dmesg_looks_like, dmesg_parse};
+    struct node *node = fuzz_node_new();
 
-    if (dmesg_parse(node, node_source(node, "dmesg", "dmesg", text), text, &err) < 0)
-        abort(); /* only for want of memory, and then there is a leak */
-    (void)dmesg_looks_like(text);
-    node_free(node);
-    fact_builder_free(builder);
-    fact_pool_free(pool);
+    fuzz_parse(node, "dmesg", (struct str){(const char *)data, size}, &parser);
+    fuzz_node_free(node);
     return 0;
 }

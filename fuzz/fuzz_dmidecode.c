@@ -1,23 +1,13 @@
 /* Any bytes as a text of dmidecode. */
+#include "fuzz_node.h"
 #include "host/dmidecode.h"
-
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct fact_pool *pool = fact_pool_new(FACT_KEEP_ALL);
-    struct fact_builder *builder = fact_builder_new(pool);
-    struct node *node = node_new(builder, "fuzz");
-    struct str text = {(const char *)data, size};
-    struct err err;
+    static const struct fuzz_parser parser = {dmidecode_looks_like, dmidecode_parse};
+    struct node *node = fuzz_node_new();
 
-    if (dmidecode_parse(node, node_source(node, "dmidecode", "dmidecode", text), text, &err) < 0)
-        abort(); /* only for want of memory, and then there is a leak */
-    (void)dmidecode_looks_like(text);
-    node_free(node);
-    fact_builder_free(builder);
-    fact_pool_free(pool);
+    fuzz_parse(node, "dmidecode", (struct str){(const char *)data, size}, &parser);
+    fuzz_node_free(node);
     return 0;
 }

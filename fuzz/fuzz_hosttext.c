@@ -1,9 +1,6 @@
 /* Any bytes to every text parser of the table: the first byte picks the row. */
+#include "fuzz_node.h"
 #include "host/parser.h"
-
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -13,8 +10,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         "systemctl", "packages",  "df",     "mounts",    "chronyc", "timedatectl",
         "ipmitool",  "ofed_info", "dmesg",  "dmidecode",
     };
-    struct fact_pool *pool;
-    struct fact_builder *builder;
     struct node *node;
     struct str text;
     struct err err;
@@ -24,14 +19,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     parser = parser_by_kind(kinds[data[0] % ARRAY_LEN(kinds)]);
     text = (struct str){(const char *)data + 1, size - 1};
-    pool = fact_pool_new(FACT_KEEP_ALL);
-    builder = fact_builder_new(pool);
-    node = node_new(builder, "fuzz");
+    node = fuzz_node_new();
     if (parser->parse(node, node_source(node, "text", parser->kind, text), text, &err) < 0)
         abort();
     (void)parser_for("x", text);
-    node_free(node);
-    fact_builder_free(builder);
-    fact_pool_free(pool);
+    fuzz_node_free(node);
     return 0;
 }

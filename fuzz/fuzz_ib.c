@@ -1,4 +1,5 @@
 /* The RDMA, NIC and network tools, into one node; and the text as files of a sysfs tree. */
+#include "fuzz_node.h"
 #include "host/ethtool.h"
 #include "host/ib_sysfs.h"
 #include "host/ibdev2netdev.h"
@@ -7,10 +8,6 @@
 #include "host/ip_link.h"
 #include "host/mlxconfig.h"
 #include "host/net_sysfs.h"
-
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Lines "path value" as entries; paths live in the node's arena. */
 static void tree_parse(struct node *node, struct str text)
@@ -37,10 +34,7 @@ static void tree_parse(struct node *node, struct str text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct {
-        bool (*looks_like)(struct str text);
-        int (*parse)(struct node *node, uint16_t source, struct str text, struct err *err);
-    } parsers[] = {
+    static const struct fuzz_parser parsers[] = {
         {ibstat_looks_like, ibstat_parse},
         {mlxconfig_looks_like, mlxconfig_parse},
         {mlxfw_looks_like, mlxfw_parse},
@@ -50,22 +44,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         {ip_link_looks_like, ip_link_parse},
     };
     struct str text = {(const char *)data, size};
-    struct fact_pool *pool = fact_pool_new(FACT_KEEP_ALL);
-    struct fact_builder *builder = pool ? fact_builder_new(pool) : NULL;
-    struct node *node = builder ? node_new(builder, "fuzz") : NULL;
+    struct node *node = fuzz_node_new();
 
-    if (!node)
-        abort();
-    for (size_t i = 0; i < ARRAY_LEN(parsers); i++) {
-        uint16_t source = node_source(node, "ethtool_-i_eth0.txt", "fuzz", text);
-
-        (void)parsers[i].looks_like(text);
-        if (parsers[i].parse(node, source, text, NULL) < 0)
-            abort();
-    }
+    for (size_t i = 0; i < ARRAY_LEN(parsers); i++)
+        fuzz_parse(node, "ethtool_-i_eth0.txt", text, &parsers[i]);
     tree_parse(node, text);
-    node_free(node);
-    fact_builder_free(builder);
-    fact_pool_free(pool);
+    fuzz_node_free(node);
     return 0;
 }

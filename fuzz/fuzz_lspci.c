@@ -1,8 +1,5 @@
+#include "fuzz_node.h"
 #include "pci/lspci.h"
-
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Every fact's line must be one of the source's, whatever the text. */
 static void look(const struct node *node)
@@ -20,13 +17,9 @@ static void look(const struct node *node)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct str text = {(const char *)data, size}, parts[8];
-    struct fact_pool *pool = fact_pool_new(FACT_KEEP_ALL);
-    struct fact_builder *builder = pool ? fact_builder_new(pool) : NULL;
-    struct node *node = builder ? node_new(builder, "fuzz") : NULL;
+    struct node *node = fuzz_node_new();
     struct err err = {0};
 
-    if (!node)
-        abort();
     (void)lspci_looks_like(text);
     for (size_t i = 0, count = lspci_split(text, parts, 8); i < count; i++) {
         uint16_t source = node_source(node, "fuzz.txt", "lspci", parts[i]);
@@ -34,8 +27,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (lspci_parse(node, source, parts[i], &err) == 0)
             look(node);
     }
-    node_free(node);
-    fact_builder_free(builder);
-    fact_pool_free(pool);
+    fuzz_node_free(node);
     return 0;
 }

@@ -101,6 +101,17 @@ bool str_word(struct str *rest, struct str *word)
     return true;
 }
 
+struct str str_digits(struct str *s, int base)
+{
+    struct str digits = {s->p, 0};
+
+    while (digits.len < s->len &&
+           (base == 16 ? char_hex(s->p[digits.len]) >= 0 : char_is_digit(s->p[digits.len])))
+        digits.len++;
+    *s = str_skip(*s, digits.len);
+    return digits;
+}
+
 /* strto* need a NUL: numbers longer than this are no numbers to us. */
 #define NUMBER_TEXT_MAX 64
 
@@ -186,6 +197,22 @@ bool str_glob(const char *pattern, struct str text)
     while (*pattern == '*')
         pattern++;
     return !*pattern;
+}
+
+bool str_glob_any(const char *patterns, struct str text)
+{
+    struct str rest = str_of(patterns), word;
+    char pattern[STR_GLOB_MAX];
+
+    while (str_word(&rest, &word)) {
+        if (word.len >= sizeof(pattern))
+            continue;
+        memcpy(pattern, word.p, word.len);
+        pattern[word.len] = '\0';
+        if (str_glob(pattern, text))
+            return true;
+    }
+    return false;
 }
 
 void buf_done(struct buf *buf)

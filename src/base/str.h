@@ -38,6 +38,19 @@ static inline bool str_is(struct str a, const char *text)
     return str_eq(a, str_of(text));
 }
 
+/* ASCII, whatever the locale says. The value of a hexadecimal digit, or -1. */
+static inline bool char_is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static inline int char_hex(char c)
+{
+    char lower = (char)(c | 0x20);
+
+    return char_is_digit(c) ? c - '0' : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
 bool str_starts(struct str s, const char *prefix);
 bool str_ends(struct str s, const char *suffix);
 
@@ -60,6 +73,9 @@ bool str_cut(struct str *rest, char separator, struct str *head);
 /* Cut the next word (blanks and tabs separate). False when there is none. */
 bool str_word(struct str *rest, struct str *word);
 
+/* Cut the digits (of base 10 or 16) that *s starts with; empty when there are none. */
+struct str str_digits(struct str *s, int base);
+
 /* Whole of `s` as a number; base 0 takes 0x. Returns 0 or -EINVAL, -ERANGE. */
 int str_to_i64(struct str s, int base, int64_t *out);
 int str_to_u64(struct str s, int base, uint64_t *out);
@@ -67,6 +83,11 @@ int str_to_double(struct str s, double *out);
 
 /* Does `text` match `pattern`, where '*' stands for any run (also empty) and '?' for one byte? */
 bool str_glob(const char *pattern, struct str text);
+
+/* Is it matched by one of these patterns, which blanks part: "*.dmesg* kern.log*"? Patterns of
+ * STR_GLOB_MAX bytes and more match nothing. */
+#define STR_GLOB_MAX 64
+bool str_glob_any(const char *patterns, struct str text);
 
 /* A growing text buffer. Zero-initialise; buf_done frees. After a failed allocation `failed` is
  * set, further calls do nothing, and `p` stays NUL-terminated or NULL. */

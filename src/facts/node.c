@@ -86,10 +86,10 @@ uint16_t node_source(struct node *node, const char *name, const char *kind, stru
 uint16_t node_tree_source(struct node *node, const struct tree *tree,
                           const struct tree_entry *entry, const char *kind)
 {
-    const char *separator = str_ends(str_of(tree->name), "/") ? "" : ":";
-    const char *name = *tree->name
-                           ? arena_printf(node->arena, "%s%s%s", tree->name, separator, entry->path)
-                           : entry->path;
+    const char *folder = tree->name ? tree->name : "";
+    const char *separator = str_ends(str_of(folder), "/") ? "" : ":";
+    const char *name =
+        *folder ? arena_printf(node->arena, "%s%s%s", folder, separator, entry->path) : entry->path;
 
     if (!name) {
         node->failed = true;
@@ -233,18 +233,7 @@ void node_add_unseen(struct node *node, int subject, int source, const char *blo
 
 bool unseen_covers(const struct unseen *unseen, struct str block)
 {
-    struct str rest = unseen->block ? str_of(unseen->block) : (struct str){0}, word;
-    char glob[32];
-
-    while (str_word(&rest, &word)) {
-        if (word.len >= sizeof(glob))
-            continue;
-        memcpy(glob, word.p, word.len);
-        glob[word.len] = '\0';
-        if (str_glob(glob, block))
-            return true;
-    }
-    return false;
+    return unseen->block && str_glob_any(unseen->block, block);
 }
 
 struct fact_at node_fact(const struct node *node, uint32_t subject_index, uint32_t key)

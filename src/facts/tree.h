@@ -17,7 +17,7 @@ struct tree_entry {
 
 struct tree {
     const char *name; /* how the user called it: "fleet/n001.snap" or, with a slash at its end, a
-                         folder "fleet/n001/"; "" when the entries' paths say it all. See
+                         folder "fleet/n001/"; "" or NULL when the entries' paths say it all. See
                          node_tree_source. */
     struct tree_entry *entries;
     size_t count;

@@ -12,15 +12,11 @@ typedef void (*line_fn)(struct klog *log, struct str rest);
 /* Cut a decimal or hexadecimal number off the front of *s. */
 static bool cut_number(struct str *s, int base, uint64_t *out)
 {
-    size_t n = 0;
+    struct str rest = *s;
 
-    while (n < s->len && n < 18 &&
-           ((s->p[n] >= '0' && s->p[n] <= '9') ||
-            (base == 16 && ((s->p[n] | 0x20) >= 'a' && (s->p[n] | 0x20) <= 'f'))))
-        n++;
-    if (str_to_u64((struct str){s->p, n}, base, out) < 0)
+    if (str_to_u64(str_digits(&rest, base), base, out) < 0)
         return false;
-    *s = str_skip(*s, n);
+    *s = rest;
     return true;
 }
 
@@ -263,7 +259,7 @@ static void on_nvrm_loading(struct klog *log, struct str rest)
     log->boot.module_version = (struct str){0};
     log->boot.module_line = log->line;
     while (str_word(&rest, &word))
-        if (word.p[0] >= '0' && word.p[0] <= '9' && memchr(word.p, '.', word.len)) {
+        if (char_is_digit(word.p[0]) && memchr(word.p, '.', word.len)) {
             log->boot.module_version = word;
             return;
         }
@@ -592,11 +588,13 @@ static void on_dpc(struct klog *log, uint64_t bdf, struct str rest)
         klog_add(log, &device->counts[KLOG_DPC], 1);
 }
 
-/* What follows "driver 0000:17:00.0: ". `anywhere`: the text need not come first. */
+/* What follows "driver 0000:17:00.0: ". `anywhere`: the text need not come first. `driver`: only
+ * this one means a fault by it; NULL: whoever says so. */
 static const struct {
     const char *text;
     bool anywhere;
     void (*fn)(struct klog *log, uint64_t bdf, struct str rest);
+    const char *driver;
 } device_lines[] = {
     {"AER: ", false, on_aer},
     {"PCIe Bus Error: severity=", false, on_aer},
@@ -610,7 +608,7 @@ static const struct {
     {"Enabling MPC IRBNCE", false, on_acs_quirk},
     {"DPC: containment event", false, on_dpc},
     {"Port module event[error]", true, on_nic_fault},
-    {"Fatal error ", true, on_nic_fault},
+    {"Fatal error ", true, on_nic_fault, "mlx5_core"},
     {"health compromised", true, on_nic_fault},
 };
 
@@ -635,6 +633,8 @@ static void device_line(struct klog *log, const struct kline_device *device)
          str_starts(rest, "Link down")))
         klog_port_down(log, device->port);
     for (size_t i = 0; i < ARRAY_LEN(device_lines); i++) {
+        if (device_lines[i].driver && !str_is(device->driver, device_lines[i].driver))
+            continue;
         if (device_lines[i].anywhere ? str_find(rest, device_lines[i].text) >= 0
                                      : str_starts(rest, device_lines[i].text)) {
             device_lines[i].fn(log, device->bdf, rest);

@@ -128,7 +128,7 @@ static void row_add(struct fact_builder *b, const struct row *row, uint32_t line
 
     switch (row->value) {
     case VALUE_SPEED: /* "200000Mb/s", "Unknown!" */
-        digits = scan_digits(&rest, 10);
+        digits = str_digits(&rest, 10);
         if (str_to_i64(digits, 10, &number) == 0)
             fact_number(b, row->class, line, key, number, STR(""));
         break;

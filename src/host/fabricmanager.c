@@ -32,7 +32,7 @@ static bool sxid_line(struct str line, struct sxid *sxid)
     if (at < 0)
         return false;
     rest = str_skip(line, (size_t)at + strlen(sxid->fatal ? fatal : nonfatal));
-    sxid->code = scan_digits(&rest, 10);
+    sxid->code = str_digits(&rest, 10);
     at = str_find(rest, "pci bus id ");
     if (!sxid->code.len || sxid->code.len > 8 || at < 0)
         return false;

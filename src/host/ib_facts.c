@@ -30,7 +30,7 @@ static const struct {
 /* The code in "4: ACTIVE" or "PORT_ACTIVE (4)"; -1 without one. */
 static int64_t code_of(struct str value)
 {
-    struct str rest = value, digits = scan_digits(&rest, 10);
+    struct str rest = value, digits = str_digits(&rest, 10);
     int64_t code;
 
     if (!digits.len || !rest.len || rest.p[0] != ':') {
@@ -39,7 +39,7 @@ static int64_t code_of(struct str value)
         if (open < 0)
             return -1;
         rest = str_skip(value, (size_t)open + 1);
-        digits = scan_digits(&rest, 10);
+        digits = str_digits(&rest, 10);
         if (!rest.len || rest.p[0] != ')')
             return -1;
     }
@@ -114,7 +114,7 @@ int ib_guid(struct str value, char out[IB_GUID_TEXT_MAX])
     for (size_t i = value.len; i-- > 0 && count < 16;) {
         if (value.p[i] == ':')
             continue;
-        if (!isxdigit((unsigned char)value.p[i]))
+        if (char_hex(value.p[i]) < 0)
             return -EINVAL;
         digits[15 - count++] = (char)tolower((unsigned char)value.p[i]);
     }
@@ -146,7 +146,7 @@ struct str ib_speed_name(struct str value)
 
 unsigned ib_rate_of(struct str width, struct str speed_name)
 {
-    struct str digits = scan_digits(&width, 10);
+    struct str digits = str_digits(&width, 10);
     int64_t lanes;
 
     if (digits.len > 2 || str_to_i64(digits, 10, &lanes) < 0)

@@ -78,7 +78,7 @@ static bool line_read(struct str line, struct port_line *out)
             return false;
     }
     digits = out->port;
-    return scan_digits(&digits, 10).len && !digits.len && out->port.len <= 3 && out->device.len &&
+    return str_digits(&digits, 10).len && !digits.len && out->port.len <= 3 && out->device.len &&
            out->device.len <= SCAN_NAME_MAX / 2;
 }
 

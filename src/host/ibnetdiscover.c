@@ -53,7 +53,7 @@ static bool link_read(struct str line, struct link_line *link)
     while (str_word(&rest, &word)) {
         struct str lanes = word;
 
-        if (scan_digits(&lanes, 10).len && str_starts(lanes, "x") && lanes.len > 1 && word.len < 16)
+        if (str_digits(&lanes, 10).len && str_starts(lanes, "x") && lanes.len > 1 && word.len < 16)
             link->kind = word;
     }
     return true;

@@ -82,7 +82,7 @@ static bool port_header(struct str line, struct str *port)
     else
         return false;
     value = *port;
-    return scan_digits(&value, 10).len && !value.len && port->len <= 3;
+    return str_digits(&value, 10).len && !value.len && port->len <= 3;
 }
 
 bool ibstat_looks_like(struct str text)

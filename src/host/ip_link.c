@@ -9,7 +9,7 @@
 /* "2: eth0: <BROADCAST,UP> mtu 9000 ... state UP ...": the name, without "@if3". */
 static bool header(struct str line, struct str *name, struct str *rest)
 {
-    struct str digits = scan_digits(&line, 10), cut;
+    struct str digits = str_digits(&line, 10), cut;
 
     if (!digits.len || !str_starts(line, ": "))
         return false;

@@ -7,11 +7,6 @@
 /* No prefix that we know reaches further into the line. */
 #define PREFIX_MAX 160
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static struct str skip_blanks(struct str s)
 {
     while (s.len && (s.p[0] == ' ' || s.p[0] == '\t'))
@@ -36,16 +31,16 @@ static size_t bracket(struct str s)
     if (!in.len)
         return 0;
     for (size_t i = 0; i < in.len; i++)
-        digits |= is_digit(in.p[i]);
+        digits |= char_is_digit(in.p[i]);
     if (!digits)
         return 0;
-    if (is_digit(in.p[0]) || in.p[0] == '+') {
+    if (char_is_digit(in.p[0]) || in.p[0] == '+') {
         for (size_t i = 1; i < in.len; i++)
-            if (!is_digit(in.p[i]) && in.p[i] != '.')
+            if (!char_is_digit(in.p[i]) && in.p[i] != '.')
                 return 0;
-    } else if ((in.p[0] == 'T' || in.p[0] == 'C') && in.len > 1 && is_digit(in.p[1])) {
+    } else if ((in.p[0] == 'T' || in.p[0] == 'C') && in.len > 1 && char_is_digit(in.p[1])) {
         for (size_t i = 1; i < in.len; i++)
-            if (!is_digit(in.p[i]))
+            if (!char_is_digit(in.p[i]))
                 return 0;
     } else if (!isupper((unsigned char)in.p[0]) || str_find(in, ":") < 0) {
         return 0;
@@ -63,9 +58,9 @@ static struct str skip_times(struct str s)
             s = skip_blanks(str_skip(s, n));
             continue;
         }
-        if (s.len >= 3 && s.p[0] == '<' && is_digit(s.p[1])) {
+        if (s.len >= 3 && s.p[0] == '<' && char_is_digit(s.p[1])) {
             n = 2;
-            while (n < s.len && n < 5 && is_digit(s.p[n]))
+            while (n < s.len && n < 5 && char_is_digit(s.p[n]))
                 n++;
             if (n < s.len && s.p[n] == '>') {
                 s = skip_blanks(str_skip(s, n + 1));
@@ -82,12 +77,12 @@ static bool skip_kmsg(struct str *s)
     const char *end = s->len ? memchr(s->p, ';', s->len < PREFIX_MAX ? s->len : PREFIX_MAX) : NULL;
     size_t commas = 0;
 
-    if (!end || !is_digit(s->p[0]))
+    if (!end || !char_is_digit(s->p[0]))
         return false;
     for (const char *c = s->p; c < end && commas < 3; c++) {
         if (*c == ',')
             commas++;
-        else if (!is_digit(*c))
+        else if (!char_is_digit(*c))
             return false;
     }
     if (commas < 3)
@@ -124,7 +119,7 @@ static struct str skip_level(struct str s)
 /* "2025-01-21T04:41:44,283302+00:00 " */
 static struct str skip_iso(struct str s)
 {
-    if (s.len > 19 && is_digit(s.p[0]) && s.p[4] == '-' && s.p[7] == '-' && s.p[10] == 'T' &&
+    if (s.len > 19 && char_is_digit(s.p[0]) && s.p[4] == '-' && s.p[7] == '-' && s.p[10] == 'T' &&
         s.p[13] == ':') {
         struct str rest = s, word;
 
@@ -237,9 +232,9 @@ struct kline kline_of(struct str line)
 
 bool kline_device(struct str message, struct kline_device *out)
 {
-    struct str rest = message, driver, bdf, port;
+    struct str rest = message, bdf, port;
 
-    if (!str_word(&rest, &driver) || driver.p[driver.len - 1] == ':' || !str_word(&rest, &bdf))
+    if (!str_word(&rest, &out->driver) || str_ends(out->driver, ":") || !str_word(&rest, &bdf))
         return false;
     out->port = (struct str){bdf.p, 0};
     if (bdf.p[bdf.len - 1] == ':') {

@@ -18,6 +18,7 @@ struct kline kline_of(struct str line);
 
 /* "driver 0000:17:00.0: rest" or "driver 0000:17:00.0 eth0: rest". */
 struct kline_device {
+    struct str driver;
     uint64_t bdf;
     struct str port; /* "eth0", or empty */
     struct str rest;

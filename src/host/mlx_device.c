@@ -48,11 +48,11 @@ static int by_mst(const struct node *node, struct str name)
     struct str id, rest = str_skip(name, 2), ordinal, function = STR("0");
     int64_t device, index, fn;
 
-    id = scan_digits(&rest, 10);
+    id = str_digits(&rest, 10);
     if (!str_starts(rest, "_pciconf"))
         return -1;
     rest = str_skip(rest, 8);
-    ordinal = scan_digits(&rest, 10);
+    ordinal = str_digits(&rest, 10);
     if (rest.len && rest.p[0] == '.')
         function = str_skip(rest, 1);
     if (id.len > 5 || ordinal.len > 3 || str_to_i64(id, 10, &device) < 0 ||

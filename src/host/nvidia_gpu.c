@@ -72,7 +72,7 @@ bool nvidia_gpu_line(struct str line, struct nvidia_gpu_line *gpu)
     if (!str_starts(rest, "GPU "))
         return false;
     rest = str_skip(rest, 4);
-    digits = scan_digits(&rest, 10);
+    digits = str_digits(&rest, 10);
     if (!digits.len || digits.len > 4 || str_to_i64(digits, 10, &index) < 0 || !rest.len ||
         rest.p[0] != ':')
         return false;

@@ -210,7 +210,7 @@ static void csv_row(struct node *node, uint16_t source, const struct csv *csv, s
         if (!column || !value.len || value.len > 100)
             continue;
         /* "16" is "16x" and, with nounits, "81559" is "81559 MiB" in -q. */
-        (void)scan_digits(&digits, 10);
+        (void)str_digits(&digits, 10);
         if (!digits.len && column->unit)
             value = (struct str){
                 text, (size_t)snprintf(text, sizeof(text), "%.*s%s", STR_ARG(value), column->unit)};

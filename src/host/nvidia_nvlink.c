@@ -18,7 +18,7 @@ static bool link_line(struct str line, struct str *number, struct str *value)
     if (!str_starts(rest, "Link "))
         return false;
     rest = str_skip(rest, 5);
-    *number = scan_digits(&rest, 10);
+    *number = str_digits(&rest, 10);
     if (!number->len || number->len > 3 || !rest.len || rest.p[0] != ':')
         return false;
     *value = str_trim(str_skip(rest, 1));

@@ -3,11 +3,6 @@
 #include "host/gather.h"
 #include "host/scan.h"
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 /* "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  550.54.15  Release Build  (...)": open
  * and proprietary modules of one version are different drivers. */
 int nvidia_version_parse(struct node *node, uint16_t source, struct str text, struct err *err)
@@ -24,7 +19,7 @@ int nvidia_version_parse(struct node *node, uint16_t source, struct str text, st
         gather_text(&gather, GATHER_HOST, FACT_CONFIG, scan.number, STR("nvidia.module_kind"),
                     scan_has(scan.line, " Open Kernel Module") ? STR("open") : STR("proprietary"));
         while (str_word(&rest, &word)) {
-            if (is_digit(word.p[0]) && memchr(word.p, '.', word.len)) {
+            if (char_is_digit(word.p[0]) && memchr(word.p, '.', word.len)) {
                 gather_text(&gather, GATHER_HOST, FACT_CONFIG, scan.number,
                             STR("nvidia.module_version"), word);
                 break;

@@ -122,7 +122,7 @@ static bool is_unit(struct str word)
 bool nvidia_smi_number(struct str value, int64_t *number)
 {
     bool minus = value.len && value.p[0] == '-', fraction = false;
-    struct str rest = str_skip(value, minus), digits = scan_digits(&rest, 10);
+    struct str rest = str_skip(value, minus), digits = str_digits(&rest, 10);
 
     if (!digits.len || str_to_i64(digits, 10, number) < 0)
         return false;
@@ -130,7 +130,7 @@ bool nvidia_smi_number(struct str value, int64_t *number)
         *number = -*number;
     if (rest.len && rest.p[0] == '.') {
         rest = str_skip(rest, 1);
-        fraction = scan_digits(&rest, 10).len > 0;
+        fraction = str_digits(&rest, 10).len > 0;
         if (!fraction)
             return false;
     }

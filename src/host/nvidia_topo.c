@@ -31,7 +31,7 @@ static bool is_gpu_name(struct str word)
 {
     struct str rest = str_skip(word, 3);
 
-    return str_starts(word, "GPU") && scan_digits(&rest, 10).len > 0 && !rest.len;
+    return str_starts(word, "GPU") && str_digits(&rest, 10).len > 0 && !rest.len;
 }
 
 enum relation { RELATION_NONE, RELATION_SELF, RELATION_PATH, RELATION_P2P };
@@ -51,8 +51,8 @@ static enum relation relation_of(struct str word)
         if (str_is(word, p2p[i]))
             return RELATION_P2P;
     rest = str_skip(word, 2);
-    return str_starts(word, "NV") && scan_digits(&rest, 10).len && !rest.len ? RELATION_PATH
-                                                                             : RELATION_NONE;
+    return str_starts(word, "NV") && str_digits(&rest, 10).len && !rest.len ? RELATION_PATH
+                                                                            : RELATION_NONE;
 }
 
 /* The names of the columns: GPUs first, then NICs, up to "CPU Affinity". They live in `names`. */

@@ -120,14 +120,14 @@ static int64_t up_seconds(struct str line)
         int64_t unit;
 
         part = str_trim(part);
-        digits = scan_digits(&part, 10);
+        digits = str_digits(&part, 10);
         if (digits.len > 9 || str_to_i64(digits, 10, &number) < 0)
             break;
         if (str_starts(part, ":")) {
             struct str minutes = str_skip(part, 1);
             int64_t more;
 
-            minutes = scan_digits(&minutes, 10);
+            minutes = str_digits(&minutes, 10);
             if (minutes.len > 2 || str_to_i64(minutes, 10, &more) < 0)
                 break;
             total += number * 3600 + more * 60;

@@ -96,7 +96,7 @@ static bool split_rpm(struct str word, struct str *name, struct str *version)
         return false;
     *name = str_range(word.p, dash);
     *version = str_range(dash + 1, word.p + word.len);
-    return version->len && version->p[0] >= '0' && version->p[0] <= '9';
+    return version->len && char_is_digit(version->p[0]);
 }
 
 /* "ii" (installed), "hi" (held): dpkg -l's first column. */
@@ -121,7 +121,7 @@ static void read_line(struct gather *g, const struct scan *scan)
             add(g, scan->number, second, third);
         return;
     }
-    if (second.p[0] >= '0' && second.p[0] <= '9')
+    if (char_is_digit(second.p[0]))
         add(g, scan->number, first, second); /* dpkg-query -W, or rpm with a format of one's own */
 }
 

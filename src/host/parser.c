@@ -100,22 +100,6 @@ const struct tree_parser tree_parsers[] = {
 };
 const size_t tree_parser_count = ARRAY_LEN(tree_parsers);
 
-static bool name_matches(const char *names, struct str name)
-{
-    struct str rest = str_of(names), glob;
-    char pattern[64];
-
-    while (str_word(&rest, &glob)) {
-        if (glob.len >= sizeof(pattern))
-            continue;
-        memcpy(pattern, glob.p, glob.len);
-        pattern[glob.len] = '\0';
-        if (str_glob(pattern, name))
-            return true;
-    }
-    return false;
-}
-
 /* Does `path` lie below this folder of the system? */
 static bool lies_in(const char *path, const char *folder)
 {
@@ -138,7 +122,7 @@ const struct parser *parser_for(const char *path, struct str text)
     for (base = base ? base + 1 : path; *base && n < sizeof(name); base++)
         name[n++] = (char)tolower((unsigned char)*base);
     for (size_t i = 0; i < ARRAY_LEN(parsers); i++) {
-        bool named = name_matches(parsers[i].names, (struct str){name, n});
+        bool named = str_glob_any(parsers[i].names, (struct str){name, n});
         bool alike = parsers[i].looks_like && parsers[i].looks_like(text);
 
         if (named && (alike || !parsers[i].looks_like))

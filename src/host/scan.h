@@ -70,19 +70,4 @@ static inline struct str scan_between(struct str line, const char *open, const c
     return end < 0 ? (struct str){0} : (struct str){line.p, (size_t)end};
 }
 
-/* The digits (of `base` 10 or 16) that `s` starts with, cut off *s. */
-static inline struct str scan_digits(struct str *s, int base)
-{
-    size_t n = 0;
-    struct str digits;
-
-    while (n < s->len && ((s->p[n] >= '0' && s->p[n] <= '9') ||
-                          (base == 16 && ((s->p[n] >= 'a' && s->p[n] <= 'f') ||
-                                          (s->p[n] >= 'A' && s->p[n] <= 'F')))))
-        n++;
-    digits = (struct str){s->p, n};
-    *s = str_skip(*s, n);
-    return digits;
-}
-
 #endif

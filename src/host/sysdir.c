@@ -74,18 +74,17 @@ bool sysdir_pci(const struct sysdir *sysdir, struct str dir, uint64_t *bdf)
 
 uint16_t sysdir_source(struct sysdir *sysdir, struct node *node, struct str dir, const char *kind)
 {
-    struct str own = {dir.p, dir.len ? dir.len - 1 : 0};
-    const char *tree = sysdir->tree->name ? sysdir->tree->name : "";
-    /* A folder's name may end in its '/'. */
-    const char *colon = *tree && !str_ends(str_of(tree), "/") ? ":" : "";
-    char *name = arena_printf(node->arena, "%s%s%.*s", tree, colon, STR_ARG(own));
-    char *text = arena_copy(node->arena, sysdir->text.p ? sysdir->text.p : "", sysdir->text.len);
+    struct tree_entry entry = {
+        .path = arena_copy(node->arena, dir.p, dir.len ? dir.len - 1 : 0),
+        .bytes = {arena_copy(node->arena, sysdir->text.p ? sysdir->text.p : "", sysdir->text.len),
+                  sysdir->text.len},
+    };
 
-    if (!name || !text || sysdir->text.failed) {
+    if (!entry.path || !entry.bytes.p || sysdir->text.failed) {
         node->failed = true;
         return 0;
     }
-    return node_source(node, name, kind, (struct str){text, sysdir->text.len});
+    return node_tree_source(node, sysdir->tree, &entry, kind);
 }
 
 bool sysdir_seen(const struct node *node, uint32_t subject, uint32_t first_source)

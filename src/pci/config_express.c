@@ -311,19 +311,8 @@ static const char *speed_mark(const struct config_view *view, unsigned is, unsig
     return is < can && !(view->ports & PORTS_DOWN) ? "downgraded" : NULL;
 }
 
-static void put(const struct config_view *view, unsigned at, unsigned bytes, const char *name,
-                const struct config_field *fields, size_t count)
-{
-    struct config_reg reg = {.at = (uint16_t)at,
-                             .bytes = (uint8_t)bytes,
-                             .name = name,
-                             .fields = fields,
-                             .count = (uint16_t)count};
-
-    config_put_reg(view, &reg, 0, NULL);
-}
-
-#define PUT(at, bytes, name, fields) put(view, at, bytes, name, fields, ARRAY_LEN(fields))
+#define PUT(at, bytes, name, fields)                                                               \
+    config_put_reg(view, REG_HERE(at, bytes, name, fields), 0, NULL)
 
 static void put_device(const struct config_view *view)
 {

@@ -66,32 +66,19 @@ static const struct config_field error_handling[] = {
     FLAG(12, "EOCNFE"), FLAG(13, "RNFE"), FLAG(14, "CRCNFE"), FLAG(15, "SERRNFE"),
 };
 
-static void put(const struct config_view *view, unsigned at, unsigned bytes, const char *name,
-                const struct config_field *fields, size_t count)
-{
-    struct config_reg reg = {.at = (uint16_t)at,
-                             .bytes = (uint8_t)bytes,
-                             .name = name,
-                             .fields = fields,
-                             .count = (uint16_t)count};
+#define PUT(at, bytes, name, fields)                                                               \
+    config_put_reg(view, REG_HERE(at, bytes, name, fields), 0, NULL)
 
-    config_put_reg(view, &reg, 0, NULL);
-}
-
-#define PUT(at, bytes, name, fields) put(view, at, bytes, name, fields, ARRAY_LEN(fields))
-
-static void put_named(const struct config_view *view, unsigned at, unsigned bytes,
-                      const char *format, const char *suffix, const struct config_field *fields,
-                      size_t count)
+static void put_named(const struct config_view *view, const struct config_reg *reg,
+                      const char *suffix)
 {
     char name[48];
 
-    (void)snprintf(name, sizeof(name), "%s%s", format, suffix);
-    put(view, at, bytes, name, fields, count);
+    (void)snprintf(name, sizeof(name), "%s%s", reg->name, suffix);
+    config_put_reg(view, reg, 0, name);
 }
 
-#define PUT_LINK(at, bytes, name, fields)                                                          \
-    put_named(view, at, bytes, name, suffix, fields, ARRAY_LEN(fields))
+#define PUT_LINK(at, bytes, name, fields) put_named(view, REG_HERE(at, bytes, name, fields), suffix)
 
 static void put_link(const struct config_view *view, unsigned control, const char *suffix, bool all)
 {

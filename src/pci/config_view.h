@@ -134,6 +134,10 @@ enum {
         .count = ARRAY_LEN(table), .ports = (mask)                                                 \
     }
 
+/* A register that is not in a table, for config_put_reg. */
+#define REG_HERE(offset, width, text, table)                                                       \
+    (&(const struct config_reg)REG(offset, width, text, table))
+
 #define CAP(number, length, text, table)                                                           \
     {                                                                                              \
         .id = (number), .bytes = (length), .name = (text), .regs = (table),                        \

@@ -2,25 +2,14 @@
 
 #include <errno.h>
 
-static int digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 int hex_row(struct str line, uint32_t *offset, uint8_t bytes[HEX_ROW_BYTES])
 {
     size_t i = 0;
     int count = 0;
 
     *offset = 0;
-    while (i < line.len && i < 4 && digit(line.p[i]) >= 0)
-        *offset = *offset << 4 | (uint32_t)digit(line.p[i++]);
+    while (i < line.len && i < 4 && char_hex(line.p[i]) >= 0)
+        *offset = *offset << 4 | (uint32_t)char_hex(line.p[i++]);
     if (i < 2 || i > 3 || i >= line.len || line.p[i] != ':')
         return -EINVAL;
     i++;
@@ -31,9 +20,9 @@ int hex_row(struct str line, uint32_t *offset, uint8_t bytes[HEX_ROW_BYTES])
             break;
         if (i + 2 >= line.len)
             break;
-        high = digit(line.p[i + 1]);
-        low = digit(line.p[i + 2]);
-        if (high < 0 || low < 0 || (i + 3 < line.len && digit(line.p[i + 3]) >= 0))
+        high = char_hex(line.p[i + 1]);
+        low = char_hex(line.p[i + 2]);
+        if (high < 0 || low < 0 || (i + 3 < line.len && char_hex(line.p[i + 3]) >= 0))
             return -EINVAL;
         bytes[count++] = (uint8_t)(high << 4 | low);
         i += 3;

@@ -395,14 +395,16 @@ bool lspci_looks_like(struct str text)
     return has_loose_registers(text);
 }
 
-/* A dump ends where a device comes again. */
+/* A dump ends where the addresses start again: at a device that was there and that is not above the
+ * first. A device that is shown twice further down (with and without -x, before and after) is the
+ * same machine's, and so is a first one that nothing followed yet. */
 size_t lspci_split(struct str text, struct str *parts, size_t max)
 {
     struct str rest = text, line;
     const char *start = text.p;
     struct map seen = {0};
+    uint64_t bdf, first = 0;
     size_t count = 0;
-    uint64_t bdf;
 
     while (rest.len && count + 1 < max && seen.count < LSPCI_DEVICES_MAX) {
         const char *at = rest.p;
@@ -416,10 +418,14 @@ size_t lspci_split(struct str text, struct str *parts, size_t max)
             continue;
         bdf++; /* so that 0000:00:00.0 is no empty key */
         if (map_get(&seen, bdf * HASH_ODD, NULL)) {
+            if (bdf > first || seen.count == 1)
+                continue;
             parts[count++] = str_range(start, at);
             start = at;
             map_clear(&seen);
         }
+        if (!seen.count)
+            first = bdf;
         if (map_add(&seen, bdf * HASH_ODD, &seen) < 0)
             break;
     }

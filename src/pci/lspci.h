@@ -12,8 +12,9 @@
 /* Does this look like lspci's output? Reads the first 64 KB at most. */
 bool lspci_looks_like(struct str text);
 
-/* Several dumps in one file: where addresses start again from the lowest. Fills at most `max` parts
- * (each one whole dump) and returns how many there are; 1 for an ordinary dump. */
+/* Several dumps in one file: cut where the addresses start again from the first. Fills at most
+ * `max` parts (each one whole dump) and returns how many there are; 1 for an ordinary dump, also
+ * for one that shows a device twice. */
 #define LSPCI_PARTS_MAX 64
 size_t lspci_split(struct str text, struct str *parts, size_t max);
 

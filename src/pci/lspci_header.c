@@ -5,11 +5,6 @@
 
 #define CACHE_KIND 0x7020 /* and the shape */
 
-static bool is_hex(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
 /* Four hex digits at the start of `text`, or -1. */
 static int hex4(struct str text)
 {
@@ -18,7 +13,7 @@ static int hex4(struct str text)
     if (text.len < 4)
         return -1;
     for (size_t i = 0; i < 4; i++) {
-        if (!is_hex(text.p[i]))
+        if (char_hex(text.p[i]) < 0)
             return -1;
         value = value << 4 | (text.p[i] <= '9' ? text.p[i] - '0' : (text.p[i] | 32) - 'a' + 10);
     }

@@ -4,25 +4,14 @@
 
 #include <errno.h>
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* Hex digits at p[*i]; their value, and *i behind them. Returns how many there are. */
 static size_t hex_run(struct str line, size_t *i, uint64_t *value)
 {
     size_t start = *i;
 
     *value = 0;
-    while (*i < line.len && *i - start < 9 && hex_digit(line.p[*i]) >= 0)
-        *value = *value << 4 | (uint64_t)hex_digit(line.p[(*i)++]);
+    while (*i < line.len && *i - start < 9 && char_hex(line.p[*i]) >= 0)
+        *value = *value << 4 | (uint64_t)char_hex(line.p[(*i)++]);
     return *i - start;
 }
 

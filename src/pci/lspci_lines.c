@@ -328,7 +328,7 @@ static const struct fact_block *kind_parse(struct fact_builder *builder,
     if (kind->block) {
         registers_begin(&r, builder, str_of(kind->block));
     } else {
-        if (text.len < 3 || text.p[0] < '0' || text.p[0] > '9' || text.p[1] != ':')
+        if (text.len < 3 || !char_is_digit(text.p[0]) || text.p[1] != ':')
             return NULL;
         name[6] = text.p[0];
         text = str_skip(text, 2);

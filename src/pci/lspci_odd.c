@@ -121,7 +121,7 @@ bool lspci_line_ide(struct registers *r, uint32_t line, struct str text)
     registers_open(r, (struct str){text.p, (size_t)colon});
     text = str_skip(text, (size_t)colon + 1);
     while (str_word(&text, &word)) {
-        bool number = word.len > 2 && word.p[2] >= '0' && word.p[2] <= '9';
+        bool number = word.len > 2 && char_is_digit(word.p[2]);
 
         if (number && (str_starts(word, "TC") || str_starts(word, "ID")))
             registers_value(r, line, (struct str){word.p, 2}, str_skip(word, 2));

@@ -2,11 +2,6 @@
 
 #include <stdio.h>
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 void registers_begin(struct registers *r, struct fact_builder *builder, struct str block)
 {
     *r = (struct registers){.builder = builder, .block = block};
@@ -36,7 +31,7 @@ static bool printable(struct str text)
 static bool names_something(struct str text)
 {
     for (size_t i = 0; i < text.len; i++)
-        if (is_digit(text.p[i]) || (unsigned)((text.p[i] | 32) - 'a') < 26)
+        if (char_is_digit(text.p[i]) || (unsigned)((text.p[i] | 32) - 'a') < 26)
             return true;
     return false;
 }
@@ -152,7 +147,8 @@ static bool special_value(struct registers *r, uint32_t line, struct str name, s
         registers_number(r, line, name, width_parse(value), value);
         return true;
     }
-    if (str_ends(name, "PowerLimit") && value.len && (is_digit(value.p[0]) || value.p[0] == '>')) {
+    if (str_ends(name, "PowerLimit") && value.len &&
+        (char_is_digit(value.p[0]) || value.p[0] == '>')) {
         char text[32];
         struct str w = watts(value);
         int len = snprintf(text, sizeof(text), "%.*sW", (int)(w.len > 24 ? 24 : w.len), w.p);
@@ -226,7 +222,7 @@ void registers_value(struct registers *r, uint32_t line, struct str name, struct
         digits.len -= 6;
     else if (digits.len > 1 && digits.p[0] == '#')
         digits = str_skip(digits, 1);
-    if (digits.len && digits.len < 19 && is_digit(digits.p[0]) &&
+    if (digits.len && digits.len < 19 && char_is_digit(digits.p[0]) &&
         str_to_u64(digits, 10, &number) == 0)
         registers_number(r, line, name, (int64_t)number, (struct str){0});
     else

@@ -57,11 +57,6 @@ static bool in_list(struct str text, const char *const *list, size_t count)
 
 #define IN_LIST(text, list) in_list(text, list, ARRAY_LEN(list))
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t';
@@ -228,7 +223,7 @@ static void take_word(struct registers *r, uint32_t line, struct piece *piece, s
         else if (piece->count)
             name = str_range(piece->words.p, colon);
         *piece = (struct piece){.name = name, .named = true};
-    } else if (colon > word.p && !piece->named && !is_digit(word.p[0])) {
+    } else if (colon > word.p && !piece->named && !char_is_digit(word.p[0])) {
         name = str_range(piece->count ? piece->words.p : word.p, colon);
         *piece = (struct piece){0};
         registers_value(r, line, name, str_range(colon + 1, word.p + word.len));
@@ -236,7 +231,7 @@ static void take_word(struct registers *r, uint32_t line, struct piece *piece, s
         piece_add(piece, word);
         /* "RCB 64 bytes LnkDisable-": a number after a plain name ends by itself. */
         if (!piece->named && piece->count == 2 &&
-            (is_digit(word.p[0]) || (word.p[0] == '#' && word.len > 1) || word.p[0] == '<') &&
+            (char_is_digit(word.p[0]) || (word.p[0] == '#' && word.len > 1) || word.p[0] == '<') &&
             value_ends(rest))
             piece_end(r, line, piece);
         else if (!piece->named && piece->count == 3 && str_is(word, "bytes"))
@@ -298,9 +293,10 @@ static bool is_bare(struct str text)
         word.len--;
     if (!word.len || is_flag(word) || memchr(word.p, '=', word.len))
         return false;
-    if (word.p[0] == '<' || is_digit(word.p[0]))
+    if (word.p[0] == '<' || char_is_digit(word.p[0]))
         return true;
-    while (hex < word.len && (is_digit(word.p[hex]) || (word.p[hex] >= 'a' && word.p[hex] <= 'f')))
+    while (hex < word.len &&
+           (char_is_digit(word.p[hex]) || (word.p[hex] >= 'a' && word.p[hex] <= 'f')))
         hex++;
     return hex == word.len && hex >= 4;
 }

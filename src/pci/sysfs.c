@@ -50,14 +50,7 @@ struct sysfs {
 /* The file as a source of the node. */
 static uint16_t add_source(struct sysfs *sysfs, const struct tree_entry *entry, const char *kind)
 {
-    struct node *node = sysfs->node;
-    const char *name = arena_printf(node->arena, "%s:%s", sysfs->tree->name, entry->path);
-
-    if (!name) {
-        node->failed = true;
-        return 0;
-    }
-    return node_source(node, name, kind, entry->link ? (struct str){0} : entry->bytes);
+    return node_tree_source(sysfs->node, sysfs->tree, entry, kind);
 }
 
 static void attach(struct sysfs *sysfs, uint32_t subject, const struct tree_entry *entry)

@@ -15,7 +15,7 @@ int64_t speed_parse(struct str text)
 
         if (c == '.' && !dot && i > 0) {
             dot = true;
-        } else if (c >= '0' && c <= '9') {
+        } else if (char_is_digit(c)) {
             if (dot)
                 scale /= 10;
             mts = mts * 10 + (c - '0');
@@ -38,16 +38,13 @@ int64_t width_parse(struct str text)
 int64_t size_parse(struct str text)
 {
     static const char units[] = "KMGTPE";
-    size_t digits = 0;
+    struct str digits = str_digits(&text, 10);
     const char *unit;
     int64_t size;
     int shift;
 
-    while (digits < text.len && text.p[digits] >= '0' && text.p[digits] <= '9')
-        digits++;
-    if (!digits || digits > 18 || str_to_i64((struct str){text.p, digits}, 10, &size) < 0)
+    if (str_to_i64(digits, 10, &size) < 0)
         return -1;
-    text = str_skip(text, digits);
     if (str_ends(text, "B"))
         text.len--;
     if (!text.len)

@@ -83,23 +83,6 @@ static bool seen_beside(const struct check *check, const struct need *need, int 
     return seen(check, need) && (block->several || source < 0 || block->source != source);
 }
 
-/* Is the name matched by one of these globs, which blanks part? */
-static bool globs_cover(const char *globs, const char *name)
-{
-    struct str rest = str_of(globs), glob;
-    char pattern[64];
-
-    while (str_word(&rest, &glob)) {
-        if (glob.len >= sizeof(pattern))
-            continue;
-        memcpy(pattern, glob.p, glob.len);
-        pattern[glob.len] = '\0';
-        if (str_glob(pattern, str_of(name)))
-            return true;
-    }
-    return false;
-}
-
 /* Is there anything that the rule is about? RDMA ports and interfaces are only known from the very
  * source that may be missing, so an RDMA card stands for them. */
 static bool applies(uint32_t there, unsigned who, unsigned has)
@@ -174,7 +157,7 @@ static bool hits_need(const struct check *check, const struct fold *fold, const 
     /* "*" of a PCI device is about its registers, not about what other sources say of it. */
     if (!fold->unseen->block || (need->origin && !strcmp(fold->unseen->block, "*")) ||
         !(fold->who & need->who) || !applies(check->there, need->who, need->has) ||
-        !globs_cover(fold->unseen->block, need->name))
+        !unseen_covers(fold->unseen, str_of(need->name)))
         return false;
     return fold->unseen->subject >= 0 || !seen_beside(check, need, fold->unseen->source);
 }

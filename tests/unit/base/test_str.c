@@ -141,6 +141,34 @@ static void a_file_is_replaced_whole_or_not_at_all(void **state)
     (void)rmdir(folder);
 }
 
+static void digits_are_cut_off_the_front(void **state)
+{
+    static const struct {
+        const char *text;
+        int base;
+        const char *digits, *rest;
+    } rows[] = {
+        {"12ab", 10, "12", "ab"}, {"12aBg", 16, "12aB", "g"}, {"x1", 10, "", "x1"},
+        {"", 16, "", ""},         {"@`G", 16, "", "@`G"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct str rest = str_of(rows[i].text), digits = str_digits(&rest, rows[i].base);
+
+        assert_true(str_is(digits, rows[i].digits));
+        assert_true(str_is(rest, rows[i].rest));
+    }
+}
+
+static void one_of_several_globs_is_enough(void **state)
+{
+    (void)state;
+    assert_true(str_glob_any("ACS AER* ", STR("AERCount")));
+    assert_false(str_glob_any("ACS AER", STR("AERCount")));
+    assert_false(str_glob_any("", STR("")));
+}
+
 static void names_come_in_the_order_of_their_numbers(void **state)
 {
     char folder[] = "/tmp/firstlight-test-XXXXXX", path[64];
@@ -171,6 +199,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_whole_or_nothing),
         cmocka_unit_test(globs_match_whole_texts),
+        cmocka_unit_test(one_of_several_globs_is_enough),
+        cmocka_unit_test(digits_are_cut_off_the_front),
         cmocka_unit_test(lines_lose_their_ends),
         cmocka_unit_test(an_arena_keeps_its_bound),
         cmocka_unit_test(a_map_finds_what_was_added),

@@ -5,6 +5,11 @@
 static const struct {
     const char *name, *text, *subject, *path, *want;
 } cases[] = {
+    {"a NIC's fatal error", "[1.0] mlx5_core 0000:03:00.0: Fatal error 1 exists. Resetting\n",
+     "0000:03:00.0", "Log.nic_faults", "1"},
+    {"a GPU's fatal error is no NIC's",
+     "[1.0] amdgpu 0000:03:00.0: amdgpu: Fatal error during GPU init\n", "0000:03:00.0",
+     "Log.nic_faults", "(absent)"},
     {"an Xid with dmesg's time",
      "[   12.5] NVRM: Xid (PCI:0000:9b:00): 79, pid=1, GPU has fallen\n", "0000:9b:00.0", "Xid.79",
      "1"},

@@ -196,6 +196,30 @@ static void facts_of_a_part_stand_on_the_lines_of_the_whole(void **state)
     free((char *)one.p);
 }
 
+static void a_file_is_cut_only_where_the_addresses_start_again(void **state)
+{
+    static const struct {
+        const char *name, *text;
+        size_t want;
+    } cases[] = {
+        {"two machines", "00:00.0 a: x\n00:01.0 a: x\n00:00.0 a: x\n00:02.0 a: x\n", 2},
+        {"three", "> 0a:00.0 a: x\n> 0b:00.0 a: x\n> 0a:00.0 a: x\n> 0b:00.0 a: x\n0a:00.0 a: x\n",
+         3},
+        {"a device again", "00:00.0 a: x\n00:01.0 a: x\n\n$ lspci -xxx -s 0:1\n00:01.0 a: x\n", 1},
+        {"each device twice", "00:01.0 a: x\n00:01.0 a: x\n00:02.0 a: x\n00:02.0 a: x\n", 1},
+        {"no address twice", "00:01.0 a: x\n00:00.0 a: x\n", 1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct str parts[4];
+        size_t count = lspci_split(str_of(cases[i].text), parts, ARRAY_LEN(parts));
+
+        if (count != cases[i].want)
+            fail_msg("%s: %zu parts", cases[i].name, count);
+    }
+}
+
 /* ---- the forms of the tool ---- */
 
 static const struct {
@@ -542,6 +566,7 @@ int main(void)
         cmocka_unit_test(all_versions_and_repairs_give_the_same_facts),
         cmocka_unit_test(repaired_texts_keep_their_line_numbers),
         cmocka_unit_test(facts_of_a_part_stand_on_the_lines_of_the_whole),
+        cmocka_unit_test(a_file_is_cut_only_where_the_addresses_start_again),
         cmocka_unit_test(every_form_of_the_tool_is_read),
         cmocka_unit_test(what_a_dump_cannot_show_is_told),
         cmocka_unit_test(other_texts_are_refused),
