@@ -387,9 +387,8 @@ static int write_note(struct work *work, size_t tests, struct explanation *out)
     if (work->symptom->kind != SYMPTOM_SLOW && isfinite(work->labels.threshold))
         buf_printf(&note, ", slow %s %.4g", work->symptom->higher_is_slower ? "above" : "below",
                    work->labels.threshold);
-    buf_printf(&note,
-               "; %u difference%s tried, p corrected (Holm) for the %zu that could have told",
-               out->tried, out->tried == 1 ? "" : "s", tests);
+    buf_printf(&note, "; %u difference%s tried, p corrected for %zu tests (Holm)", out->tried,
+               out->tried == 1 ? "" : "s", tests);
     r = note_open(work, &note);
     if (r == 0)
         r = note_rack(work, &note);

@@ -190,7 +190,7 @@ static void difference(const struct page *page, const struct difference *differe
         if (cause->counter_examples.count)
             row(page, "but", NULL,
                 arena_printf(
-                    page->arena, "%s carry it and are fast",
+                    page->arena, "fast in spite of it: %s",
                     share(page, cause->counter_examples.nodes, cause->counter_examples.count)));
     }
     buf_printf(page->out, "<dt>facts</dt><dd>%u changed together%s", difference->changed_facts,
@@ -392,7 +392,7 @@ static const char *headline(const struct page *page)
         return "Nothing visible explains it";
     best = &report->differences[explanation->causes[0].difference];
     return arena_printf(
-        page->arena, "%s: on %s", best->title,
+        page->arena, "%s: on %s", report_sentence(page->arena, best->title),
         report_nodes(page->arena, report->fleet, best->nodes.nodes, best->nodes.count));
 }
 

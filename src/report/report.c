@@ -36,6 +36,16 @@ const char *report_nodes(struct arena *arena, const struct fleet *fleet, const u
     return hostlist_fold(arena, names, count);
 }
 
+const char *report_sentence(struct arena *arena, const char *title)
+{
+    char *copy = arena_copy(arena, title, strlen(title));
+
+    /* "nic0 is missing" keeps its name. */
+    if (copy && copy[0] >= 'a' && copy[0] <= 'z' && !strpbrk(copy, "0123456789."))
+        copy[0] = (char)(copy[0] - 'a' + 'A');
+    return copy;
+}
+
 bool report_proof_repeats(const struct proof *proofs, uint32_t index)
 {
     for (uint32_t i = 0; i < index; i++)

@@ -74,6 +74,9 @@ const struct folded_field *report_fold_fields(struct arena *arena,
 /* Does an earlier proof show the same line? Two flags of one register do. */
 bool report_proof_repeats(const struct proof *proofs, uint32_t index);
 
+/* A title as the beginning of a sentence. NULL on no memory. */
+const char *report_sentence(struct arena *arena, const char *title);
+
 /* "n[001-003]" for a set of nodes; "all 512 nodes" when it is everybody. */
 const char *report_nodes(struct arena *arena, const struct fleet *fleet, const uint32_t *nodes,
                          uint32_t count);

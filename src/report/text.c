@@ -398,8 +398,9 @@ static void put_difference(const struct pen *pen, const struct difference *diffe
         buf_printf(pen->out, "           %s... and %u more kinds of field%s\n",
                    colour_code(pen, DIM), count - shown, colour_code(pen, PLAIN));
     for (size_t i = 0; i < ARRAY_LEN(difference->also) && difference->also[i]; i++)
-        buf_printf(&also, "%s%s (%s)", i ? "; " : "", difference->also[i]->title,
-                   difference->also[i]->id);
+        if (difference->also[i]->severity > SEVERITY_INFO)
+            buf_printf(&also, "%s%s (%s, %s)", also.len ? "; " : "", difference->also[i]->title,
+                       severity_name(difference->also[i]->severity), difference->also[i]->id);
     if (also.len && !also.failed)
         put_block(pen, "also", PLAIN, also.p);
     buf_done(&also);
@@ -492,7 +493,7 @@ static void put_cause(const struct pen *pen, const struct cause *cause, uint32_t
     if (cause->counter_examples.count)
         put_block(pen, "but", YELLOW,
                   arena_printf(
-                      pen->arena, "%s carry it and are fast",
+                      pen->arena, "fast in spite of it: %s",
                       nodes_of(pen, cause->counter_examples.nodes, cause->counter_examples.count)));
 }
 
