@@ -508,8 +508,9 @@ static int put_explain(const struct pen *pen)
     } else {
         const struct cause *best = &explanation->causes[0];
         const struct difference *difference = &pen->report->differences[best->difference];
+        const char *title = report_sentence(pen->arena, difference->title);
         const char *text =
-            arena_printf(pen->arena, "%s: on %s.", difference->title,
+            arena_printf(pen->arena, "%s: on %s.", title ? title : "",
                          nodes_of(pen, difference->nodes.nodes, difference->nodes.count));
 
         put(pen, RED, text ? printable(pen, text) : "");
