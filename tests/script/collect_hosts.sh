@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # firstlight collect --hosts against a real sshd on loopback with many ports as hosts: those that work
 # arrive, and each of those that hang, refuse, have no room, die in the middle or say nothing is named
-# with its sentence. Nothing is left behind on a host.
+# with its sentence. Nothing is left behind on a host. What is waited for is an event, never a time that
+# a busy machine may need longer for.
 set -u
 sshd=$(PATH=$PATH:/usr/sbin command -v sshd) || { echo "skipped: sshd is not installed"; exit 77; }
 command -v ssh >/dev/null || { echo "skipped: ssh is not installed"; exit 77; }
@@ -52,11 +53,8 @@ cat >"$work/cramped" <<'END'
 here=$(dirname "$0")
 XDG_RUNTIME_DIR=$here/noexec TMPDIR=$here/small exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"
 END
-cat >"$work/slow" <<'END'
-sleep 1
-exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"
-END
-kinds="good cramped hang full torn chatty middle mute slow"
+kinds="good cramped hang full torn chatty middle mute"
+nap() { read -r -t 0.05 <> <(:) || :; }
 
 start_sshd() {
     base=$((20000 + RANDOM % 30000))
@@ -101,16 +99,16 @@ start_sshd() {
         echo " UserKnownHostsFile $work/ssh/known"
         echo " StrictHostKeyChecking no"
     } >"$work/ssh_config"
+    : >"$work/sshd.log"
     "$sshd" -D -e -f "$work/sshd_config" 2>"$work/sshd.log" &
     sshd_pid=$!
-    for _ in $(seq 100); do
-        grep -q "Server listening" "$work/sshd.log" && break
-        kill -0 "$sshd_pid" 2>/dev/null || return 1
-        read -r -t 0.05 <> <(:) || :
+    while [ "$(grep -c 'Server listening' "$work/sshd.log")" != "$(echo $kinds | wc -w)" ]; do
+        if ! kill -0 "$sshd_pid" 2>/dev/null || grep -q 'Bind to port .* failed' "$work/sshd.log"; then
+            kill "$sshd_pid" 2>/dev/null
+            return 1
+        fi
+        nap
     done
-    [ "$(grep -c 'Server listening' "$work/sshd.log")" = "$(echo $kinds | wc -w)" ] && return 0
-    kill "$sshd_pid" 2>/dev/null
-    return 1
 }
 started=
 for _ in 1 2 3 4 5; do
@@ -123,11 +121,15 @@ ssh -F "$work/ssh_config" -o BatchMode=yes good true ||
 
 whole() { zstd -tq "$1" 2>/dev/null || { command -v zstd >/dev/null && return 1; [ -s "$1" ]; }; }
 
-# 1. All kinds at once. Others may need this machine too, so the good ones get a while.
-patience=${PATIENCE-30}
-"$firstlight" collect --hosts 'good[01-12],chatty,cramped,hang,refuse,full,torn,middle,mute' --timeout $patience \
-    -o "$work/fleet" >"$work/out" 2>"$work/err"
-code=$?
+# 1. All kinds at once. On a busy machine those that work may take as long as those that hang are
+# given; then all are given more.
+for patience in 6 25 100; do
+    rm -rf "$work/fleet"
+    "$firstlight" collect --hosts 'good[01-12],chatty,cramped,hang,refuse,full,torn,middle,mute' \
+        --timeout $patience -o "$work/fleet" >"$work/out" 2>"$work/err"
+    code=$?
+    grep -v '^hang' "$work/out" | grep -q "no answer within" || break
+done
 cat "$work/out"
 [ $code = 1 ] || wrong "exit code $code, not 1"
 for host in good01 good02 good03 good04 good05 good06 good07 good08 good09 good10 good11 good12 chatty cramped; do
@@ -143,9 +145,17 @@ says middle "it stopped in the middle: 3000 bytes came within $patience s"
 says mute "it ended with exit status 3 and without a word"
 grep -q "^14 of 20 hosts collected into .*; 6 failed$" "$work/out" || wrong "no summary"
 grep -q "collected 14 of 20, 6 failed" "$work/err" || wrong "no progress"
-for dir in run noexec small; do
-    [ -z "$(ls -A "$work/$dir")" ] || wrong "left behind in $dir: $(ls -A "$work/$dir")"
-done
+# An agent whose ssh is gone notices when it writes: it may clean up a moment after the head's end.
+is_left_clean() {
+    local left
+    for _ in $(seq 600); do
+        left=$(ls -A "$@")
+        [ -z "$(grep -v '^/.*:$\|^$' <<<"$left")" ] && return
+        nap
+    done
+    wrong "left behind: $left"
+}
+is_left_clean "$work/run" "$work/noexec" "$work/small"
 
 # 2. All well is exit code 0; one at a time works too.
 "$firstlight" collect --hosts 'good[1-3]' --fanout 1 -q -o "$work/three" >"$work/out" 2>"$work/err" ||
@@ -160,26 +170,27 @@ grep -q "good1.snap: cannot write: File too large" "$work/out" || wrong "a full 
 [ -z "$(ls "$work/nospace")" ] || wrong "a full disk left $(ls "$work/nospace")"
 
 # 4. The head is killed in the middle: what stands under a final name is whole.
-"$firstlight" collect --hosts 'slow[1-20]' --fanout 4 -q -o "$work/killed" >/dev/null 2>&1 &
+hanging() { if [ -f "$work/pids" ]; then wc -l <"$work/pids"; else echo 0; fi; }
+before=$(hanging)
+"$firstlight" collect --hosts 'good[1-3],middle[1-3]' -q -o "$work/killed" >/dev/null 2>&1 &
 head=$!
-for _ in $(seq 400); do
-    [ -n "$(find "$work/killed" -name '*.snap' 2>/dev/null)" ] && break
-    read -r -t 0.05 <> <(:) || :
-done
+while kill -0 $head && [ "$(find "$work/killed" -name '*.snap' | wc -l)/$(hanging)" != 3/$((before + 3)) ]; do
+    nap
+done 2>/dev/null
 kill -9 $head
 wait $head 2>/dev/null
-count=$(find "$work/killed" -name '*.snap' | wc -l)
-[ "$count" -gt 0 ] && [ "$count" -lt 20 ] || wrong "the head was not killed in the middle: $count"
+[ "$(cd "$work/killed" && echo *.snap)" = "good1.snap good2.snap good3.snap" ] ||
+    wrong "a killed head left $(ls "$work/killed")"
 for snap in "$work"/killed/*.snap; do
     whole "$snap" || wrong "$snap is torn"
 done
 
 # 5. Interrupted: it ends soon and says so.
+before=$(hanging)
 "$firstlight" collect --hosts 'hang[1-3]' -q -o "$work/interrupted" >"$work/out" 2>&1 &
 head=$!
-for _ in $(seq 100); do
-    pgrep -P $head ssh >/dev/null 2>&1 && break
-    read -r -t 0.05 <> <(:) || :
+while kill -0 $head 2>/dev/null && [ "$(hanging)" -lt $((before + 3)) ]; do
+    nap
 done
 kill -TERM $head
 wait $head
@@ -191,5 +202,5 @@ grep -q "^hang\[1-3\]: not collected: interrupted" "$work/out" || wrong "interru
 [ $? = 2 ] && grep -q "without its ']'" "$work/out" || wrong "a wrong list: $(cat "$work/out")"
 "$firstlight" collect --hosts a --agent /nonexistent >"$work/out" 2>&1
 [ $? = 2 ] && grep -q "/nonexistent" "$work/out" || wrong "no agent: $(cat "$work/out")"
-[ -z "$(ls -A "$work/run")" ] || wrong "left behind: $(ls -A "$work/run")"
+is_left_clean "$work/run"
 exit $failed

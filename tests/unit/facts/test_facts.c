@@ -1,3 +1,4 @@
+/* ctest labels: threads */
 #include "facts/facts.h"
 #include "facts/tree.h"
 

@@ -1,3 +1,4 @@
+/* ctest labels: threads */
 #include "unit/fleet/machine.h"
 
 #include "fleet/symptom.h"

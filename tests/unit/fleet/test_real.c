@@ -1,5 +1,5 @@
 /* Two dumps of one real machine each, of which it is known what was changed between them: the known
- * cause is among the first three differences. */
+ * cause is among the first three differences. ctest labels: threads */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
