@@ -38,11 +38,16 @@ static json_t *evidence_of(const struct proof *proofs, uint32_t count)
 {
     json_t *list = json_array();
 
-    for (uint32_t i = 0; i < count; i++)
-        (void)json_array_append_new(
-            list, json_pack("{s:o, s:i, s:o, s:o}", "source", text_of(proofs[i].source),
-                            proofs[i].binary ? "offset" : "line", (int)proofs[i].line, "where",
-                            text_of(proofs[i].where), "text", text_of(proofs[i].text)));
+    for (uint32_t i = 0; i < count; i++) {
+        json_t *item =
+            json_pack("{s:o, s:o, s:o, s:o}", "source", text_of(proofs[i].source), "line",
+                      proofs[i].binary ? json_null() : json_integer(proofs[i].line), "where",
+                      text_of(proofs[i].where), "text", text_of(proofs[i].text));
+
+        if (item && proofs[i].binary)
+            (void)json_object_set_new(item, "offset", json_integer(proofs[i].line));
+        (void)json_array_append_new(list, item);
+    }
     return list;
 }
 
@@ -195,6 +200,7 @@ static int append(const char *bytes, size_t len, void *out)
 int report_json(const struct report *report, struct buf *out)
 {
     json_t *root = json_object(), *nodes = json_array(), *findings = json_array();
+    json_t *differences = json_array();
     int r = 0;
 
     for (size_t i = 0; i < fleet_node_count(report->fleet); i++) {
@@ -208,14 +214,10 @@ int report_json(const struct report *report, struct buf *out)
     (void)json_object_set_new(root, "policy", json_string(policy_name(report->policy)));
     (void)json_object_set_new(root, "nodes", nodes);
     (void)json_object_set_new(root, "findings", findings);
-    if (report->kind != REPORT_INSPECT) {
-        json_t *differences = json_array();
-
-        for (size_t i = 0; i < report->difference_count; i++)
-            (void)json_array_append_new(differences,
-                                        difference_of(report->fleet, &report->differences[i]));
-        (void)json_object_set_new(root, "differences", differences);
-    }
+    for (size_t i = 0; i < report->difference_count; i++)
+        (void)json_array_append_new(differences,
+                                    difference_of(report->fleet, &report->differences[i]));
+    (void)json_object_set_new(root, "differences", differences); /* none in inspect */
     (void)json_object_set_new(root, "unknown", unknowns_of(report));
     if (report->explanation)
         (void)json_object_set_new(root, "explanation", explanation_of(report));
