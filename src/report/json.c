@@ -34,6 +34,7 @@ static json_t *names_of(const struct fleet *fleet, struct node_set set)
     return names;
 }
 
+/* Bytes have no lines: there the line is null and the offset says where. */
 static json_t *evidence_of(const struct proof *proofs, uint32_t count)
 {
     json_t *list = json_array();
@@ -44,7 +45,7 @@ static json_t *evidence_of(const struct proof *proofs, uint32_t count)
                       proofs[i].binary ? json_null() : json_integer(proofs[i].line), "where",
                       text_of(proofs[i].where), "text", text_of(proofs[i].text));
 
-        if (item && proofs[i].binary)
+        if (proofs[i].binary)
             (void)json_object_set_new(item, "offset", json_integer(proofs[i].line));
         (void)json_array_append_new(list, item);
     }
@@ -137,34 +138,40 @@ static json_t *difference_of(const struct fleet *fleet, const struct difference 
     return out;
 }
 
-static json_t *cause_of(const struct report *report, const struct cause *cause)
+static json_t *cause_of(const struct report *report, const struct cause *cause, bool explains)
 {
     const struct difference *difference = &report->differences[cause->difference];
 
-    return json_pack("{s:o, s:o, s:i, s:f, s:f, s:i, s:i, s:i, s:i, s:f, s:o, s:o}", "cause",
+    return json_pack("{s:o, s:o, s:i, s:b, s:f, s:f, s:i, s:i, s:i, s:i, s:f, s:o, s:o}", "cause",
                      difference->cause ? json_string(difference->cause->id) : json_null(), "title",
-                     text_of(difference->title), "difference", (int)difference->rank, "p", cause->p,
-                     "p_corrected", cause->p_corrected, "slow_with", (int)cause->slow_with,
-                     "slow_all", (int)cause->slow_all, "fast_with", (int)cause->fast_with,
-                     "fast_all", (int)cause->fast_all, "effect",
+                     text_of(difference->title), "difference", (int)difference->rank, "explains",
+                     explains, "p", cause->p, "p_corrected", cause->p_corrected, "slow_with",
+                     (int)cause->slow_with, "slow_all", (int)cause->slow_all, "fast_with",
+                     (int)cause->fast_with, "fast_all", (int)cause->fast_all, "effect",
                      isfinite(cause->effect) ? cause->effect : 0.0, "nodes",
                      names_of(report->fleet, difference->nodes), "counter_examples",
                      names_of(report->fleet, cause->counter_examples));
 }
 
-static json_t *explanation_of(const struct report *report)
+/* The ranked list of causes, and beside it how they were tested. */
+static void add_explanation(const struct report *report, json_t *root)
 {
     const struct explanation *explanation = report->explanation;
     json_t *causes = json_array(), *confounders = json_array();
 
     for (uint32_t i = 0; i < explanation->cause_count; i++)
-        (void)json_array_append_new(causes, cause_of(report, &explanation->causes[i]));
+        (void)json_array_append_new(
+            causes, cause_of(report, &explanation->causes[i], i < explanation->explaining));
     for (uint32_t i = 0; i < explanation->confounder_count; i++)
-        (void)json_array_append_new(confounders, cause_of(report, &explanation->confounders[i]));
-    return json_pack("{s:o, s:i, s:i, s:o, s:o, s:o}", "causes", causes, "explaining",
-                     (int)explanation->explaining, "tried", (int)explanation->tried, "confounders",
-                     confounders, "slow", names_of(report->fleet, explanation->slow), "note",
-                     text_of(explanation->note));
+        (void)json_array_append_new(confounders,
+                                    cause_of(report, &explanation->confounders[i], true));
+    (void)json_object_set_new(root, "explanation", causes);
+    (void)json_object_set_new(root, "confounders", confounders);
+    (void)json_object_set_new(
+        root, "test",
+        json_pack("{s:i, s:i, s:o, s:o}", "explaining", (int)explanation->explaining, "tried",
+                  (int)explanation->tried, "slow", names_of(report->fleet, explanation->slow),
+                  "note", text_of(explanation->note)));
 }
 
 static json_t *unknowns_of(const struct report *report)
@@ -220,7 +227,7 @@ int report_json(const struct report *report, struct buf *out)
     (void)json_object_set_new(root, "differences", differences); /* none in inspect */
     (void)json_object_set_new(root, "unknown", unknowns_of(report));
     if (report->explanation)
-        (void)json_object_set_new(root, "explanation", explanation_of(report));
+        add_explanation(report, root);
     if (json_dump_callback(root, append, out, JSON_INDENT(1)) < 0 || out->failed)
         r = -ENOMEM;
     buf_puts(out, "\n");

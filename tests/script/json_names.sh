@@ -122,8 +122,8 @@ if inspect["differences"]:
     wrong("inspect compares nothing")
 for name in "slow", "metric", "pairs":
     answer = check_answer(name)
-    check(name, answer, {"explanation": dict})
-    causes = answer.get("explanation", {}).get("causes", [])
+    check(name, answer, {"explanation": list, "confounders": list, "test": dict})
+    causes = answer.get("explanation", [])
     if not causes:
         wrong(f"{name}: no causes")
     for cause in causes:
