@@ -5,13 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-bool str_starts(struct str s, const char *prefix)
-{
-    size_t len = strlen(prefix);
-
-    return s.len >= len && memcmp(s.p, prefix, len) == 0;
-}
-
 bool str_ends(struct str s, const char *suffix)
 {
     size_t len = strlen(suffix);

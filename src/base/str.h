@@ -51,7 +51,15 @@ static inline int char_hex(char c)
     return char_is_digit(c) ? c - '0' : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-bool str_starts(struct str s, const char *prefix);
+/* Here, so that with a literal it is a length and a few bytes compared in place: parsers of lines
+ * try dozens of them on each. */
+static inline bool str_starts(struct str s, const char *prefix)
+{
+    size_t len = strlen(prefix);
+
+    return s.len >= len && memcmp(s.p, prefix, len) == 0;
+}
+
 bool str_ends(struct str s, const char *suffix);
 
 /* Index of `needle` in `s`, or -1. */

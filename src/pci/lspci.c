@@ -32,8 +32,8 @@ struct dump {
     bool grouped;     /* some device shows its IOMMU group, as since 3.7 */
 };
 
-/* A device has some 30 blocks; what a hostile text has beyond this is not read. */
-#define DEVICE_BLOCKS_MAX 4096
+/* A device has some 30 chunks; what a hostile text has beyond this is not read. */
+#define DEVICE_CHUNKS_MAX 4096
 
 struct device_sink {
     struct dump *dump;
@@ -48,29 +48,19 @@ static void put_block(void *arg, const struct fact_block *block, uint32_t line)
     node_attach(sink->dump->node, sink->subject, block, sink->dump->source, sink->line + line);
 }
 
-/* Cut a line at one tab, with the deeper lines below it, off *rest; *lines is how many it has. */
-static struct str cut_chunk(struct str *rest, uint32_t *lines)
+/* The text of a device's chunk. */
+static struct str chunk_text(const struct lspci_index *index, const struct lspci_device *device,
+                             uint32_t i)
 {
-    const char *p = rest->p, *end = rest->p + rest->len;
-    struct str chunk;
+    const struct lspci_chunk *chunk = &index->chunks.items[device->chunk + i];
 
-    *lines = 0;
-    while (p < end) {
-        const char *newline = memchr(p, '\n', (size_t)(end - p));
-
-        ++*lines;
-        p = newline ? newline + 1 : end;
-        if (end - p < 2 || p[0] != '\t' || p[1] != '\t')
-            break;
-    }
-    chunk = str_range(rest->p, p);
-    *rest = str_range(p, end);
-    return chunk;
+    return str_range(chunk->p,
+                     i + 1 < device->chunk_count ? chunk[1].p : device->body.p + device->body.len);
 }
 
-static bool below_header(struct str rest)
+static bool below_header(struct str chunk)
 {
-    return str_starts(rest, "\tSubsystem:") || str_starts(rest, "\tDeviceName:");
+    return str_starts(chunk, "\tSubsystem:") || str_starts(chunk, "\tDeviceName:");
 }
 
 /* Lines that only the kernel or the tool knows, not the config bytes. */
@@ -182,16 +172,17 @@ static bool has_blocks_of(const struct subject *subject, uint16_t source)
     return subject->count && subject->refs[subject->count - 1].source == source;
 }
 
-static int parse_device(struct dump *dump, const struct lspci_device *device)
+static int parse_device(struct dump *dump, const struct lspci_index *index,
+                        const struct lspci_device *device)
 {
     enum lspci_prefer prefer = dump->options->prefer;
     struct device_sink sink = {.dump = dump, .line = dump->line + device->line};
     struct lspci_sink lines = {.put = put_block, .arg = &sink};
     struct fact_builder *builder = dump->node->builder;
-    struct str rest = device->body, chunk, header;
+    struct str chunk, header;
     uint8_t bytes[HEX_BYTES_MAX];
     size_t byte_count = 0;
-    uint32_t count;
+    uint32_t i = 1;
     bool from_bytes = false;
     int r;
 
@@ -206,22 +197,15 @@ static int parse_device(struct dump *dump, const struct lspci_device *device)
             byte_count = 0;
         from_bytes = bytes_decide(prefer, device->body, byte_count);
     }
-    chunk = rest;
-    (void)cut_chunk(&rest, &count);
-    while (below_header(rest)) {
-        uint32_t more;
-
-        (void)cut_chunk(&rest, &more);
-        count += more;
-    }
-    chunk.len -= rest.len;
-    header = chunk;
+    header = chunk_text(index, device, 0);
+    for (; i < device->chunk_count && below_header(chunk = chunk_text(index, device, i)); i++)
+        header.len += chunk.len;
     if (!from_bytes)
         put_block(&sink, lspci_header_parse(builder, header, shape_of(device->body)), 0);
-    sink.line += count;
-    dump->detailed |= rest.len > 0;
-    for (unsigned blocks = 0; rest.len && blocks < DEVICE_BLOCKS_MAX; blocks++) {
-        chunk = cut_chunk(&rest, &count);
+    dump->detailed |= i < device->chunk_count;
+    for (; i < device->chunk_count && i < DEVICE_CHUNKS_MAX; i++) {
+        chunk = chunk_text(index, device, i);
+        sink.line = dump->line + index->chunks.items[device->chunk + i].line;
         if (str_starts(chunk, "\tFlags:"))
             dump->terse = sink.terse = true;
         dump->grouped = dump->grouped || str_starts(chunk, "\tIOMMU group:");
@@ -229,7 +213,6 @@ static int parse_device(struct dump *dump, const struct lspci_device *device)
             parse_cap(dump, chunk, &sink, from_bytes);
         else if (!from_bytes || not_in_bytes(chunk))
             lspci_line_parse(builder, chunk, &lines);
-        sink.line += count;
     }
     if (!from_bytes)
         return 0;
@@ -354,7 +337,7 @@ int lspci_parse_with(struct node *node, uint16_t source, struct str text,
         goto out;
     }
     for (size_t i = 0; i < index.devices.count && r == 0; i++)
-        r = parse_device(&dump, &index.devices.items[i]);
+        r = parse_device(&dump, &index, &index.devices.items[i]);
     tell_unseen(&dump);
 out:
     lspci_index_done(&index);

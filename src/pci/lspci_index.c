@@ -64,17 +64,34 @@ static void close_body(struct lspci_device *device, const char *end)
         device->body.len = (size_t)(end - device->body.p);
 }
 
+/* One more chunk of the device whose lines come now. Returns 0, or -ENOMEM. */
+static int add_chunk(struct lspci_index *index, struct lspci_device *device, const char *p,
+                     uint32_t line)
+{
+    struct lspci_chunk *chunk;
+
+    if (!device || device->hex.len)
+        return 0;
+    chunk = vec_push(&index->chunks);
+    if (!chunk)
+        return -ENOMEM;
+    *chunk = (struct lspci_chunk){p, line};
+    device->chunk_count++;
+    return 0;
+}
+
 int lspci_index_build(struct lspci_index *index, struct str text)
 {
     const char *p = text.p, *end = text.p + text.len;
     struct lspci_device *device = NULL;
     uint32_t line = 0;
+    int r = 0;
 
     *index = (struct lspci_index){0};
     if (!text.len)
         return 0;
     index->dirty = memchr(p, '\r', text.len) || memchr(p, 0x1b, text.len) || has_nbsp(p, end);
-    for (; p < end; line++) {
+    for (; p < end && r == 0 && index->chunks.count < LSPCI_CHUNKS_MAX; line++) {
         const char *newline = memchr(p, '\n', (size_t)(end - p));
         const char *stop = newline ? newline : end;
         struct str text_line = str_range(p, stop);
@@ -89,6 +106,8 @@ int lspci_index_build(struct lspci_index *index, struct str text)
         } else if (*p == '\t') {
             if (!device || device->hex.len)
                 index->dirty = true;
+            if (end - p < 2 || p[1] != '\t')
+                r = add_chunk(index, device, p, line);
         } else if ((len = lspci_address(text_line, &bdf)) > 0) {
             close_body(device, p);
             if (index->devices.count == LSPCI_DEVICES_MAX)
@@ -99,6 +118,8 @@ int lspci_index_build(struct lspci_index *index, struct str text)
             device->bdf = bdf;
             device->body.p = p + len;
             device->line = line;
+            device->chunk = (uint32_t)index->chunks.count;
+            r = add_chunk(index, device, device->body.p, line);
         } else if (device && hex_is_row(text_line)) {
             if (!device->hex.len) {
                 close_body(device, p);
@@ -108,14 +129,16 @@ int lspci_index_build(struct lspci_index *index, struct str text)
             device->hex.len = (size_t)(next - device->hex.p);
         } else {
             index->dirty = true;
+            r = add_chunk(index, device, p, line);
         }
         p = next;
     }
-    close_body(device, end);
-    return 0;
+    close_body(device, p);
+    return r;
 }
 
 void lspci_index_done(struct lspci_index *index)
 {
     vec_done(&index->devices);
+    vec_done(&index->chunks);
 }

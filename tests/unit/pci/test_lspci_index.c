@@ -61,6 +61,64 @@ static void devices_have_their_lines_and_their_hex(void **state)
     lspci_index_done(&index);
 }
 
+static void chunks_start_at_lines_of_one_tab(void **state)
+{
+    static const char text[] =
+        "19:00.0 X: Y\n\tSubsystem: Z\n\tCapabilities: [40] A\n\t\tb\n\t\t\tc\n"
+        "\tNUMA node: 0\n\n1a:00.0 X: Y\n\tA: b\n00: 86 80\n\tB: c\n"
+        "1b:00.0 X: Y\n\t\tno one's\nbent\n\t";
+    static const struct {
+        const char *starts;
+        uint32_t line;
+    } want[] = {
+        {"X: Y\n\tSubsystem", 0},
+        {"\tSubsystem", 1},
+        {"\tCapabilities", 2},
+        {"\tNUMA", 5},
+        {"X: Y\n\tA", 7},
+        {"\tA: b", 8},
+        {"X: Y\n\t\tno", 11},
+        {"bent", 13},
+        {"\t", 14},
+    };
+    static const uint32_t counts[] = {4, 2, 3};
+    struct lspci_index index;
+
+    (void)state;
+    assert_int_equal(lspci_index_build(&index, STR(text)), 0);
+    assert_int_equal(index.chunks.count, ARRAY_LEN(want));
+    for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+        const struct lspci_chunk *chunk = &index.chunks.items[i];
+        struct str rest = str_range(chunk->p, text + sizeof(text) - 1);
+
+        if (!str_starts(rest, want[i].starts) || chunk->line != want[i].line)
+            fail_msg("chunk %zu: line %u, %.*s", i, chunk->line, STR_ARG(rest));
+    }
+    assert_int_equal(index.devices.count, ARRAY_LEN(counts));
+    for (uint32_t i = 0, chunk = 0; i < ARRAY_LEN(counts); chunk += counts[i++]) {
+        assert_int_equal(index.devices.items[i].chunk, chunk);
+        assert_int_equal(index.devices.items[i].chunk_count, counts[i]);
+    }
+    lspci_index_done(&index);
+}
+
+static void a_text_of_nothing_but_short_lines_is_bounded(void **state)
+{
+    size_t len = 10 + 2 * ((size_t)LSPCI_CHUNKS_MAX + 10);
+    char *text = malloc(len);
+    struct lspci_index index;
+
+    (void)state;
+    memcpy(text, "19:00.0 X\n", 10);
+    for (size_t i = 10; i < len; i += 2)
+        memcpy(text + i, "\t\n", 2);
+    assert_int_equal(lspci_index_build(&index, (struct str){text, len}), 0);
+    assert_int_equal(index.chunks.count, LSPCI_CHUNKS_MAX);
+    assert_int_equal(index.devices.count, 1);
+    lspci_index_done(&index);
+    free(text);
+}
+
 static void bent_texts_are_noticed(void **state)
 {
     static const struct {
@@ -96,6 +154,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_in_all_spellings),
         cmocka_unit_test(devices_have_their_lines_and_their_hex),
+        cmocka_unit_test(chunks_start_at_lines_of_one_tab),
+        cmocka_unit_test(a_text_of_nothing_but_short_lines_is_bounded),
         cmocka_unit_test(bent_texts_are_noticed),
     };
 
