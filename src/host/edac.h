@@ -1,5 +1,5 @@
-/* host/edac - memory error counters of the sysfs EDAC tree, as facts `edac.<mc>.ce` and `.ue`; DIMMs
- * with errors as `edac.<mc>.<dimm>.ce`. */
+/* host/edac - memory error counters of the sysfs EDAC tree, as facts `edac.<mc>.ce` and `.ue`;
+ * DIMMs with errors as `edac.<mc>.<dimm>.ce`. */
 #ifndef HOST_EDAC_H
 #define HOST_EDAC_H
 

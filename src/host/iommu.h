@@ -1,5 +1,5 @@
-/* host/iommu - is an IOMMU in use, whose, and does it translate: the sysfs trees of IOMMU groups and
- * units, as facts `iommu.*`. */
+/* host/iommu - is an IOMMU in use, whose, and does it translate: the sysfs trees of IOMMU groups
+ * and units, as facts `iommu.*`. */
 #ifndef HOST_IOMMU_H
 #define HOST_IOMMU_H
 

@@ -1,5 +1,6 @@
-/* host/service - systemd's units: `systemctl list-units` (any options), `systemctl status` summaries
- * and `systemctl show`, as facts `service.<name>` = "active", "inactive", "failed", "not-found". */
+/* host/service - systemd's units: `systemctl list-units` (any options), `systemctl status`
+ * summaries and `systemctl show`, as facts `service.<name>` = "active", "inactive", "failed",
+ * "not-found". */
 #ifndef HOST_SERVICE_H
 #define HOST_SERVICE_H
 

@@ -1,4 +1,5 @@
-/* host/sysctl - kernel settings: `sysctl -a`, or the files below proc/sys, as facts `sysctl.<name>`. */
+/* host/sysctl - kernel settings: `sysctl -a`, or the files below proc/sys, as facts
+ * `sysctl.<name>`. */
 #ifndef HOST_SYSCTL_H
 #define HOST_SYSCTL_H
 
