@@ -5,6 +5,18 @@
 
 /* The scripts are made from the table of subcommands, so they know every option there is. */
 
+/* Text inside single quotes of a shell: `quote` stands for a quote, and a backslash before each of
+ * `special`. */
+static void print_quoted(const char *text, const char *quote, const char *special)
+{
+    for (; *text; text++) {
+        if (*text == '\'')
+            (void)fputs(quote, stdout);
+        else
+            (void)printf("%s%c", strchr(special, *text) ? "\\" : "", *text);
+    }
+}
+
 static void words_of(const struct subcommand *command, const char *dashes)
 {
     for (size_t i = 0; i < subcommand_opt_count(command); i++)
@@ -55,8 +67,11 @@ static void zsh(void)
                "# zsh completion for firstlight: put it in a folder of $fpath as _firstlight\n"
                "_firstlight() {\n"
                "    local -a subcommands=(");
-    for (const struct subcommand *row = subcommands; row->name; row++)
-        (void)printf("        '%s:%s'\n", row->name, row->summary);
+    for (const struct subcommand *row = subcommands; row->name; row++) {
+        (void)printf("        '%s:", row->name);
+        print_quoted(row->summary, "'\\''", "");
+        (void)puts("'");
+    }
     (void)puts("    )\n"
                "    if (( CURRENT == 2 )); then\n"
                "        _describe command subcommands\n"
@@ -67,9 +82,11 @@ static void zsh(void)
         if (!subcommand_opt_count(row))
             continue;
         (void)printf("    %s) _arguments", row->name);
-        for (size_t i = 0; i < subcommand_opt_count(row); i++)
-            (void)printf(" '--%s[%s]%s'", row->opts[i].name, row->opts[i].help,
-                         row->opts[i].arg ? ":value:_files" : "");
+        for (size_t i = 0; i < subcommand_opt_count(row); i++) {
+            (void)printf(" '--%s[", row->opts[i].name);
+            print_quoted(row->opts[i].help, "'\\''", "[]:\\");
+            (void)printf("]%s'", row->opts[i].arg ? ":value:_files" : "");
+        }
         (void)puts(" '*:path:_files' ;;");
     }
     (void)puts("    *) _files ;;\n    esac\n}\n_firstlight \"$@\"");
@@ -79,13 +96,15 @@ static void fish(void)
 {
     (void)puts("# fish completion for firstlight: ~/.config/fish/completions/firstlight.fish");
     for (const struct subcommand *row = subcommands; row->name; row++) {
-        (void)printf("complete -c firstlight -n __fish_use_subcommand -a %s -d '%s'\n", row->name,
-                     row->summary);
-        for (size_t i = 0; i < subcommand_opt_count(row); i++)
-            (void)printf("complete -c firstlight -n '__fish_seen_subcommand_from %s' -l %s%s -d "
-                         "'%s'\n",
-                         row->name, row->opts[i].name, row->opts[i].arg ? " -r" : "",
-                         row->opts[i].help);
+        (void)printf("complete -c firstlight -n __fish_use_subcommand -a %s -d '", row->name);
+        print_quoted(row->summary, "\\'", "\\");
+        (void)puts("'");
+        for (size_t i = 0; i < subcommand_opt_count(row); i++) {
+            (void)printf("complete -c firstlight -n '__fish_seen_subcommand_from %s' -l %s%s -d '",
+                         row->name, row->opts[i].name, row->opts[i].arg ? " -r" : "");
+            print_quoted(row->opts[i].help, "\\'", "\\");
+            (void)puts("'");
+        }
     }
 }
 

@@ -18,7 +18,7 @@ static const char collect_text[] =
     "to each host over ssh, runs it there and removes it again; FIRSTLIGHT_SSH names another ssh.\n"
     "Exit codes: 0 all hosts arrived, 1 some did not, 2 trouble with the request.\n";
 
-const struct subcommand *subcommand_find(const char *name)
+static const struct subcommand *find(const char *name)
 {
     for (const struct subcommand *command = subcommands; command->name; command++)
         if (!strcmp(command->name, name))
@@ -43,7 +43,7 @@ size_t subcommand_opt_count(const struct subcommand *command)
     return command->opt_count ? *command->opt_count : 0;
 }
 
-void subcommand_help(const struct subcommand *command)
+static void print_help(const struct subcommand *command)
 {
     struct buf out = {0};
 
@@ -66,11 +66,6 @@ int subcommand_parse(const struct subcommand *command, void *args, int argc, cha
 {
     struct err err = {0};
 
-    for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
-        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
-            subcommand_help(command);
-            return EXIT_WELL;
-        }
     if (opt_parse(command->opts, subcommand_opt_count(command), args, argc, argv, words, &err) < 0)
         return subcommand_trouble(command, "%s; 'firstlight %s --help' lists them", err.text,
                                   command->name);
@@ -79,12 +74,12 @@ int subcommand_parse(const struct subcommand *command, void *args, int argc, cha
 
 static int cmd_help(const struct subcommand *command, int argc, char **argv)
 {
-    const struct subcommand *about = argc > 1 ? subcommand_find(argv[1]) : NULL;
+    const struct subcommand *about = argc > 1 ? find(argv[1]) : NULL;
 
     if (argc > 1 && !about)
         return subcommand_trouble(command, "there is no command '%s'", argv[1]);
     if (about) {
-        subcommand_help(about);
+        print_help(about);
         return EXIT_WELL;
     }
     (void)fputs("Usage: firstlight COMMAND [ARGUMENT ...]\n\n"
@@ -127,6 +122,14 @@ const struct subcommand subcommands[] = {
     {NULL},
 };
 
+static bool asks_for_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
+        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
+            return true;
+    return false;
+}
+
 int firstlight_main(int argc, char **argv)
 {
     const struct subcommand *command;
@@ -138,12 +141,15 @@ int firstlight_main(int argc, char **argv)
     }
     if (!strcmp(argv[1], "--version"))
         return cmd_version(NULL, 1, argv);
-    command =
-        subcommand_find(!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ? "help" : argv[1]);
+    command = find(!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ? "help" : argv[1]);
     if (!command)
         return subcommand_trouble(NULL, "there is no command '%s'; 'firstlight help' lists them",
                                   argv[1]);
-    code = command->run(command, argc - 1, argv + 1);
+    code = EXIT_WELL;
+    if (asks_for_help(argc - 1, argv + 1))
+        print_help(command);
+    else
+        code = command->run(command, argc - 1, argv + 1);
     if (fflush(stdout) != 0 || ferror(stdout))
         return subcommand_trouble(command, "the answer could not be written to standard output");
     return code;

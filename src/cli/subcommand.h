@@ -19,7 +19,6 @@ struct subcommand {
 
 /* The table ends with a row without a name. */
 extern const struct subcommand subcommands[];
-const struct subcommand *subcommand_find(const char *name);
 
 /* Print a sentence to stderr, as "firstlight NAME: ...", and return EXIT_TROUBLE. */
 int subcommand_trouble(const struct subcommand *command, const char *format, ...)
@@ -27,9 +26,7 @@ int subcommand_trouble(const struct subcommand *command, const char *format, ...
 
 size_t subcommand_opt_count(const struct subcommand *command);
 
-void subcommand_help(const struct subcommand *command);
-
-/* Parse options; on --help prints it. Returns -1 to go on, else the exit code. */
+/* Parse options. Returns -1 to go on, else the exit code: a sentence was printed. */
 int subcommand_parse(const struct subcommand *command, void *args, int argc, char **argv,
                      int *words);
 

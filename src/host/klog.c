@@ -75,6 +75,12 @@ void klog_add(struct klog *log, struct klog_count *count, uint64_t n)
         count->count = INT64_MAX;
 }
 
+void klog_mark(const struct klog *log, uint32_t *line)
+{
+    if (!*line)
+        *line = log->line;
+}
+
 /* A boot deals out BARs and links anew. */
 static void device_boot(const struct klog *log, struct klog_device *device)
 {

@@ -1,6 +1,6 @@
 /* host/klog - the running counts of one kernel log, and their facts.
  *
- * dmesg.c recognises lines and calls in here; nothing here looks at text. */
+ * dmesg*.c recognise lines and call in here; nothing here looks at text. */
 #ifndef HOST_KLOG_H
 #define HOST_KLOG_H
 
@@ -136,6 +136,9 @@ void klog_free(struct klog *log);
 
 /* Count `n` more of something at the current line. */
 void klog_add(struct klog *log, struct klog_count *count, uint64_t n);
+
+/* Keep the current line's number in *line, unless it keeps one. */
+void klog_mark(const struct klog *log, uint32_t *line);
 
 /* NULL when there are too many devices (then log->overflow) or no memory. */
 struct klog_device *klog_device(struct klog *log, uint64_t bdf);

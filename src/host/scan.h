@@ -70,4 +70,15 @@ static inline struct str scan_between(struct str line, const char *open, const c
     return end < 0 ? (struct str){0} : (struct str){line.p, (size_t)end};
 }
 
+/* Cut a number (of base 10 or 16) off the front of *s; false, and *s as it was, without one. */
+static inline bool scan_number(struct str *s, int base, uint64_t *out)
+{
+    struct str rest = *s;
+
+    if (str_to_u64(str_digits(&rest, base), base, out) < 0)
+        return false;
+    *s = rest;
+    return true;
+}
+
 #endif

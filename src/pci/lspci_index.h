@@ -42,4 +42,8 @@ void lspci_index_done(struct lspci_index *index);
  * of -PP before it)? Returns the length up to the text behind the address, 0 when it does not. */
 size_t lspci_address(struct str line, uint64_t *bdf);
 
+/* Has it lines of registers, with or without the devices they belong to (`grep ACSCtl`)? Reads as
+ * far as lspci_looks_like. In lspci_sniff.c. */
+bool lspci_has_loose_registers(struct str text);
+
 #endif

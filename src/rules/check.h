@@ -326,12 +326,12 @@ void check_clock(struct check *check);
 void check_bootstrap(struct check *check);
 void check_duplicates(struct check *check);
 
-/* The catalogue's parts, in order of numbers; the last part's end is marked by its count. */
+/* The catalogue's parts: rules in the order of their numbers. */
 struct catalogue {
     const struct rule *rules;
     size_t count;
 };
-extern const struct catalogue catalogue_p2p, catalogue_link, catalogue_device, catalogue_host,
-    catalogue_gpu, catalogue_nic, catalogue_os;
+extern const struct catalogue catalogue_p2p, catalogue_link, catalogue_device, catalogue_presence,
+    catalogue_host, catalogue_gpu, catalogue_nic, catalogue_os;
 
 #endif

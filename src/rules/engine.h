@@ -74,6 +74,12 @@ struct report {
 /* judge_who.c: fills check->who and check->there. Returns 0 or -ENOMEM. */
 int judge_mark_who(struct check *check);
 
+/* judge_row.c: is the fact what the condition asks for, as far as the fact alone tells; and does
+ * all the rest of its row hold for the subject? */
+bool fact_satisfies(const struct condition *condition, const struct fact *fact);
+bool row_holds(const struct check *check, uint32_t subject, const struct ready_test *test,
+               const struct fact *fact);
+
 /* judge_unseen.c: which rules lack which source, and which source shows a block. */
 void judge_unseen(struct check *check);
 const struct origin *origin_of(const char *block);

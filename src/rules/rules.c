@@ -29,9 +29,10 @@ int policy_of(const char *name, enum policy *out)
     return -EINVAL;
 }
 
-static const struct catalogue *const parts[] = {&catalogue_p2p,  &catalogue_link, &catalogue_device,
-                                                &catalogue_host, &catalogue_gpu,  &catalogue_nic,
-                                                &catalogue_os};
+static const struct catalogue *const parts[] = {
+    &catalogue_p2p,  &catalogue_link, &catalogue_device, &catalogue_presence,
+    &catalogue_host, &catalogue_gpu,  &catalogue_nic,    &catalogue_os,
+};
 
 size_t rule_count(void)
 {

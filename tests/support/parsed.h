@@ -1,4 +1,4 @@
-/* tests/support/parsed - one node that a parser filled, and questions about its facts. */
+/* tests/support/parsed - one node that parsers filled, and questions about its facts. */
 #ifndef SUPPORT_PARSED_H
 #define SUPPORT_PARSED_H
 
@@ -51,17 +51,24 @@ static inline void parsed_text(struct parsed *p, text_parser *parse, const char 
     assert_int_equal(node_ok(p->node), 0);
 }
 
-/* The fact `path` of a subject, or NULL. */
-static inline const struct fact *parsed_fact(const struct parsed *p, enum subject_kind kind,
-                                             const char *subject, const char *path)
+/* The fact `path` of a subject; its `fact` is NULL when there is none. */
+static inline struct fact_at parsed_at(const struct parsed *p, enum subject_kind kind,
+                                       const char *subject, const char *path)
 {
     int at = node_find(p->node, kind, str_of(subject));
 
     if (at < 0)
-        return NULL;
-    return node_fact(p->node, (uint32_t)at, fact_pool_key(p->pool, str_of(path))).fact;
+        return (struct fact_at){0};
+    return node_fact(p->node, (uint32_t)at, fact_pool_key(p->pool, str_of(path)));
 }
 
+static inline const struct fact *parsed_fact(const struct parsed *p, enum subject_kind kind,
+                                             const char *subject, const char *path)
+{
+    return parsed_at(p, kind, subject, path).fact;
+}
+
+/* The fact's text, or "(absent)". */
 static inline const char *parsed_get(const struct parsed *p, enum subject_kind kind,
                                      const char *subject, const char *path)
 {
@@ -70,31 +77,54 @@ static inline const char *parsed_get(const struct parsed *p, enum subject_kind k
     return fact ? fact->text : "(absent)";
 }
 
+static inline const char *parsed_host(const struct parsed *p, const char *path)
+{
+    return parsed_get(p, SUBJECT_HOST, "", path);
+}
+
+static inline const char *parsed_pci(const struct parsed *p, const char *bdf, const char *path)
+{
+    return parsed_get(p, SUBJECT_PCI, bdf, path);
+}
+
+/* Is something unseen for a reason with these words? */
+static inline bool parsed_unseen(const struct parsed *p, const char *why)
+{
+    for (uint32_t i = 0; i < p->node->unseen_count; i++)
+        if (strstr(p->node->unseen[i].why, why))
+            return true;
+    return false;
+}
+
 /* The line of the source that the fact was read from. */
 static inline struct str parsed_line(const struct parsed *p, enum subject_kind kind,
                                      const char *subject, const char *path)
 {
-    int at = node_find(p->node, kind, str_of(subject));
+    struct fact_at at = parsed_at(p, kind, subject, path);
 
-    assert_true(at >= 0);
-    return node_fact_text(p->node,
-                          node_fact(p->node, (uint32_t)at, fact_pool_key(p->pool, str_of(path))));
+    assert_non_null(at.fact);
+    return node_fact_text(p->node, at);
 }
 
 #define assert_fact(p, kind, subject, path, want)                                                  \
     assert_string_equal(parsed_get(p, kind, subject, path), want)
 
 /* Run a parser over every prefix of `text`, each in a heap block of exactly its size, so that ASan
- * sees one byte past. `also` (may be NULL) is a looks_like. */
+ * sees one byte past; of a long text over some 400 and the whole. `also` (may be NULL) is a
+ * looks_like. */
 static inline void parsed_prefixes(text_parser *parse, bool (*also)(struct str), struct str text)
 {
-    for (size_t len = 0; len <= text.len; len++) {
+    size_t step = text.len > 4096 ? text.len / 400 : 1;
+
+    for (size_t len = 0; len <= text.len;
+         len += len < text.len && len + step > text.len ? text.len - len : step) {
         struct parsed p = parsed_new(FACT_KEEP_ALL);
         char *exact = malloc(len ? len : 1);
         struct str part = {exact, len};
 
         assert_non_null(exact);
-        memcpy(exact, text.p, len);
+        if (len)
+            memcpy(exact, text.p, len);
         parsed_text(&p, parse, "prefix", part);
         if (also)
             (void)also(part);
@@ -103,19 +133,36 @@ static inline void parsed_prefixes(text_parser *parse, bool (*also)(struct str),
     }
 }
 
-/* A file of the real machines, malloc'ed; skips the test when they are not here. */
-static inline struct str parsed_machine(const char *name)
+/* A file of the real machines, malloc'ed; NULL where they are not. */
+static inline char *data_file(const char *name, struct str *text)
 {
+    const char *root = getenv("FIRSTLIGHT_DATA");
     char path[4096];
-    char *text;
+    char *bytes;
     size_t len;
 
-    (void)snprintf(path, sizeof(path), "%s/machines/%s", TEST_DATA, name);
-    if (file_read(path, 1 << 24, &text, &len, NULL) < 0) {
-        print_message("skipped: no %s\n", path);
-        skip();
-    }
-    return (struct str){text, len};
+    (void)snprintf(path, sizeof(path), "%s/machines/%s", root ? root : TEST_DATA, name);
+    if (file_read(path, (size_t)64 << 20, &bytes, &len, NULL) < 0)
+        return NULL;
+    *text = (struct str){bytes, len};
+    return bytes;
+}
+
+#define SKIP_WITHOUT(bytes)                                                                        \
+    do {                                                                                           \
+        if (!(bytes)) {                                                                            \
+            print_message("skipped: the machine data is not here\n");                              \
+            skip();                                                                                \
+        }                                                                                          \
+    } while (0)
+
+/* The same, and the test is skipped without it. */
+static inline struct str parsed_machine(const char *name)
+{
+    struct str text = {0};
+
+    SKIP_WITHOUT(data_file(name, &text));
+    return text;
 }
 
 #endif

@@ -1,4 +1,4 @@
-#include "os_fixture.h"
+#include "support/parsed.h"
 
 #include "host/cpulist.h"
 

@@ -1,4 +1,4 @@
-#include "os_fixture.h"
+#include "support/parsed.h"
 
 #include "host/dmesg.h"
 
@@ -193,97 +193,97 @@ static void test_each_line_gives_its_fact(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct fixture f = fixture_new();
+        struct parsed f = parsed_new(FACT_KEEP_ALL);
         const char *got;
 
-        fixture_parse(&f, dmesg_parse, "dmesg.txt", str_of(cases[i].text));
-        got = cases[i].subject ? pci_fact(&f, cases[i].subject, cases[i].path)
-                               : host_fact(&f, cases[i].path);
+        parsed_text(&f, dmesg_parse, "dmesg.txt", str_of(cases[i].text));
+        got = cases[i].subject ? parsed_pci(&f, cases[i].subject, cases[i].path)
+                               : parsed_host(&f, cases[i].path);
         if (strcmp(got, cases[i].want))
             fail_msg("%s: %s is %s, not %s", cases[i].name, cases[i].path, got, cases[i].want);
-        assert_string_not_equal(host_fact(&f, "log.lines"), "(absent)");
-        parse_prefixes(dmesg_parse, str_of(cases[i].text));
-        fixture_free(&f);
+        assert_string_not_equal(parsed_host(&f, "log.lines"), "(absent)");
+        parsed_prefixes(dmesg_parse, NULL, str_of(cases[i].text));
+        parsed_done(&f);
     }
 }
 
 static void test_a_fact_names_its_first_line(void **state)
 {
-    struct fixture f = fixture_new();
+    struct parsed f = parsed_new(FACT_KEEP_ALL);
     struct str text = STR("one\ntwo\n[1.0] NVRM: Xid (PCI:0000:9b:00): 79, first\n"
                           "[1.0] NVRM: Xid (PCI:0000:9b:00): 79, second\n");
     struct fact_at at;
 
     (void)state;
-    fixture_parse(&f, dmesg_parse, "dmesg.txt", text);
-    at = fixture_fact(&f, SUBJECT_PCI, "0000:9b:00.0", "Xid.79");
+    parsed_text(&f, dmesg_parse, "dmesg.txt", text);
+    at = parsed_at(&f, SUBJECT_PCI, "0000:9b:00.0", "Xid.79");
     assert_int_equal(node_fact_line(f.node, at), 3);
     assert_true(str_ends(node_fact_text(f.node, at), "first"));
-    fixture_free(&f);
+    parsed_done(&f);
 }
 
 static void test_a_refused_dmesg_is_unseen(void **state)
 {
-    struct fixture f = fixture_new();
+    struct parsed f = parsed_new(FACT_KEEP_ALL);
 
     (void)state;
-    fixture_parse(&f, dmesg_parse, "dmesg.txt",
-                  STR("dmesg: read kernel buffer failed: Operation not permitted\n"));
-    assert_true(has_unseen(&f, "without root"));
+    parsed_text(&f, dmesg_parse, "dmesg.txt",
+                STR("dmesg: read kernel buffer failed: Operation not permitted\n"));
+    assert_true(parsed_unseen(&f, "without root"));
     assert_int_equal(f.node->subjects[0].count, 0);
-    fixture_free(&f);
+    parsed_done(&f);
 }
 
 static void test_a_log_without_its_boot_says_so(void **state)
 {
-    struct fixture f = fixture_new();
+    struct parsed f = parsed_new(FACT_KEEP_ALL);
 
     (void)state;
-    fixture_parse(&f, dmesg_parse, "dmesg.txt", STR("[999.0] usb 1-1: new device\n"));
-    assert_true(has_unseen(&f, "does not reach back"));
-    fixture_free(&f);
+    parsed_text(&f, dmesg_parse, "dmesg.txt", STR("[999.0] usb 1-1: new device\n"));
+    assert_true(parsed_unseen(&f, "does not reach back"));
+    parsed_done(&f);
 }
 
 /* A log that names a million devices must not make a million subjects. */
 static void test_a_flood_of_devices_is_bounded(void **state)
 {
-    struct fixture f = fixture_new();
+    struct parsed f = parsed_new(FACT_KEEP_ALL);
     struct buf text = {0};
 
     (void)state;
     for (unsigned i = 0; i < 20000; i++)
         buf_printf(&text, "NVRM: Xid (PCI:%04x:%02x:00): %u, x\nacpi PNP%u: _OSC: x\n", i >> 8,
                    i & 255, i, i);
-    fixture_parse(&f, dmesg_parse, "dmesg.txt", (struct str){text.p, text.len});
+    parsed_text(&f, dmesg_parse, "dmesg.txt", (struct str){text.p, text.len});
     assert_int_equal(f.node->subject_count, DMESG_DEVICES_MAX + 1);
-    assert_true(has_unseen(&f, "more devices"));
+    assert_true(parsed_unseen(&f, "more devices"));
     buf_done(&text);
-    fixture_free(&f);
+    parsed_done(&f);
 }
 
 static void test_asus_lost_a_cpu_and_owns_no_aer(void **state)
 {
-    struct fixture f = fixture_new();
+    struct parsed f = parsed_new(FACT_KEEP_ALL);
     struct str text;
     char *bytes = data_file("asus-esc8000a-e13p.dmesg.txt", &text);
 
     (void)state;
     SKIP_WITHOUT(bytes);
-    fixture_parse(&f, dmesg_parse, "dmesg.txt", text);
-    assert_string_equal(host_fact(&f, "log.cpu_apic_invalid"), "239");
-    assert_string_equal(host_fact(&f, "osc.not_granted"), "AER LTR DPC");
-    assert_string_equal(host_fact(&f, "osc.bridges"), "16");
-    assert_string_equal(host_fact(&f, "cmdline.iommu"), "off");
-    assert_string_equal(host_fact(&f, "iommu.enabled"), "-");
-    assert_string_equal(host_fact(&f, "iommu.default_domain"), "(absent)");
-    assert_string_equal(host_fact(&f, "iommu.interrupt_remapping"), "-");
-    assert_string_equal(host_fact(&f, "log.x2apic_disabled"), "+");
-    assert_string_equal(host_fact(&f, "log.ecam_missing"), "-");
-    assert_string_equal(host_fact(&f, "bios.version"), "1104");
-    assert_string_equal(host_fact(&f, "os.kernel"), "6.17.0-20-generic");
-    assert_string_equal(host_fact(&f, "log.mce"), "(absent)");
-    fixture_free(&f);
-    parse_prefixes(dmesg_parse, (struct str){text.p, 30000});
+    parsed_text(&f, dmesg_parse, "dmesg.txt", text);
+    assert_string_equal(parsed_host(&f, "log.cpu_apic_invalid"), "239");
+    assert_string_equal(parsed_host(&f, "osc.not_granted"), "AER LTR DPC");
+    assert_string_equal(parsed_host(&f, "osc.bridges"), "16");
+    assert_string_equal(parsed_host(&f, "cmdline.iommu"), "off");
+    assert_string_equal(parsed_host(&f, "iommu.enabled"), "-");
+    assert_string_equal(parsed_host(&f, "iommu.default_domain"), "(absent)");
+    assert_string_equal(parsed_host(&f, "iommu.interrupt_remapping"), "-");
+    assert_string_equal(parsed_host(&f, "log.x2apic_disabled"), "+");
+    assert_string_equal(parsed_host(&f, "log.ecam_missing"), "-");
+    assert_string_equal(parsed_host(&f, "bios.version"), "1104");
+    assert_string_equal(parsed_host(&f, "os.kernel"), "6.17.0-20-generic");
+    assert_string_equal(parsed_host(&f, "log.mce"), "(absent)");
+    parsed_done(&f);
+    parsed_prefixes(dmesg_parse, NULL, (struct str){text.p, 30000});
     free(bytes);
 }
 
@@ -316,18 +316,18 @@ static void test_real_logs_say_what_is_known_of_them(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(known); i++) {
-        struct fixture f = fixture_new();
+        struct parsed f = parsed_new(FACT_KEEP_ALL);
         const char *got;
         struct str text;
         char *bytes = data_file(known[i].file, &text);
 
         SKIP_WITHOUT(bytes);
-        fixture_parse(&f, dmesg_parse, known[i].file, text);
-        got = known[i].subject ? pci_fact(&f, known[i].subject, known[i].path)
-                               : host_fact(&f, known[i].path);
+        parsed_text(&f, dmesg_parse, known[i].file, text);
+        got = known[i].subject ? parsed_pci(&f, known[i].subject, known[i].path)
+                               : parsed_host(&f, known[i].path);
         if (strcmp(got, known[i].want))
             fail_msg("%s: %s is %s, not %s", known[i].file, known[i].path, got, known[i].want);
-        fixture_free(&f);
+        parsed_done(&f);
         free(bytes);
     }
 }

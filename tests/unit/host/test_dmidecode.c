@@ -1,10 +1,10 @@
-#include "os_fixture.h"
+#include "support/parsed.h"
 
 #include "host/dmidecode.h"
 
-static const char *dimm_fact(const struct fixture *f, const char *slot, const char *path)
+static const char *dimm_fact(const struct parsed *f, const char *slot, const char *path)
 {
-    return fact_text_of(fixture_fact(f, SUBJECT_DIMM, slot, path));
+    return parsed_get(f, SUBJECT_DIMM, slot, path);
 }
 
 static const char text_small[] = "# dmidecode 3.5\n"
@@ -61,20 +61,20 @@ static const char text_small[] = "# dmidecode 3.5\n"
                                  "Memory Device Mapped Address\n"
                                  "\tSize: 99 GB\n";
 
-static void check_small(const struct fixture *f)
+static void check_small(const struct parsed *f)
 {
-    assert_string_equal(host_fact(f, "bios.vendor"), "Dell Inc.");
-    assert_string_equal(host_fact(f, "bios.version"), "2.3.5");
-    assert_string_equal(host_fact(f, "bios.date"), "09/10/2024");
-    assert_string_equal(host_fact(f, "system.product"), "PowerEdge XE9680");
-    assert_string_equal(host_fact(f, "system.uuid"), "4c4c4544-0053-5210-8038-c8c04f583034");
-    assert_string_equal(host_fact(f, "system.serial"), "(absent)");
-    assert_string_equal(host_fact(f, "socket.0.cores_enabled"), "52");
-    assert_string_equal(host_fact(f, "socket.0.threads"), "104");
-    assert_string_equal(host_fact(f, "dimm.count"), "2");
-    assert_string_equal(host_fact(f, "dimm.slots"), "3");
-    assert_string_equal(host_fact(f, "dimm.total_mb"), "131072");
-    assert_string_equal(host_fact(f, "dimm.speed"), "mixed: 4400 4800");
+    assert_string_equal(parsed_host(f, "bios.vendor"), "Dell Inc.");
+    assert_string_equal(parsed_host(f, "bios.version"), "2.3.5");
+    assert_string_equal(parsed_host(f, "bios.date"), "09/10/2024");
+    assert_string_equal(parsed_host(f, "system.product"), "PowerEdge XE9680");
+    assert_string_equal(parsed_host(f, "system.uuid"), "4c4c4544-0053-5210-8038-c8c04f583034");
+    assert_string_equal(parsed_host(f, "system.serial"), "(absent)");
+    assert_string_equal(parsed_host(f, "socket.0.cores_enabled"), "52");
+    assert_string_equal(parsed_host(f, "socket.0.threads"), "104");
+    assert_string_equal(parsed_host(f, "dimm.count"), "2");
+    assert_string_equal(parsed_host(f, "dimm.slots"), "3");
+    assert_string_equal(parsed_host(f, "dimm.total_mb"), "131072");
+    assert_string_equal(parsed_host(f, "dimm.speed"), "mixed: 4400 4800");
     assert_string_equal(dimm_fact(f, "A1", "DIMM.size_mb"), "65536");
     assert_string_equal(dimm_fact(f, "A1", "DIMM.configured"), "4400");
     assert_string_equal(dimm_fact(f, "A1", "DIMM.rank"), "2");
@@ -84,19 +84,19 @@ static void check_small(const struct fixture *f)
 
 static void test_fields_become_facts(void **state)
 {
-    struct fixture f = fixture_new();
+    struct parsed f = parsed_new(FACT_KEEP_ALL);
     struct fact_at at;
 
     (void)state;
-    fixture_parse(&f, dmidecode_parse, "dmidecode.txt", STR(text_small));
+    parsed_text(&f, dmidecode_parse, "dmidecode.txt", STR(text_small));
     check_small(&f);
     assert_int_equal(f.node->unseen_count, 0);
-    at = fixture_fact(&f, SUBJECT_DIMM, "A1", "DIMM.configured");
+    at = parsed_at(&f, SUBJECT_DIMM, "A1", "DIMM.configured");
     assert_true(str_is(node_fact_text(f.node, at), "Configured Memory Speed: 4400 MT/s"));
-    at = fixture_fact(&f, SUBJECT_DIMM, "A1", "DIMM.part");
+    at = parsed_at(&f, SUBJECT_DIMM, "A1", "DIMM.part");
     assert_true(str_is(node_fact_text(f.node, at), "Part Number: HMCG94"));
-    fixture_free(&f);
-    parse_prefixes(dmidecode_parse, STR(text_small));
+    parsed_done(&f);
+    parsed_prefixes(dmidecode_parse, NULL, STR(text_small));
 }
 
 /* dmidecode -q prints no handles; mails and tickets turn tabs into blanks and lines into CRLF. */
@@ -104,7 +104,7 @@ static void test_other_spellings_give_the_same(void **state)
 {
     struct buf quiet = {0}, blanks = {0};
     struct str rest = STR(text_small), line;
-    struct fixture f = fixture_new(), g = fixture_new();
+    struct parsed f = parsed_new(FACT_KEEP_ALL), g = parsed_new(FACT_KEEP_ALL);
 
     (void)state;
     while (str_line(&rest, &line)) {
@@ -119,58 +119,58 @@ static void test_other_spellings_give_the_same(void **state)
         buf_add(&blanks, line.p, line.len);
         buf_puts(&blanks, "\r\n");
     }
-    fixture_parse(&f, dmidecode_parse, "dmidecode.txt", (struct str){quiet.p, quiet.len});
+    parsed_text(&f, dmidecode_parse, "dmidecode.txt", (struct str){quiet.p, quiet.len});
     check_small(&f);
-    fixture_parse(&g, dmidecode_parse, "dmidecode.txt", (struct str){blanks.p, blanks.len});
+    parsed_text(&g, dmidecode_parse, "dmidecode.txt", (struct str){blanks.p, blanks.len});
     check_small(&g);
     buf_done(&quiet);
     buf_done(&blanks);
-    fixture_free(&f);
-    fixture_free(&g);
+    parsed_done(&f);
+    parsed_done(&g);
 }
 
 static void test_slots_of_one_name_are_told_apart_by_bank(void **state)
 {
-    struct fixture f = fixture_new();
+    struct parsed f = parsed_new(FACT_KEEP_ALL);
 
     (void)state;
-    fixture_parse(&f, dmidecode_parse, "dmidecode.txt",
-                  STR("Handle 0x1, DMI type 17, 9 bytes\nMemory Device\n\tSize: 32 GB\n\tLocator: "
-                      "DIMM 0\n\tBank Locator: P0 CHANNEL A\n"
-                      "Handle 0x2, DMI type 17, 9 bytes\nMemory Device\n\tSize: 16 GB\n\tLocator: "
-                      "DIMM 0\n\tBank Locator: P0 CHANNEL B\n"));
+    parsed_text(&f, dmidecode_parse, "dmidecode.txt",
+                STR("Handle 0x1, DMI type 17, 9 bytes\nMemory Device\n\tSize: 32 GB\n\tLocator: "
+                    "DIMM 0\n\tBank Locator: P0 CHANNEL A\n"
+                    "Handle 0x2, DMI type 17, 9 bytes\nMemory Device\n\tSize: 16 GB\n\tLocator: "
+                    "DIMM 0\n\tBank Locator: P0 CHANNEL B\n"));
     assert_string_equal(dimm_fact(&f, "DIMM 0 P0 CHANNEL A", "DIMM.size_mb"), "32768");
     assert_string_equal(dimm_fact(&f, "DIMM 0 P0 CHANNEL B", "DIMM.size_mb"), "16384");
-    fixture_free(&f);
+    parsed_done(&f);
 }
 
 static void test_an_unreadable_field_is_named(void **state)
 {
-    struct fixture f = fixture_new();
+    struct parsed f = parsed_new(FACT_KEEP_ALL);
 
     (void)state;
-    fixture_parse(&f, dmidecode_parse, "dmidecode.txt",
-                  STR("Handle 0x1, DMI type 17, 9 bytes\nMemory Device\n\tSize: many\n"));
-    assert_true(has_unseen(&f, "line 3: Size: \"many\""));
-    fixture_free(&f);
+    parsed_text(&f, dmidecode_parse, "dmidecode.txt",
+                STR("Handle 0x1, DMI type 17, 9 bytes\nMemory Device\n\tSize: many\n"));
+    assert_true(parsed_unseen(&f, "line 3: Size: \"many\""));
+    parsed_done(&f);
 }
 
 static void test_without_root_it_is_unseen(void **state)
 {
-    struct fixture f = fixture_new();
+    struct parsed f = parsed_new(FACT_KEEP_ALL);
 
     (void)state;
-    fixture_parse(&f, dmidecode_parse, "dmidecode.txt",
-                  STR("# dmidecode 3.3\n/sys/firmware/dmi/tables/smbios_entry_point: Permission "
-                      "denied\nCan't read memory from /dev/mem\n"));
-    assert_true(has_unseen(&f, "without root"));
+    parsed_text(&f, dmidecode_parse, "dmidecode.txt",
+                STR("# dmidecode 3.3\n/sys/firmware/dmi/tables/smbios_entry_point: Permission "
+                    "denied\nCan't read memory from /dev/mem\n"));
+    assert_true(parsed_unseen(&f, "without root"));
     assert_int_equal(f.node->subjects[0].count, 0);
-    fixture_free(&f);
+    parsed_done(&f);
 }
 
 static void test_real_texts(void **state)
 {
-    struct fixture f = fixture_new(), g = fixture_new();
+    struct parsed f = parsed_new(FACT_KEEP_ALL), g = parsed_new(FACT_KEEP_ALL);
     struct str text, other;
     char *bytes = data_file("asus-esc8000a-e13p.dmidecode.txt", &text);
     char *dell = data_file("gpud-dmidecode.txt", &other);
@@ -178,18 +178,18 @@ static void test_real_texts(void **state)
     (void)state;
     SKIP_WITHOUT(bytes);
     SKIP_WITHOUT(dell);
-    fixture_parse(&f, dmidecode_parse, "dmidecode.txt", text);
-    assert_string_equal(host_fact(&f, "bios.version"), "1104");
-    assert_string_equal(host_fact(&f, "bios.vendor"), "American Megatrends Inc.");
-    assert_string_equal(host_fact(&f, "board.product"), "K15PG-D24 Series");
-    assert_string_equal(host_fact(&f, "dimm.count"), "24");
-    assert_string_equal(host_fact(&f, "dimm.speed"), "6400");
+    parsed_text(&f, dmidecode_parse, "dmidecode.txt", text);
+    assert_string_equal(parsed_host(&f, "bios.version"), "1104");
+    assert_string_equal(parsed_host(&f, "bios.vendor"), "American Megatrends Inc.");
+    assert_string_equal(parsed_host(&f, "board.product"), "K15PG-D24 Series");
+    assert_string_equal(parsed_host(&f, "dimm.count"), "24");
+    assert_string_equal(parsed_host(&f, "dimm.speed"), "6400");
     assert_int_equal(f.node->unseen_count, 0);
-    fixture_parse(&g, dmidecode_parse, "dmidecode.txt", other);
-    assert_string_equal(host_fact(&g, "system.product"), "PowerEdge XE9680");
-    fixture_free(&f);
-    fixture_free(&g);
-    parse_prefixes(dmidecode_parse, text);
+    parsed_text(&g, dmidecode_parse, "dmidecode.txt", other);
+    assert_string_equal(parsed_host(&g, "system.product"), "PowerEdge XE9680");
+    parsed_done(&f);
+    parsed_done(&g);
+    parsed_prefixes(dmidecode_parse, NULL, text);
     free(bytes);
     free(dell);
 }

@@ -1,10 +1,10 @@
-#include "os_fixture.h"
+#include "support/parsed.h"
 
 #include "host/gather.h"
 
 static void test_facts_become_one_block_a_subject_and_first_part(void **state)
 {
-    struct fixture f = fixture_new();
+    struct parsed f = parsed_new(FACT_KEEP_ALL);
     uint16_t source = node_source(f.node, "text", "test", STR("a\nb\nc\nd\n"));
     struct gather gather;
     struct fact_at at;
@@ -16,17 +16,17 @@ static void test_facts_become_one_block_a_subject_and_first_part(void **state)
     gather_flag(&gather, GATHER_HOST, FACT_CONFIG, 3, STR("cpu.boost"), true);
     assert_int_equal(gather_done(&gather, NULL), 0);
     assert_int_equal(f.node->subjects[0].count, 2);
-    assert_string_equal(host_fact(&f, "cpu.boost"), "+");
-    assert_string_equal(host_fact(&f, "mem.total"), "7");
-    at = fixture_fact(&f, SUBJECT_HOST, "", "cpu.model");
+    assert_string_equal(parsed_host(&f, "cpu.boost"), "+");
+    assert_string_equal(parsed_host(&f, "mem.total"), "7");
+    at = parsed_at(&f, SUBJECT_HOST, "", "cpu.model");
     assert_int_equal(node_fact_line(f.node, at), 4);
     assert_int_equal(at.ref->line, 3);
-    fixture_free(&f);
+    parsed_done(&f);
 }
 
 static void test_the_first_of_two_equal_paths_stays(void **state)
 {
-    struct fixture f = fixture_new();
+    struct parsed f = parsed_new(FACT_KEEP_ALL);
     struct gather gather;
 
     (void)state;
@@ -34,14 +34,14 @@ static void test_the_first_of_two_equal_paths_stays(void **state)
     gather_text(&gather, GATHER_HOST, FACT_CONFIG, 1, STR("a.b"), STR("first"));
     gather_text(&gather, GATHER_HOST, FACT_CONFIG, 2, STR("a.b"), STR("second"));
     assert_int_equal(gather_done(&gather, NULL), 0);
-    assert_string_equal(host_fact(&f, "a.b"), "first");
+    assert_string_equal(parsed_host(&f, "a.b"), "first");
     assert_int_equal(f.node->subjects[0].refs[0].block->count, 1);
-    fixture_free(&f);
+    parsed_done(&f);
 }
 
 static void test_a_name_that_is_too_long_is_dropped(void **state)
 {
-    struct fixture f = fixture_new();
+    struct parsed f = parsed_new(FACT_KEEP_ALL);
     struct gather_path path;
     struct gather gather;
     char name[GATHER_PATH_MAX + 1];
@@ -54,12 +54,12 @@ static void test_a_name_that_is_too_long_is_dropped(void **state)
                 gather_join(&path, "sysctl", (struct str){name, sizeof(name)}), STR("v"));
     assert_int_equal(gather_done(&gather, NULL), 0);
     assert_int_equal(f.node->subjects[0].count, 0);
-    fixture_free(&f);
+    parsed_done(&f);
 }
 
 static void test_more_facts_than_a_source_may_have_are_unseen(void **state)
 {
-    struct fixture f = fixture_new();
+    struct parsed f = parsed_new(FACT_KEEP_ALL);
     struct gather gather;
 
     (void)state;
@@ -71,8 +71,8 @@ static void test_more_facts_than_a_source_may_have_are_unseen(void **state)
         gather_number(&gather, GATHER_HOST, FACT_CONFIG, 1, str_of(path), i, STR(""));
     }
     assert_int_equal(gather_done(&gather, NULL), 0);
-    assert_true(has_unseen(&f, "more settings than one source may have"));
-    fixture_free(&f);
+    assert_true(parsed_unseen(&f, "more settings than one source may have"));
+    parsed_done(&f);
 }
 
 int main(void)

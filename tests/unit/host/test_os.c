@@ -1,5 +1,5 @@
 /* The small text parsers: one row, one text, one fact. */
-#include "os_fixture.h"
+#include "support/parsed.h"
 
 #include "host/bmc.h"
 #include "host/clock.h"
@@ -42,7 +42,7 @@
 
 static const struct {
     const char *name;
-    parse_fn parse;
+    text_parser *parse;
     const char *text, *path, *want;
     const char *numa; /* the fact stands on this NUMA node */
 } cases[] = {
@@ -227,22 +227,21 @@ static void test_each_text_gives_its_fact(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct fixture f = fixture_new();
+        struct parsed f = parsed_new(FACT_KEEP_ALL);
         const char *got;
 
-        fixture_parse(&f, cases[i].parse, "text", str_of(cases[i].text));
-        got = cases[i].numa
-                  ? fact_text_of(fixture_fact(&f, SUBJECT_NUMA, cases[i].numa, cases[i].path))
-                  : host_fact(&f, cases[i].path);
+        parsed_text(&f, cases[i].parse, "text", str_of(cases[i].text));
+        got = cases[i].numa ? parsed_get(&f, SUBJECT_NUMA, cases[i].numa, cases[i].path)
+                            : parsed_host(&f, cases[i].path);
         if (strcmp(got, cases[i].want))
             fail_msg("%s: %s is %s, not %s", cases[i].name, cases[i].path, got, cases[i].want);
-        fixture_free(&f);
-        parse_prefixes(cases[i].parse, str_of(cases[i].text));
+        parsed_done(&f);
+        parsed_prefixes(cases[i].parse, NULL, str_of(cases[i].text));
     }
 }
 
 static const struct {
-    parse_fn parse;
+    text_parser *parse;
     const char *text, *why;
 } refusals[] = {
     {services_parse, "Failed to connect to bus: Host is down\n", "systemd could not be asked"},
@@ -262,59 +261,59 @@ static void test_a_complaint_is_unseen_not_clean(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
-        struct fixture f = fixture_new();
+        struct parsed f = parsed_new(FACT_KEEP_ALL);
 
-        fixture_parse(&f, refusals[i].parse, "text", str_of(refusals[i].text));
-        if (!has_unseen(&f, refusals[i].why) || f.node->subjects[0].count)
+        parsed_text(&f, refusals[i].parse, "text", str_of(refusals[i].text));
+        if (!parsed_unseen(&f, refusals[i].why) || f.node->subjects[0].count)
             fail_msg("\"%s\" is not unseen because %s", refusals[i].text, refusals[i].why);
-        fixture_free(&f);
+        parsed_done(&f);
     }
 }
 
 static void test_the_first_source_wins(void **state)
 {
-    struct fixture f = fixture_new();
+    struct parsed f = parsed_new(FACT_KEEP_ALL);
 
     (void)state;
-    fixture_parse(&f, cmdline_parse, "cmdline", STR("iommu=pt\n"));
-    fixture_parse(&f, cmdline_parse, "cmdline.old", STR("iommu=off quiet\n"));
-    assert_string_equal(host_fact(&f, "cmdline.iommu"), "pt");
-    assert_string_equal(host_fact(&f, "cmdline.quiet"), "");
+    parsed_text(&f, cmdline_parse, "cmdline", STR("iommu=pt\n"));
+    parsed_text(&f, cmdline_parse, "cmdline.old", STR("iommu=off quiet\n"));
+    assert_string_equal(parsed_host(&f, "cmdline.iommu"), "pt");
+    assert_string_equal(parsed_host(&f, "cmdline.quiet"), "");
     assert_int_equal(f.node->subjects[0].count, 2);
     assert_int_equal(f.node->subjects[0].refs[1].block->count, 1);
-    fixture_free(&f);
+    parsed_done(&f);
 }
 
 static void test_the_order_of_the_lines_means_nothing(void **state)
 {
-    struct fixture f = fixture_new(), g = fixture_new();
+    struct parsed f = parsed_new(FACT_KEEP_ALL), g = parsed_new(FACT_KEEP_ALL);
 
     (void)state;
-    fixture_parse(&f, cmdline_parse, "a", STR("iommu=pt ro quiet\n"));
-    fixture_parse(&g, cmdline_parse, "b", STR("quiet iommu=pt ro\n"));
+    parsed_text(&f, cmdline_parse, "a", STR("iommu=pt ro quiet\n"));
+    parsed_text(&g, cmdline_parse, "b", STR("quiet iommu=pt ro\n"));
     assert_true(f.node->subjects[0].refs[0].block->config_sig ==
                 g.node->subjects[0].refs[0].block->config_sig);
-    fixture_free(&f);
-    fixture_free(&g);
+    parsed_done(&f);
+    parsed_done(&g);
 }
 
 static void test_a_gpu_tells_its_vbios_without_nvidia_smi(void **state)
 {
-    struct fixture f = fixture_new();
+    struct parsed f = parsed_new(FACT_KEEP_ALL);
     struct str text = STR("Model: \t\t NVIDIA H100 80GB HBM3\nGPU UUID: \t GPU-??\n"
                           "Video BIOS: \t 96.00.74.00.01\nBus Location: \t 0000:19:00.0\n");
 
     (void)state;
-    fixture_parse(&f, nvidia_information_parse, "information", text);
-    assert_string_equal(pci_fact(&f, "0000:19:00.0", "SMI.VBIOS Version"), "96.00.74.00.01");
-    assert_string_equal(pci_fact(&f, "0000:19:00.0", "SMI.GPU UUID"), "(absent)");
-    parse_prefixes(nvidia_information_parse, text);
-    fixture_free(&f);
+    parsed_text(&f, nvidia_information_parse, "information", text);
+    assert_string_equal(parsed_pci(&f, "0000:19:00.0", "SMI.VBIOS Version"), "96.00.74.00.01");
+    assert_string_equal(parsed_pci(&f, "0000:19:00.0", "SMI.GPU UUID"), "(absent)");
+    parsed_prefixes(nvidia_information_parse, NULL, text);
+    parsed_done(&f);
 }
 
 static void test_asus_lost_cpu_239(void **state)
 {
-    struct fixture f = fixture_new();
+    struct parsed f = parsed_new(FACT_KEEP_ALL);
     struct str cpu, numa, cmdline;
     char *a = data_file("asus-esc8000a-e13p.lscpu.txt", &cpu);
     char *b = data_file("asus-esc8000a-e13p.numa.txt", &numa);
@@ -322,19 +321,18 @@ static void test_asus_lost_cpu_239(void **state)
 
     (void)state;
     SKIP_WITHOUT(a && b && c);
-    fixture_parse(&f, lscpu_parse, "lscpu.txt", cpu);
-    fixture_parse(&f, numactl_parse, "numa.txt", numa);
-    fixture_parse(&f, cmdline_parse, "cmdline.txt", cmdline);
-    assert_string_equal(host_fact(&f, "cpu.offline"), "239");
-    assert_string_equal(host_fact(&f, "cpu.online_count"), "255");
-    assert_string_equal(host_fact(&f, "cpu.numa_nodes"), "2");
-    assert_string_equal(host_fact(&f, "cmdline.iommu"), "off");
-    assert_string_equal(host_fact(&f, "cmdline.mitigations"), "off");
-    assert_string_equal(fact_text_of(fixture_fact(&f, SUBJECT_NUMA, "1", "numa.cpus")),
-                        "64-127,192-238,240-255");
-    parse_prefixes(lscpu_parse, cpu);
-    parse_prefixes(numactl_parse, numa);
-    fixture_free(&f);
+    parsed_text(&f, lscpu_parse, "lscpu.txt", cpu);
+    parsed_text(&f, numactl_parse, "numa.txt", numa);
+    parsed_text(&f, cmdline_parse, "cmdline.txt", cmdline);
+    assert_string_equal(parsed_host(&f, "cpu.offline"), "239");
+    assert_string_equal(parsed_host(&f, "cpu.online_count"), "255");
+    assert_string_equal(parsed_host(&f, "cpu.numa_nodes"), "2");
+    assert_string_equal(parsed_host(&f, "cmdline.iommu"), "off");
+    assert_string_equal(parsed_host(&f, "cmdline.mitigations"), "off");
+    assert_string_equal(parsed_get(&f, SUBJECT_NUMA, "1", "numa.cpus"), "64-127,192-238,240-255");
+    parsed_prefixes(lscpu_parse, NULL, cpu);
+    parsed_prefixes(numactl_parse, NULL, numa);
+    parsed_done(&f);
     free(a);
     free(b);
     free(c);

@@ -1,4 +1,5 @@
-#include "os_fixture.h"
+#include "host/parser.h"
+#include "support/parsed.h"
 
 static const struct {
     const char *path, *text, *kind;
@@ -138,12 +139,12 @@ static void test_every_parser_survives_every_real_file(void **state)
 
         SKIP_WITHOUT(bytes);
         for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
-            struct fixture f = fixture_new();
+            struct parsed f = parsed_new(FACT_KEEP_ALL);
 
             assert_non_null(parser_by_kind(kinds[k]));
-            fixture_parse(&f, parser_by_kind(kinds[k])->parse, real[i].file, text);
+            parsed_text(&f, parser_by_kind(kinds[k])->parse, real[i].file, text);
             assert_int_equal(node_ok(f.node), 0);
-            fixture_free(&f);
+            parsed_done(&f);
         }
         free(bytes);
     }

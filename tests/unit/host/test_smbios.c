@@ -1,4 +1,4 @@
-#include "os_fixture.h"
+#include "support/parsed.h"
 
 #include "host/dmidecode.h"
 #include "host/smbios.h"
@@ -154,38 +154,38 @@ static struct buf make_dump(const struct maker *maker, unsigned version)
     return dump;
 }
 
-static const char *dimm_fact(const struct fixture *f, const char *slot, const char *path)
+static const char *dimm_fact(const struct parsed *f, const char *slot, const char *path)
 {
-    return fact_text_of(fixture_fact(f, SUBJECT_DIMM, slot, path));
+    return parsed_get(f, SUBJECT_DIMM, slot, path);
 }
 
 static void test_a_table_gives_its_facts(void **state)
 {
     struct maker maker = make_table();
     struct buf dump = make_dump(&maker, 0x0305);
-    struct fixture f = fixture_new();
+    struct parsed f = parsed_new(FACT_KEEP_ALL);
 
     (void)state;
-    fixture_parse(&f, smbios_dump_parse, "dmi.bin", (struct str){dump.p, dump.len});
-    assert_string_equal(host_fact(&f, "bios.version"), "1104");
-    assert_string_equal(host_fact(&f, "bios.revision"), "11.4");
-    assert_string_equal(host_fact(&f, "bios.firmware_revision"), "5.72");
-    assert_string_equal(host_fact(&f, "system.product"), "PowerEdge XE9680");
-    assert_string_equal(host_fact(&f, "system.uuid"), "13121110-1514-1716-1819-1a1b1c1d1e1f");
-    assert_string_equal(host_fact(&f, "board.product"), "0KK0RG");
-    assert_string_equal(host_fact(&f, "socket.0.cores_enabled"), "52");
-    assert_string_equal(host_fact(&f, "socket.1.threads"), "576");
-    assert_string_equal(host_fact(&f, "dimm.slots"), "5");
-    assert_string_equal(host_fact(&f, "dimm.count"), "4");
-    assert_string_equal(host_fact(&f, "dimm.speed"), "mixed: 133 5600 6400");
+    parsed_text(&f, smbios_dump_parse, "dmi.bin", (struct str){dump.p, dump.len});
+    assert_string_equal(parsed_host(&f, "bios.version"), "1104");
+    assert_string_equal(parsed_host(&f, "bios.revision"), "11.4");
+    assert_string_equal(parsed_host(&f, "bios.firmware_revision"), "5.72");
+    assert_string_equal(parsed_host(&f, "system.product"), "PowerEdge XE9680");
+    assert_string_equal(parsed_host(&f, "system.uuid"), "13121110-1514-1716-1819-1a1b1c1d1e1f");
+    assert_string_equal(parsed_host(&f, "board.product"), "0KK0RG");
+    assert_string_equal(parsed_host(&f, "socket.0.cores_enabled"), "52");
+    assert_string_equal(parsed_host(&f, "socket.1.threads"), "576");
+    assert_string_equal(parsed_host(&f, "dimm.slots"), "5");
+    assert_string_equal(parsed_host(&f, "dimm.count"), "4");
+    assert_string_equal(parsed_host(&f, "dimm.speed"), "mixed: 133 5600 6400");
     assert_string_equal(dimm_fact(&f, "A1", "DIMM.size_mb"), "98304");
     assert_string_equal(dimm_fact(&f, "A1", "DIMM.configured"), "5600");
     assert_string_equal(dimm_fact(&f, "A2", "DIMM.size_mb"), "0");
     assert_string_equal(dimm_fact(&f, "A4", "DIMM.size_mb"), "(absent)");
     assert_string_equal(dimm_fact(&f, "A5", "DIMM.size_mb"), "16");
     assert_int_equal(f.node->unseen_count, 0);
-    parse_prefixes(smbios_dump_parse, (struct str){dump.p, dump.len});
-    fixture_free(&f);
+    parsed_prefixes(smbios_dump_parse, NULL, (struct str){dump.p, dump.len});
+    parsed_done(&f);
     buf_done(&dump);
     buf_done(&maker.bytes);
 }
@@ -194,12 +194,12 @@ static void test_a_uuid_before_2_6_is_not_swapped(void **state)
 {
     struct maker maker = make_table();
     struct buf dump = make_dump(&maker, 0x0205);
-    struct fixture f = fixture_new();
+    struct parsed f = parsed_new(FACT_KEEP_ALL);
 
     (void)state;
-    fixture_parse(&f, smbios_dump_parse, "dmi.bin", (struct str){dump.p, dump.len});
-    assert_string_equal(host_fact(&f, "system.uuid"), "10111213-1415-1617-1819-1a1b1c1d1e1f");
-    fixture_free(&f);
+    parsed_text(&f, smbios_dump_parse, "dmi.bin", (struct str){dump.p, dump.len});
+    assert_string_equal(parsed_host(&f, "system.uuid"), "10111213-1415-1617-1819-1a1b1c1d1e1f");
+    parsed_done(&f);
     buf_done(&dump);
     buf_done(&maker.bytes);
 }
@@ -207,31 +207,31 @@ static void test_a_uuid_before_2_6_is_not_swapped(void **state)
 static void test_a_cut_table_gives_what_it_has_and_says_so(void **state)
 {
     struct maker maker = make_table();
-    struct fixture f = fixture_new();
+    struct parsed f = parsed_new(FACT_KEEP_ALL);
     struct err err = {0};
     struct str text = {maker.bytes.p, 80};
     uint16_t source = node_source(f.node, "DMI", "smbios", text);
 
     (void)state;
     assert_int_equal(smbios_parse(f.node, source, text, STR(""), &err), 0);
-    assert_string_equal(host_fact(&f, "bios.version"), "1104");
-    assert_true(has_unseen(&f, "ends within the structure"));
-    fixture_free(&f);
+    assert_string_equal(parsed_host(&f, "bios.version"), "1104");
+    assert_true(parsed_unseen(&f, "ends within the structure"));
+    parsed_done(&f);
     buf_done(&maker.bytes);
 }
 
 static void test_a_file_that_leads_nowhere_is_unseen(void **state)
 {
-    struct fixture f = fixture_new();
+    struct parsed f = parsed_new(FACT_KEEP_ALL);
 
     (void)state;
-    fixture_parse(&f, smbios_dump_parse, "dmi.bin", STR("no entry point"));
-    assert_true(has_unseen(&f, "no SMBIOS entry point"));
-    fixture_free(&f);
+    parsed_text(&f, smbios_dump_parse, "dmi.bin", STR("no entry point"));
+    assert_true(parsed_unseen(&f, "no SMBIOS entry point"));
+    parsed_done(&f);
 }
 
 /* Every fact of a's subject that stands on b's too must be equal, and none may be missing. */
-static void assert_same_facts(const struct fixture *a, const struct fixture *b)
+static void assert_same_facts(const struct parsed *a, const struct parsed *b)
 {
     size_t compared = 0;
 
@@ -250,7 +250,7 @@ static void assert_same_facts(const struct fixture *a, const struct fixture *b)
 
                 if (!at.fact || strcmp(at.fact->text, block->facts[k].text))
                     fail_msg("%s %s: %s and %s", subject->name, name, block->facts[k].text,
-                             fact_text_of(at));
+                             (at.fact ? at.fact->text : "(absent)"));
             }
         }
     }
@@ -262,7 +262,7 @@ static void test_dmidecode_prints_the_same(void **state)
 {
     struct maker maker = make_table();
     struct buf dump = make_dump(&maker, 0x0305), text = {0};
-    struct fixture f = fixture_new(), g = fixture_new();
+    struct parsed f = parsed_new(FACT_KEEP_ALL), g = parsed_new(FACT_KEEP_ALL);
     char path[] = "/tmp/test_smbios_XXXXXX", command[128];
     int fd = mkstemp(path);
     size_t n;
@@ -282,14 +282,14 @@ static void test_dmidecode_prints_the_same(void **state)
     (void)pclose(pipe);
     (void)unlink(path);
     if (text.len) {
-        fixture_parse(&f, smbios_dump_parse, "dmi.bin", (struct str){dump.p, dump.len});
-        fixture_parse(&g, dmidecode_parse, "dmidecode.txt", (struct str){text.p, text.len});
+        parsed_text(&f, smbios_dump_parse, "dmi.bin", (struct str){dump.p, dump.len});
+        parsed_text(&g, dmidecode_parse, "dmidecode.txt", (struct str){text.p, text.len});
         assert_same_facts(&f, &g);
         assert_same_facts(&g, &f);
     }
     n = text.len;
-    fixture_free(&f);
-    fixture_free(&g);
+    parsed_done(&f);
+    parsed_done(&g);
     buf_done(&dump);
     buf_done(&text);
     buf_done(&maker.bytes);

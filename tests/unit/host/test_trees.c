@@ -1,5 +1,6 @@
 /* Parsers that look through a whole tree: sysfs and procfs as a snapshot holds them. */
-#include "os_fixture.h"
+#include "host/parser.h"
+#include "support/parsed.h"
 
 #define CPU "sys/devices/system/cpu/"
 
@@ -50,7 +51,7 @@ static struct tree_entry asus[] = {
     {"sys/module/nvidia_uvm/parameters/uvm_disable_hmm", {"N\n", 2}, false},
 };
 
-static void parse_tree(struct fixture *f, struct tree_entry *entries, size_t count)
+static void parse_tree(struct parsed *f, struct tree_entry *entries, size_t count)
 {
     struct tree tree = {.name = "n001.snap", .entries = entries, .count = count};
     struct err err = {0};
@@ -103,27 +104,26 @@ static const struct {
 
 static void test_the_files_of_a_host(void **state)
 {
-    struct fixture f = fixture_new();
+    struct parsed f = parsed_new(FACT_KEEP_ALL);
     struct fact_at at;
 
     (void)state;
     parse_tree(&f, asus, ARRAY_LEN(asus));
     for (size_t i = 0; i < ARRAY_LEN(wants); i++)
-        if (strcmp(host_fact(&f, wants[i].path), wants[i].want))
-            fail_msg("%s is %s, not %s", wants[i].path, host_fact(&f, wants[i].path),
+        if (strcmp(parsed_host(&f, wants[i].path), wants[i].want))
+            fail_msg("%s is %s, not %s", wants[i].path, parsed_host(&f, wants[i].path),
                      wants[i].want);
-    assert_string_equal(fact_text_of(fixture_fact(&f, SUBJECT_NUMA, "0", "numa.mem_mb")), "773676");
-    assert_string_equal(fact_text_of(fixture_fact(&f, SUBJECT_NUMA, "0", "numa.cpus")),
-                        "0-63,128-191");
-    at = fixture_fact(&f, SUBJECT_HOST, "", "modparam.nvidia_uvm.uvm_disable_hmm");
+    assert_string_equal(parsed_get(&f, SUBJECT_NUMA, "0", "numa.mem_mb"), "773676");
+    assert_string_equal(parsed_get(&f, SUBJECT_NUMA, "0", "numa.cpus"), "0-63,128-191");
+    at = parsed_at(&f, SUBJECT_HOST, "", "modparam.nvidia_uvm.uvm_disable_hmm");
     assert_string_equal(f.node->sources[at.ref->source].name,
                         "n001.snap:sys/module/nvidia_uvm/parameters/uvm_disable_hmm");
     assert_int_equal(node_fact_line(f.node, at), 1);
     /* the CPU that differs is the evidence */
-    at = fixture_fact(&f, SUBJECT_HOST, "", "cpu.governor");
+    at = parsed_at(&f, SUBJECT_HOST, "", "cpu.governor");
     assert_string_equal(f.node->sources[at.ref->source].name,
                         "n001.snap:" CPU "cpu1/cpufreq/scaling_governor");
-    fixture_free(&f);
+    parsed_done(&f);
 }
 
 static const struct {
@@ -139,7 +139,7 @@ static void test_iommu_groups_tell_the_domain(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(iommus); i++) {
-        struct fixture f = fixture_new();
+        struct parsed f = parsed_new(FACT_KEEP_ALL);
         struct tree_entry entries[] = {
             {"sys/class/iommu/ivhd0/device", {"../../x", 7}, true},
             {"sys/kernel/iommu_groups/0/type", str_of(iommus[i].types[0]), false},
@@ -147,37 +147,37 @@ static void test_iommu_groups_tell_the_domain(void **state)
         };
 
         parse_tree(&f, entries, ARRAY_LEN(entries));
-        assert_string_equal(host_fact(&f, "iommu.default_domain"), iommus[i].domain);
-        assert_string_equal(host_fact(&f, "iommu.groups"), iommus[i].groups);
-        assert_string_equal(host_fact(&f, "iommu.enabled"), "+");
-        assert_string_equal(host_fact(&f, "iommu.vendor"), "AMD");
-        fixture_free(&f);
+        assert_string_equal(parsed_host(&f, "iommu.default_domain"), iommus[i].domain);
+        assert_string_equal(parsed_host(&f, "iommu.groups"), iommus[i].groups);
+        assert_string_equal(parsed_host(&f, "iommu.enabled"), "+");
+        assert_string_equal(parsed_host(&f, "iommu.vendor"), "AMD");
+        parsed_done(&f);
     }
 }
 
 /* Somebody's copy of /sys/class/infiniband proves nothing about the IOMMU. */
 static void test_a_part_of_sysfs_says_nothing_of_the_rest(void **state)
 {
-    struct fixture f = fixture_new();
+    struct parsed f = parsed_new(FACT_KEEP_ALL);
     struct tree_entry entries[] = {
         {"sys/class/infiniband/mlx5_0/fw_ver", {"28.39.1002\n", 11}, false},
     };
 
     (void)state;
     parse_tree(&f, entries, ARRAY_LEN(entries));
-    assert_string_equal(host_fact(&f, "iommu.enabled"), "(absent)");
-    fixture_free(&f);
+    assert_string_equal(parsed_host(&f, "iommu.enabled"), "(absent)");
+    parsed_done(&f);
 }
 
 static void test_no_files_no_facts(void **state)
 {
-    struct fixture f = fixture_new();
+    struct parsed f = parsed_new(FACT_KEEP_ALL);
 
     (void)state;
     parse_tree(&f, NULL, 0);
     assert_int_equal(f.node->subjects[0].count, 0);
     assert_int_equal(f.node->source_count, 0);
-    fixture_free(&f);
+    parsed_done(&f);
 }
 
 /* Values of any length and names with strange parts, each in a block of exactly its size. */
@@ -200,7 +200,7 @@ static void test_odd_files_hurt_nothing(void **state)
     (void)state;
     for (size_t v = 0; v < ARRAY_LEN(values); v++) {
         struct tree_entry entries[ARRAY_LEN(asus) + ARRAY_LEN(more)];
-        struct fixture f = fixture_new();
+        struct parsed f = parsed_new(FACT_KEEP_ALL);
         size_t len = strlen(values[v]);
         char *exact = malloc(len ? len : 1);
 
@@ -213,7 +213,7 @@ static void test_odd_files_hurt_nothing(void **state)
                                     {exact, len},
                                     false};
         parse_tree(&f, entries, ARRAY_LEN(entries));
-        fixture_free(&f);
+        parsed_done(&f);
         free(exact);
     }
 }

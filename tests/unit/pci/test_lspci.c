@@ -98,13 +98,13 @@ static const struct {
 static void each_line_becomes_its_facts(void **state)
 {
     struct str text = golden("new.txt");
-    struct world world;
+    struct parsed world;
 
     (void)state;
-    world_open(&world);
+    world = parsed_new(FACT_KEEP_ALL);
     assert_int_equal(world_parse(&world, text, LSPCI_TEXT), 0);
     for (size_t i = 0; i < ARRAY_LEN(facts); i++) {
-        struct fact_at at = world_fact(&world, facts[i].device, facts[i].path);
+        struct fact_at at = parsed_at(&world, SUBJECT_PCI, facts[i].device, facts[i].path);
 
         if (!at.fact)
             fail_msg("no fact %s", facts[i].path);
@@ -117,7 +117,7 @@ static void each_line_becomes_its_facts(void **state)
             fail_msg("%s: line %u", facts[i].path, node_fact_line(world.node, at));
     }
     assert_int_equal(world.node->unseen_count, 0);
-    world_close(&world);
+    parsed_done(&world);
     free((char *)text.p);
 }
 
@@ -154,17 +154,17 @@ static void repaired_texts_keep_their_line_numbers(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct str text = golden(rows[i].file), rest = text, line = {0};
-        struct world world;
+        struct parsed world;
         uint32_t number;
 
-        world_open(&world);
+        world = parsed_new(FACT_KEEP_ALL);
         assert_int_equal(world_parse(&world, text, LSPCI_TEXT), 0);
-        number = node_fact_line(world.node, world_fact(&world, PORT, rows[i].path));
+        number = node_fact_line(world.node, parsed_at(&world, SUBJECT_PCI, PORT, rows[i].path));
         for (uint32_t k = 0; k < number; k++)
             assert_true(str_line(&rest, &line));
         if (!str_starts(line, rows[i].on_line))
             fail_msg("%s: %s is said to be on \"%.*s\"", rows[i].file, rows[i].path, STR_ARG(line));
-        world_close(&world);
+        parsed_done(&world);
         free((char *)text.p);
     }
 }
@@ -173,7 +173,7 @@ static void facts_of_a_part_stand_on_the_lines_of_the_whole(void **state)
 {
     struct str one = golden("new.txt"), parts[4];
     struct buf both = {0};
-    struct world world;
+    struct parsed world;
     struct fact_at at;
     uint16_t source;
     struct err err = {0};
@@ -185,13 +185,13 @@ static void facts_of_a_part_stand_on_the_lines_of_the_whole(void **state)
     assert_int_equal(lspci_split((struct str){both.p, both.len}, parts, ARRAY_LEN(parts)), 2);
     assert_ptr_equal(parts[0].p, both.p);
     assert_int_equal(parts[1].len, one.len);
-    world_open(&world);
+    world = parsed_new(FACT_KEEP_ALL);
     source = node_source(world.node, "two.txt", "lspci", (struct str){both.p, both.len});
     assert_int_equal(lspci_parse(world.node, source, parts[1], &err), 0);
-    at = world_fact(&world, PORT, "ACS.ACSCtl.ReqRedir");
+    at = parsed_at(&world, SUBJECT_PCI, PORT, "ACS.ACSCtl.ReqRedir");
     assert_int_equal(node_fact_line(world.node, at), 1 + 112 + 72);
     assert_true(str_starts(node_fact_text(world.node, at), "ACSCtl:"));
-    world_close(&world);
+    parsed_done(&world);
     buf_done(&both);
     free((char *)one.p);
 }
@@ -230,7 +230,7 @@ static const struct {
     {"id behind Device", "19:00.0 3D controller: NVIDIA Corporation Device 2330 (rev a1)\n",
      "0000:19:00.0", "Header.device", "2330"},
     {"no class number without -nn", "19:00.0 3D controller: NVIDIA Corporation Device 2330\n",
-     "0000:19:00.0", "Header.class", "(none)"},
+     "0000:19:00.0", "Header.class", "(absent)"},
     {"-nn", "19:00.0 3D controller [0302]: NVIDIA Corporation H100 [10de:2330] (rev a1)\n",
      "0000:19:00.0", "Header.vendor", "10de"},
     {"-nn, class unknown to pci.ids",
@@ -312,16 +312,16 @@ static void every_form_of_the_tool_is_read(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
-        struct world world;
+        struct parsed world;
         const char *text;
 
-        world_open(&world);
+        world = parsed_new(FACT_KEEP_ALL);
         assert_true(lspci_looks_like(str_of(forms[i].text)));
         assert_int_equal(world_parse(&world, str_of(forms[i].text), LSPCI_TEXT), 0);
-        text = world_text(&world, forms[i].device, forms[i].path);
+        text = parsed_pci(&world, forms[i].device, forms[i].path);
         if (strcmp(text, forms[i].want) != 0)
             fail_msg("%s: %s is %s, not %s", forms[i].name, forms[i].path, text, forms[i].want);
-        world_close(&world);
+        parsed_done(&world);
     }
 }
 
@@ -360,9 +360,9 @@ static void what_a_dump_cannot_show_is_told(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(blind); i++) {
         const struct unseen *found = NULL;
-        struct world world;
+        struct parsed world;
 
-        world_open(&world);
+        world = parsed_new(FACT_KEEP_ALL);
         assert_true(lspci_looks_like(str_of(blind[i].text)));
         assert_int_equal(world_parse(&world, str_of(blind[i].text), LSPCI_TEXT), 0);
         for (uint32_t k = 0; k < world.node->unseen_count; k++)
@@ -376,7 +376,7 @@ static void what_a_dump_cannot_show_is_told(void **state)
         if (blind[i].covers_not)
             assert_false(unseen_covers(found, str_of(blind[i].covers_not)));
         assert_int_equal(world.node->subjects[0].count, 0); /* no facts invented for the host */
-        world_close(&world);
+        parsed_done(&world);
     }
 }
 
@@ -395,13 +395,13 @@ static void other_texts_are_refused(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-        struct world world;
+        struct parsed world;
 
-        world_open(&world);
+        world = parsed_new(FACT_KEEP_ALL);
         assert_false(lspci_looks_like(str_of(texts[i])));
         assert_int_equal(world_parse(&world, str_of(texts[i]), LSPCI_TEXT), -EINVAL);
         assert_int_equal(world.node->subject_count, 1);
-        world_close(&world);
+        parsed_done(&world);
     }
 }
 
@@ -428,29 +428,29 @@ static void hex_counts_where_it_shows_more_than_the_text(void **state)
         enum lspci_prefer prefer;
         const char *count, *speed;
     } rows[] = {
-        {"", 4, LSPCI_BEST, "64", "(none)"}, /* lspci -x */
+        {"", 4, LSPCI_BEST, "64", "(absent)"}, /* lspci -x */
         {"\tControl: I/O-\n\tCapabilities: [60] Express (v2) Endpoint, MSI 00\n\t\tLnkSta: Speed "
          "8GT/s, Width x4\n",
-         4, LSPCI_BEST, "(none)", "8GT/s"},
+         4, LSPCI_BEST, "(absent)", "8GT/s"},
         {"\tControl: I/O-\n\tCapabilities: [60] Express (v2) Endpoint, MSI 00\n\t\tLnkSta: Speed "
          "8GT/s, Width x4\n",
-         16, LSPCI_BEST, "(none)", "8GT/s"},
+         16, LSPCI_BEST, "(absent)", "8GT/s"},
         {"\tControl: I/O-\n\tCapabilities: [60] Express (v2) Endpoint, MSI 00\n\t\tLnkSta: Speed "
          "8GT/s, Width x4\n",
-         256, LSPCI_BEST, "4096", "(none)"},
+         256, LSPCI_BEST, "4096", "(absent)"},
         {"\tControl: I/O-\n\tCapabilities: [60] Express (v2) Endpoint, MSI 00\n\t\tLnkSta: Speed "
          "8GT/s, Width x4\n",
-         256, LSPCI_TEXT, "(none)", "8GT/s"},
+         256, LSPCI_TEXT, "(absent)", "8GT/s"},
         {"\tControl: I/O-\n\tCapabilities: [60] Express (v2) Endpoint, MSI 00\n\t\tLnkSta: Speed "
          "8GT/s, Width x4\n",
-         4, LSPCI_BYTES, "64", "(none)"},
+         4, LSPCI_BYTES, "64", "(absent)"},
     };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct lspci_options options = {.prefer = rows[i].prefer, .decode = note_bytes};
         struct buf text = {0};
-        struct world world;
+        struct parsed world;
         struct err err = {0};
         uint16_t source;
         struct fact_at at;
@@ -464,17 +464,17 @@ static void hex_counts_where_it_shows_more_than_the_text(void **state)
             buf_puts(&text, "\n");
         }
         buf_puts(&text, "\n");
-        world_open(&world);
+        world = parsed_new(FACT_KEEP_ALL);
         source = node_source(world.node, "x", "lspci", (struct str){text.p, text.len});
         assert_int_equal(
             lspci_parse_with(world.node, source, (struct str){text.p, text.len}, &options, &err),
             0);
-        assert_string_equal(world_text(&world, "19:00.0", "Bytes.count"), rows[i].count);
-        assert_string_equal(world_text(&world, "19:00.0", "Express.LnkSta.Speed"), rows[i].speed);
-        at = world_fact(&world, "19:00.0", "Bytes.count");
+        assert_string_equal(parsed_pci(&world, "19:00.0", "Bytes.count"), rows[i].count);
+        assert_string_equal(parsed_pci(&world, "19:00.0", "Express.LnkSta.Speed"), rows[i].speed);
+        at = parsed_at(&world, SUBJECT_PCI, "19:00.0", "Bytes.count");
         if (at.fact)
             assert_int_equal(node_fact_line(world.node, at), *rows[i].text ? 5 : 2);
-        world_close(&world);
+        parsed_done(&world);
         buf_done(&text);
     }
 }
@@ -492,15 +492,15 @@ static void every_prefix_is_read_within_its_bytes(void **state)
         /* All near the start, then every seventh: the registers repeat. */
         for (size_t len = 0; len < text.len; len += len < 1500 ? 1 : 7) {
             char *exact = malloc(len ? len : 1);
-            struct world world;
+            struct parsed world;
             int r;
 
             assert_non_null(exact);
             memcpy(exact, text.p, len);
-            world_open(&world);
+            world = parsed_new(FACT_KEEP_ALL);
             r = world_parse(&world, (struct str){exact, len}, LSPCI_BEST);
             assert_true(r == 0 || r == -EINVAL);
-            world_close(&world);
+            parsed_done(&world);
             free(exact);
         }
         free((char *)text.p);
@@ -522,15 +522,15 @@ static void a_huge_line_costs_no_more_than_it_holds(void **state)
     for (size_t i = 0; i < ARRAY_LEN(heads); i++)
         for (size_t k = 0; k < ARRAY_LEN(tokens); k++) {
             struct buf text = {0};
-            struct world world;
+            struct parsed world;
 
             buf_puts(&text, heads[i]);
             while (text.len < LEN)
                 buf_puts(&text, tokens[k]);
-            world_open(&world);
+            world = parsed_new(FACT_KEEP_ALL);
             assert_int_equal(world_parse(&world, (struct str){text.p, text.len}, LSPCI_BEST), 0);
             assert_true(fact_pool_bytes(world.pool) < 4 << 20);
-            world_close(&world);
+            parsed_done(&world);
             buf_done(&text);
         }
 }
@@ -538,24 +538,24 @@ static void a_huge_line_costs_no_more_than_it_holds(void **state)
 static void many_devices_and_blocks_stay_within_bounds(void **state)
 {
     struct buf text = {0};
-    struct world world;
+    struct parsed world;
 
     (void)state;
     for (unsigned i = 0; i < 70000; i++)
         buf_printf(&text, "%04x:%02x:%02x.%x Bridge: X\n", i >> 16, i >> 8 & 0xff, i >> 3 & 31,
                    i & 7);
-    world_open(&world);
+    world = parsed_new(FACT_KEEP_ALL);
     (void)world_parse(&world, (struct str){text.p, text.len}, LSPCI_TEXT);
     assert_true(world.node->subject_count <= NODE_SUBJECTS_MAX);
-    world_close(&world);
+    parsed_done(&world);
     buf_clear(&text);
     buf_puts(&text, "19:00.0 Bridge: X\n");
     for (unsigned i = 0; i < 50000; i++)
         buf_printf(&text, "\tRegion 0: Memory at %x (32-bit, prefetchable) [size=4K]\n", i);
-    world_open(&world);
+    world = parsed_new(FACT_KEEP_ALL);
     assert_int_equal(world_parse(&world, (struct str){text.p, text.len}, LSPCI_TEXT), 0);
     assert_true(world.node->subjects[1].count < 5000);
-    world_close(&world);
+    parsed_done(&world);
     buf_done(&text);
 }
 

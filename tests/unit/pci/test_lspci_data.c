@@ -5,7 +5,7 @@
 
 #define MACHINES TEST_DATA "/machines"
 
-static size_t count_facts(const struct world *world, const char *path, const char *text)
+static size_t count_facts(const struct parsed *world, const char *path, const char *text)
 {
     uint32_t key = fact_pool_key(world->pool, str_of(path));
     size_t count = 0;
@@ -69,9 +69,9 @@ static void real_dumps_have_the_devices_that_were_counted(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
         struct str text = read_or_skip(counts[i].file);
-        struct world world;
+        struct parsed world;
 
-        world_open(&world);
+        world = parsed_new(FACT_KEEP_ALL);
         assert_true(lspci_looks_like(text));
         assert_int_equal(world_parse(&world, text, LSPCI_TEXT), 0);
         if (world.node->subject_count - 1 != counts[i].devices ||
@@ -82,7 +82,7 @@ static void real_dumps_have_the_devices_that_were_counted(void **state)
                      world.node->subject_count - 1,
                      count_facts(&world, "Express.LnkSta.Width", NULL),
                      count_facts(&world, "ACS.ACSCtl.SrcValid", NULL));
-        world_close(&world);
+        parsed_done(&world);
         free((char *)text.p);
     }
 }
@@ -104,17 +104,17 @@ static void the_h100_node_has_what_its_owner_lists(void **state)
         {"Express.DevCtl.MaxReadReq", "4096", 52},
     };
     struct str text = read_or_skip("dell-h100-hgx-pex890xx.lspci-vvv.txt");
-    struct world world;
+    struct parsed world;
 
     (void)state;
-    world_open(&world);
+    world = parsed_new(FACT_KEEP_ALL);
     assert_int_equal(world_parse(&world, text, LSPCI_BEST), 0);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (count_facts(&world, rows[i].path, rows[i].text) != rows[i].count)
             fail_msg("%s=%s %zu times", rows[i].path, rows[i].text,
                      count_facts(&world, rows[i].path, rows[i].text));
     assert_int_equal(world.node->unseen_count, 0);
-    world_close(&world);
+    parsed_done(&world);
     free((char *)text.p);
 }
 
@@ -163,7 +163,7 @@ static void no_line_of_a_real_dump_is_left_without_a_place(void **state)
         skip();
     }
     for (long i = 0; i < count; i++) {
-        struct world world;
+        struct parsed world;
         struct str text;
 
         if (!strstr(names[i], "lspci") && strncmp(names[i], "pciutils-test", 13) != 0 &&
@@ -172,7 +172,7 @@ static void no_line_of_a_real_dump_is_left_without_a_place(void **state)
         text = world_read(MACHINES, names[i]);
         if (!text.p)
             continue;
-        world_open(&world);
+        world = parsed_new(FACT_KEEP_ALL);
         if (!lspci_looks_like(text)) {
             assert_int_equal(world_parse(&world, text, LSPCI_BEST), -EINVAL);
         } else {
@@ -188,7 +188,7 @@ static void no_line_of_a_real_dump_is_left_without_a_place(void **state)
                         fail_msg("%s: %s", names[i], path);
                 }
         }
-        world_close(&world);
+        parsed_done(&world);
         free((char *)text.p);
     }
     arena_free(arena);
