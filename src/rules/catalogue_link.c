@@ -145,7 +145,7 @@ static const struct rule rules[] = {
         .fixes = {FIX_SPEED},
         .check = check_link_sibling_ports,
         .needs = "port:Express",
-        .claims = GLOBS("*:Express.LnkCap.Speed"),
+        .claims = GLOBS("*:Express.LnkCap.Speed", "port:Express.LnkCtl2.Target Link Speed"),
         .moves = GLOBS("*:Express.LnkCtl2.Target Link Speed", "*:Express.LnkSta.Speed",
                        "*:Express.LnkCap2.*"),
     },
