@@ -11,6 +11,16 @@ static void words_of(const struct subcommand *command, const char *dashes)
         (void)printf("%s%s%s", i ? " " : "", dashes, command->opts[i].name);
 }
 
+/* Text within single quotes, in any of the three shells; brackets end zsh's descriptions. */
+static void quoted(const char *text, bool brackets)
+{
+    for (; *text; text++) {
+        if (brackets && (*text == '[' || *text == ']'))
+            (void)putchar('\\');
+        (void)fputs(*text == '\'' ? "'\\''" : (const char[]){*text, '\0'}, stdout);
+    }
+}
+
 static void bash(void)
 {
     (void)puts("# bash completion for firstlight: source it, or put it in\n"
@@ -55,8 +65,11 @@ static void zsh(void)
                "# zsh completion for firstlight: put it in a folder of $fpath as _firstlight\n"
                "_firstlight() {\n"
                "    local -a subcommands=(");
-    for (const struct subcommand *row = subcommands; row->name; row++)
-        (void)printf("        '%s:%s'\n", row->name, row->summary);
+    for (const struct subcommand *row = subcommands; row->name; row++) {
+        (void)printf("        '%s:", row->name);
+        quoted(row->summary, false);
+        (void)puts("'");
+    }
     (void)puts("    )\n"
                "    if (( CURRENT == 2 )); then\n"
                "        _describe command subcommands\n"
@@ -67,9 +80,11 @@ static void zsh(void)
         if (!subcommand_opt_count(row))
             continue;
         (void)printf("    %s) _arguments", row->name);
-        for (size_t i = 0; i < subcommand_opt_count(row); i++)
-            (void)printf(" '--%s[%s]%s'", row->opts[i].name, row->opts[i].help,
-                         row->opts[i].arg ? ":value:_files" : "");
+        for (size_t i = 0; i < subcommand_opt_count(row); i++) {
+            (void)printf(" '--%s[", row->opts[i].name);
+            quoted(row->opts[i].help, true);
+            (void)printf("]%s'", row->opts[i].arg ? ":value:_files" : "");
+        }
         (void)puts(" '*:path:_files' ;;");
     }
     (void)puts("    *) _files ;;\n    esac\n}\n_firstlight \"$@\"");
@@ -79,13 +94,15 @@ static void fish(void)
 {
     (void)puts("# fish completion for firstlight: ~/.config/fish/completions/firstlight.fish");
     for (const struct subcommand *row = subcommands; row->name; row++) {
-        (void)printf("complete -c firstlight -n __fish_use_subcommand -a %s -d '%s'\n", row->name,
-                     row->summary);
-        for (size_t i = 0; i < subcommand_opt_count(row); i++)
-            (void)printf("complete -c firstlight -n '__fish_seen_subcommand_from %s' -l %s%s -d "
-                         "'%s'\n",
-                         row->name, row->opts[i].name, row->opts[i].arg ? " -r" : "",
-                         row->opts[i].help);
+        (void)printf("complete -c firstlight -n __fish_use_subcommand -a %s -d '", row->name);
+        quoted(row->summary, false);
+        (void)puts("'");
+        for (size_t i = 0; i < subcommand_opt_count(row); i++) {
+            (void)printf("complete -c firstlight -n '__fish_seen_subcommand_from %s' -l %s%s -d '",
+                         row->name, row->opts[i].name, row->opts[i].arg ? " -r" : "");
+            quoted(row->opts[i].help, false);
+            (void)puts("'");
+        }
     }
 }
 
