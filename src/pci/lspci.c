@@ -135,18 +135,22 @@ static bool answers(struct str bytes)
 }
 
 /* Some root ports have a class that is no bridge's; the lines of a bridge tell. "Bus:" is among the
- * first: nothing but registers of the header stands above it. */
-static enum lspci_shape shape_of(struct str body)
+ * first: nothing but registers of the header stands above it, and the windows follow it. */
+static enum lspci_shape shape_of(const struct lspci_index *index, const struct lspci_device *device)
 {
-    const char *p = body.p, *end = body.p + body.len;
+    enum lspci_shape shape = LSPCI_SHAPE_UNKNOWN;
 
-    for (unsigned i = 0; i < 16 && (p = memchr(p, '\n', (size_t)(end - p))); i++) {
-        p++;
-        if (end - p > 13 && p[1] == 'B' && memcmp(p, "\tBus: primary", 13) == 0)
-            return str_find(str_range(p, end), "\n\tMemory window 0:") < 0 ? LSPCI_SHAPE_BRIDGE
-                                                                           : LSPCI_SHAPE_CARDBUS;
+    for (uint32_t i = 1; i < device->chunk_count && i < 24; i++) {
+        struct str chunk = chunk_text(index, device, i);
+
+        if (str_starts(chunk, "\tBus: primary"))
+            shape = LSPCI_SHAPE_BRIDGE;
+        else if (shape == LSPCI_SHAPE_BRIDGE && str_starts(chunk, "\tMemory window 0:"))
+            return LSPCI_SHAPE_CARDBUS;
+        else if (str_starts(chunk, "\tCapabilities:"))
+            break;
     }
-    return LSPCI_SHAPE_UNKNOWN;
+    return shape;
 }
 
 /* The bytes decide when they are the whole of config space, or more than the text. */
@@ -193,7 +197,7 @@ static int parse_device(struct dump *dump, const struct lspci_index *index,
     for (; i < device->chunk_count && below_header(chunk = chunk_text(index, device, i)); i++)
         header.len += chunk.len;
     if (!from_bytes)
-        put_block(&sink, lspci_header_parse(builder, header, shape_of(device->body)), 0);
+        put_block(&sink, lspci_header_parse(builder, header, shape_of(index, device)), 0);
     dump->detailed |= i < device->chunk_count;
     for (; i < device->chunk_count && i < DEVICE_CHUNKS_MAX; i++) {
         chunk = chunk_text(index, device, i);
@@ -214,7 +218,7 @@ static int parse_device(struct dump *dump, const struct lspci_index *index,
     sink.line = dump->line + device->line;
     put_block(
         &sink,
-        lspci_header_parse(builder, header, r < 0 ? shape_of(device->body) : LSPCI_SHAPE_LABELS),
+        lspci_header_parse(builder, header, r < 0 ? shape_of(index, device) : LSPCI_SHAPE_LABELS),
         0);
     dump->detailed = true;
     return r == -ENOMEM ? r : 0;

@@ -17,7 +17,7 @@ struct cap_line {
 
 static bool cap_line_parse(struct str line, struct cap_line *cap)
 {
-    ptrdiff_t close;
+    const char *close;
     struct str inside;
 
     *cap = (struct cap_line){0};
@@ -27,11 +27,11 @@ static bool cap_line_parse(struct str line, struct cap_line *cap)
     cap->text = line;
     if (!line.len || line.p[0] != '[')
         return true;
-    close = str_find(line, "]");
-    if (close < 0 || close > 16)
+    close = memchr(line.p, ']', line.len < 17 ? line.len : 17);
+    if (!close)
         return false;
-    inside = str_range(line.p + 1, line.p + close);
-    cap->text = str_trim(str_skip(line, (size_t)close + 1));
+    inside = str_range(line.p + 1, close);
+    cap->text = str_trim(str_range(close + 1, line.p + line.len));
     if (!str_word(&inside, &cap->offset))
         return false;
     cap->version = str_trim(inside);
