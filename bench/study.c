@@ -44,7 +44,7 @@ struct study {
         const struct rule *rule;
         uint32_t count;
     } false_rules[FALSE_RULES];
-    bool failed;
+    atomic_bool failed;
 };
 
 /* One fleet's answer. */
