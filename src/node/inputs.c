@@ -31,7 +31,7 @@ static const char *const part_folders[] = {"sys",        "proc",  "cmd", "etc", 
 
 struct found {
     VEC(struct input) inputs;
-    VEC(struct trouble) troubles;
+    struct troubles troubles;
     struct arena *arena;
     struct map names; /* hash of a name that is taken */
 };
@@ -132,15 +132,20 @@ static int add_input(struct found *found, struct input input, struct err *err)
     return 0;
 }
 
-static int add_trouble(struct found *found, const char *path, const char *text, struct err *err)
+int troubles_add(struct troubles *troubles, struct arena *arena, const char *path, const char *text)
 {
-    struct trouble *slot = vec_push(&found->troubles);
+    struct trouble *slot = vec_push(troubles);
 
     if (!slot)
-        return no_memory(err);
-    slot->path = arena_copy(found->arena, path, strlen(path));
-    slot->text = arena_copy(found->arena, text, strlen(text));
-    return slot->path && slot->text ? 0 : no_memory(err);
+        return -ENOMEM;
+    slot->path = arena_copy(arena, path, strlen(path));
+    slot->text = arena_copy(arena, text, strlen(text));
+    return slot->path && slot->text ? 0 : -ENOMEM;
+}
+
+static int add_trouble(struct found *found, const char *path, const char *text, struct err *err)
+{
+    return troubles_add(&found->troubles, found->arena, path, text) < 0 ? no_memory(err) : 0;
 }
 
 /* A file whose name says nothing is a node of its own when it looks like text we know: lspci. */

@@ -28,6 +28,15 @@ struct trouble {
     const char *path, *text;
 };
 
+struct troubles {
+    struct trouble *items;
+    size_t count, space; /* as VEC: the owner calls vec_done */
+};
+
+/* Both texts are copied into `arena`. Returns 0 or -ENOMEM. */
+int troubles_add(struct troubles *troubles, struct arena *arena, const char *path,
+                 const char *text);
+
 struct inputs {
     struct input *items;
     size_t count;

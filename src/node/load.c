@@ -1,40 +1,20 @@
 #include "node/load.h"
 
-#include "agent/collect.h"
-#include "base/file.h"
 #include "base/vec.h"
 #include "host/parser.h"
+#include "node/bytes.h"
 #include "pci/lspci.h"
 #include "pci/sysfs.h"
-#include "snap/snap.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-/* Bounds on one input: the largest file, all files of a folder, and how deep folders go. */
-#define FILE_BYTES_MAX   ((size_t)512 << 20)
-#define FOLDER_FILES_MAX 200000
-#define FOLDER_DEPTH_MAX 16
-#define PARTS_MAX        4096 /* machines in one text */
+#define PARTS_MAX 4096 /* machines in one text */
 
 struct loader {
     struct fact_pool *pool;
     struct fact_builder *builder;
-};
-
-/* What a node's sources point into. */
-struct bytes {
-    struct arena *arena;
-    VEC(char *) files; /* from file_read */
-    size_t total;
-    unsigned users; /* nodes made of it */
-    VEC(struct tree_entry) entries;
-    VEC(struct trouble) troubles; /* what could not be read: paths and sentences in the arena */
 };
 
 struct loader *loader_new(struct fact_pool *pool)
@@ -60,213 +40,10 @@ void loader_free(struct loader *loader)
     free(loader);
 }
 
-static struct bytes *bytes_new(void)
-{
-    struct bytes *bytes = calloc(1, sizeof(*bytes));
-
-    if (bytes && !(bytes->arena = arena_new(NODE_BYTES_MAX))) {
-        free(bytes);
-        return NULL;
-    }
-    return bytes;
-}
-
-static void bytes_release(struct bytes *bytes)
-{
-    if (!bytes || (bytes->users && --bytes->users))
-        return;
-    for (size_t i = 0; i < bytes->files.count; i++)
-        free(bytes->files.items[i]);
-    vec_done(&bytes->files);
-    vec_done(&bytes->entries);
-    vec_done(&bytes->troubles);
-    arena_free(bytes->arena);
-    free(bytes);
-}
-
 static int no_memory(const char *path, struct err *err)
 {
     return err_set(err, -ENOMEM, "%s: no memory to read it", path);
 }
-
-/* ---- bytes: a file or a folder becomes entries of a tree ---- */
-
-static int add_entry(struct bytes *bytes, const char *path, struct str content, bool link)
-{
-    struct tree_entry *entry = vec_push(&bytes->entries);
-
-    if (!entry)
-        return -ENOMEM;
-    entry->path = arena_copy(bytes->arena, path, strlen(path));
-    entry->bytes = content;
-    entry->link = link;
-    return entry->path ? 0 : -ENOMEM;
-}
-
-static int read_file(struct bytes *bytes, const char *file, const char *path, struct err *err)
-{
-    char **slot = vec_push(&bytes->files);
-    size_t len;
-    int r;
-
-    if (!slot)
-        return no_memory(file, err);
-    if (bytes->total >= NODE_BYTES_MAX) {
-        bytes->files.count--;
-        return err_set(err, -EFBIG, "%s: left out: one node's files are larger than %zu MiB", file,
-                       NODE_BYTES_MAX >> 20);
-    }
-    r = file_read(file, FILE_BYTES_MAX, slot, &len, err);
-    if (r < 0) {
-        bytes->files.count--;
-        return r;
-    }
-    bytes->total += len;
-    return add_entry(bytes, path, (struct str){*slot, len}, false) < 0 ? no_memory(file, err) : 0;
-}
-
-static int add_trouble(struct bytes *bytes, const char *path, const char *text)
-{
-    struct trouble *slot = vec_push(&bytes->troubles);
-
-    if (!slot)
-        return -ENOMEM;
-    slot->path = arena_copy(bytes->arena, path, strlen(path));
-    slot->text = arena_copy(bytes->arena, text, strlen(text));
-    return slot->path && slot->text ? 0 : -ENOMEM;
-}
-
-static int read_folder(struct bytes *bytes, const char *folder, const char *prefix, unsigned depth,
-                       struct err *err);
-
-/* One name below a folder. Links inside a copied sysfs are facts by their target; a link to a file
- * anywhere else is read as that file. */
-static int read_name(struct bytes *bytes, const char *file, const char *path, unsigned depth,
-                     struct err *err)
-{
-    struct stat own, target;
-    struct err inner = {0};
-    char link[PATH_MAX];
-    ssize_t len;
-    int r;
-
-    if (lstat(file, &own) < 0)
-        return add_trouble(bytes, file, strerror(errno));
-    if (S_ISDIR(own.st_mode))
-        return read_folder(bytes, file, path, depth + 1, err);
-    if (S_ISLNK(own.st_mode)) {
-        bool regular = stat(file, &target) == 0 && S_ISREG(target.st_mode);
-
-        if (!regular) {
-            len = readlink(file, link, sizeof(link));
-            return len < 0 ? 0
-                           : add_entry(bytes, path,
-                                       (struct str){arena_copy(bytes->arena, link, (size_t)len),
-                                                    (size_t)len},
-                                       true);
-        }
-    } else if (!S_ISREG(own.st_mode)) {
-        return 0;
-    }
-    r = read_file(bytes, file, path, &inner);
-    return r < 0 && r != -ENOMEM ? add_trouble(bytes, file, inner.text) : r;
-}
-
-static int read_folder(struct bytes *bytes, const char *folder, const char *prefix, unsigned depth,
-                       struct err *err)
-{
-    const char *const *names;
-    struct err inner = {0};
-    long count;
-    int r = 0;
-
-    if (depth > FOLDER_DEPTH_MAX)
-        return add_trouble(bytes, folder, "folders nested deeper than firstlight reads");
-    count = file_list(bytes->arena, folder, FOLDER_FILES_MAX, &names, &inner);
-    if (count < 0)
-        return depth ? add_trouble(bytes, folder, inner.text)
-                     : err_set(err, (int)count, "%s", inner.text);
-    for (long i = 0; i < count && r == 0; i++) {
-        char *file = arena_printf(bytes->arena, "%s/%s", folder, names[i]);
-        char *path = *prefix ? arena_printf(bytes->arena, "%s/%s", prefix, names[i])
-                             : arena_copy(bytes->arena, names[i], strlen(names[i]));
-
-        if (!file || !path)
-            return no_memory(folder, err);
-        if (bytes->entries.count == FOLDER_FILES_MAX)
-            return add_trouble(bytes, folder, "more files than firstlight reads of one node");
-        r = read_name(bytes, file, path, depth, err);
-    }
-    return r;
-}
-
-static const char *base_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
-}
-
-static int read_snapshot(struct bytes *bytes, const struct input *input, struct tree *tree,
-                         struct err *err)
-{
-    struct err damage = {0};
-    char *packed;
-    size_t len;
-    int r = file_read(input->path, FILE_BYTES_MAX, &packed, &len, err);
-
-    if (r < 0)
-        return r;
-    r = snap_read(bytes->arena, input->path, packed, len, SNAP_BYTES_MAX, tree, &damage);
-    free(packed);
-    if (r < 0)
-        return err_set(err, r, "%s", damage.text);
-    return r > 0 ? add_trouble(bytes, input->path, damage.text) : 0;
-}
-
-static int read_live(struct bytes *bytes, struct tree *tree, struct err *err)
-{
-    struct collect_options options = {0};
-    struct buf manifest = {0};
-    int r = collect_tree(bytes->arena, &options, tree, &manifest, err);
-
-    buf_done(&manifest);
-    tree->name = "";
-    return r;
-}
-
-/* The input's bytes as a tree. */
-static int read_input(struct bytes *bytes, const struct input *input, struct tree *tree,
-                      struct err *err)
-{
-    int r = 0;
-
-    *tree = (struct tree){.name = ""};
-    switch (input->kind) {
-    case INPUT_LIVE:
-        return read_live(bytes, tree, err);
-    case INPUT_SNAPSHOT:
-        return read_snapshot(bytes, input, tree, err);
-    case INPUT_FILE:
-        r = read_file(bytes, input->path, input->path, err);
-        break;
-    case INPUT_FOLDER:
-        tree->name = arena_printf(bytes->arena, "%s/", input->path);
-        if (!tree->name)
-            return no_memory(input->path, err);
-        if (!input->files)
-            r = read_folder(bytes, input->path, "", 0, err);
-        for (size_t i = 0; i < input->file_count && r == 0; i++)
-            r = read_name(bytes, input->files[i], base_of(input->files[i]), 0, err);
-        break;
-    }
-    tree->entries = bytes->entries.items;
-    tree->count = bytes->entries.count;
-    tree_sort(tree);
-    return r;
-}
-
-/* ---- facts: every piece goes to its parser ---- */
 
 /* What could not be parsed is unknown, with the parser's sentence; no memory ends the node. */
 static int parsed(struct node *node, int r, const char *what, const struct err *err)
@@ -291,7 +68,7 @@ static bool bytes_decide(const struct tree *tree)
         if (str_ends(str_of(entry->path), "/config") && strstr(entry->path, "bus/pci/devices/") &&
             entry->bytes.len > longest)
             longest = entry->bytes.len;
-        else if (!strncasecmp(base_of(entry->path), "lspci", 5))
+        else if (!strncasecmp(basename(entry->path), "lspci", 5))
             text = text || str_find(entry->bytes, "Capabilities: [") >= 0;
     }
     return longest > 64 || (longest && !text);
@@ -332,7 +109,7 @@ static long plan_readings(const struct tree *tree, struct reading **out)
     for (size_t i = 0; i < tree->count; i++) {
         const struct tree_entry *entry = &tree->entries[i];
         const struct parser *parser;
-        bool is_lspci = !strncasecmp(base_of(entry->path), "lspci", 5);
+        bool is_lspci = !strncasecmp(basename(entry->path), "lspci", 5);
 
         if (entry->link || !entry->bytes.len || in_system_tree(entry->path))
             continue;
@@ -483,7 +260,7 @@ int loader_load(struct loader *loader, const struct input *input, struct loaded 
     *out = (struct loaded){0};
     if (!bytes)
         return no_memory(input->path, err);
-    r = read_input(bytes, input, &tree, err);
+    r = bytes_read(bytes, input, &tree, err);
     if (r == 0)
         r = make_parts(loader, input, &tree, bytes, out, err);
     if (r < 0 && bytes->users)

@@ -37,7 +37,7 @@ void frame_done(struct frame_reader *reader)
     buf_done(&reader->line);
 }
 
-struct sched_task *frame_task(const struct frame_reader *reader, struct str host)
+static struct sched_task *task_of(const struct frame_reader *reader, struct str host)
 {
     return map_get(&reader->by_host, hash64(host.p, host.len), &host);
 }
@@ -59,7 +59,7 @@ static struct sched_task *take_line(struct frame_reader *reader, struct str line
     rest = str_skip(rest, 1);
     str_cut(&rest, ' ', &host);
     rest = str_trim(rest);
-    task = frame_task(reader, host);
+    task = task_of(reader, host);
     if (!task || task->outcome != SCHED_WAITING || task->ended)
         return NULL;
     if (str_is(rest, ".")) {

@@ -28,7 +28,4 @@ void frame_done(struct frame_reader *reader);
 void frame_take(struct frame_reader *reader, struct str bytes,
                 void (*over)(void *data, struct sched_task *task), void *data);
 
-/* The task of a host, or NULL. */
-struct sched_task *frame_task(const struct frame_reader *reader, struct str host);
-
 #endif

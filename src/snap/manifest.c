@@ -9,16 +9,6 @@ static const char *const kinds[MANIFEST_KINDS] = {"file", "link", "command"};
 static const char *const statuses[MANIFEST_STATUSES] = {"ok",      "failed",  "denied",
                                                         "missing", "timeout", "cut"};
 
-const char *manifest_kind_name(enum manifest_kind kind)
-{
-    return kind < MANIFEST_KINDS ? kinds[kind] : "?";
-}
-
-const char *manifest_status_name(enum manifest_status status)
-{
-    return status < MANIFEST_STATUSES ? statuses[status] : "?";
-}
-
 /* JSON holds UTF-8 only; a name with other bytes loses them. */
 static json_t *text_json(const char *text)
 {
@@ -57,8 +47,8 @@ static json_t *entry_json(const struct manifest_entry *entry)
     if (!json)
         return NULL;
     r |= put_text(json, "path", entry->path);
-    r |= put_text(json, "kind", manifest_kind_name(entry->kind));
-    r |= put_text(json, "status", manifest_status_name(entry->status));
+    r |= put_text(json, "kind", kinds[entry->kind]);
+    r |= put_text(json, "status", statuses[entry->status]);
     r |= put_number(json, "bytes", (int64_t)entry->bytes);
     r |= put_text(json, "error", entry->error);
     if (entry->kind == MANIFEST_COMMAND) {

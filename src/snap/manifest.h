@@ -28,10 +28,6 @@ enum manifest_status {
     MANIFEST_STATUSES,
 };
 
-/* "file", "link", "command"; "ok", "failed", "denied" ... */
-const char *manifest_kind_name(enum manifest_kind kind);
-const char *manifest_status_name(enum manifest_status status);
-
 struct manifest_entry {
     const char *path;
     enum manifest_kind kind;
