@@ -1,11 +1,12 @@
 /* measure - time whole commands side by side.
  *
- *   measure [-n RUNS] NAME=COMMAND NAME=COMMAND ...
+ *   measure [-n RUNS] [-b BYTES] NAME=COMMAND NAME=COMMAND ...
  *
  * Runs the commands in turn (A B C A B C ...), once uncounted and then RUNS times, through `sh -c`,
  * with their output thrown away. Prints wall time, CPU time and the peak memory of the largest
- * process as median [min max], and each command's ratio to the first, run by run. An exit status
- * above 1 is an error: firstlight's 1 means findings. */
+ * process as median [min max], and each command's ratio to the first, run by run; with -b, the size
+ * of what each reads, also MB/s of the median wall and CPU time. An exit status above 1 is an
+ * error: firstlight's 1 means findings. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -78,7 +79,7 @@ static void print_spread(double *values, int count, double factor, const char *f
                  values[count - 1] * factor);
 }
 
-static void print_row(const struct bench *bench, const struct bench *first, int runs)
+static void print_row(const struct bench *bench, const struct bench *first, int runs, double bytes)
 {
     double wall[RUNS_MAX], cpu[RUNS_MAX], peak[RUNS_MAX], ratio[RUNS_MAX];
 
@@ -92,7 +93,11 @@ static void print_row(const struct bench *bench, const struct bench *first, int 
     print_spread(wall, runs, 1e3, "%9.1f [%.1f %.1f] ms ");
     print_spread(cpu, runs, 1e3, " cpu %.1f [%.1f %.1f] ms ");
     print_spread(peak, runs, 1, " peak %.1f [%.1f %.1f] MiB ");
-    print_spread(ratio, runs, 1, " ratio %.2f [%.2f %.2f]\n");
+    print_spread(ratio, runs, 1, " ratio %.2f [%.2f %.2f]");
+    if (bytes > 0) /* the spreads are sorted by now */
+        (void)printf("  %.0f MB/s, %.0f a CPU second", bytes * 1e-6 / wall[runs / 2],
+                     bytes * 1e-6 / cpu[runs / 2]);
+    (void)printf("\n");
     (void)fflush(stdout);
 }
 
@@ -100,10 +105,18 @@ int main(int argc, char **argv)
 {
     static struct bench benches[COMMANDS_MAX];
     int runs = 7, count = 0, option;
+    double bytes = 0;
 
-    while ((option = getopt(argc, argv, "n:")) != -1)
-        if (option != 'n' || (runs = atoi(optarg)) < 1 || runs > RUNS_MAX)
+    while ((option = getopt(argc, argv, "n:b:")) != -1) {
+        if (option == 'n')
+            runs = atoi(optarg);
+        else if (option == 'b')
+            bytes = atof(optarg);
+        else
             return 2;
+    }
+    if (runs < 1 || runs > RUNS_MAX)
+        return 2;
     for (int i = optind; i < argc && count < COMMANDS_MAX; i++) {
         char *equals = strchr(argv[i], '=');
 
@@ -125,6 +138,6 @@ int main(int argc, char **argv)
                 benches[b].samples[i] = sample;
         }
     for (int b = 0; b < count; b++)
-        print_row(&benches[b], &benches[0], runs);
+        print_row(&benches[b], &benches[0], runs, bytes);
     return count ? 0 : 2;
 }

@@ -9,9 +9,10 @@ mkdir -p "$work"
 PATH=$bin:$PATH
 
 machine() {
-    printf '%s, %s CPUs, %s; load %s\n' \
+    printf '%s, %s CPUs, %s; load %s; %s\n' \
         "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)" "$(nproc)" \
-        "$(awk '/MemTotal/{printf "%.0f GiB", $2 / 1048576}' /proc/meminfo)" "$(cut -d' ' -f1 /proc/loadavg)"
+        "$(awk '/MemTotal/{printf "%.0f GiB", $2 / 1048576}' /proc/meminfo)" "$(cut -d' ' -f1 /proc/loadavg)" \
+        "$(date -u +%Y-%m-%dT%H:%MZ)"
 }
 
 # make NODES KIND: a fleet of so many nodes, kept between runs; prints its folder
@@ -28,7 +29,9 @@ make() {
     echo "$dir"
 }
 
-bytes_of() { du -sb --apparent-size "$1" | cut -f1; }
+bytes_of() { find "$1" -type f -printf '%s\n' | awk '{sum += $1} END {printf "%.0f", sum}'; }
+
+mb_of() { awk -v bytes="$1" 'BEGIN {printf "%.0f", bytes / 1e6}'; }
 
 bench_inspect() {
     local file=$data/machines/dell-h100-hgx-pex890xx.lspci-vvv.txt
@@ -37,23 +40,25 @@ bench_inspect() {
         return
     fi
     echo "## inspect: one lspci -vvv of $(($(stat -c %s "$file") / 1000)) KB; want at most 15 ms and 20 MiB"
-    measure -n 15 "firstlight inspect=firstlight inspect $file" \
+    measure -n 15 -b "$(stat -c %s "$file")" "firstlight inspect=firstlight inspect $file" \
         "python parser=python3 bench/peer_lspci.py $file" \
         "memory scan=scan $file"
 }
 
 bench_scale() {
-    local nodes dir
+    local nodes dir bytes
     echo "## compare: whole fleets of lspci text, and the same as snapshots; want 12,500 in 15 s and 2 GiB"
     for nodes in 1000 5000 12500; do
         dir=$(make $nodes text)
-        echo "$nodes nodes, $(($(bytes_of "$dir") / 1000000)) MB of text"
-        measure -n 3 "compare $nodes text=firstlight compare -q $dir" "memory scan=scan $dir"
+        bytes=$(bytes_of "$dir")
+        echo "$nodes nodes, $(mb_of "$bytes") MB of text"
+        measure -n 3 -b "$bytes" "compare $nodes text=firstlight compare -q $dir" "memory scan=scan $dir"
     done
     for nodes in 1000 12500; do
         dir=$(make $nodes snap)
-        echo "$nodes snapshots, $(($(bytes_of "$dir") / 1000000)) MB"
-        measure -n 3 "compare $nodes snapshots=firstlight compare -q $dir" "memory scan=scan $dir"
+        bytes=$(bytes_of "$dir")
+        echo "$nodes snapshots, $(mb_of "$bytes") MB"
+        measure -n 3 -b "$bytes" "compare $nodes snapshots=firstlight compare -q $dir" "memory scan=scan $dir"
     done
 }
 
@@ -75,12 +80,12 @@ bench_study() {
     study "${STUDY_FLEETS:-1000}" 1 2 2>"$work/study.log" || { tail -5 "$work/study.log"; exit 1; }
 }
 
-machine
 [ $# -gt 0 ] || set -- inspect scale peers study
 for name in "$@"; do
     if [ "$(type -t "bench_$name")" != function ]; then
         echo "bench: there is no benchmark '$name': inspect, scale, peers, study" >&2
         exit 2
     fi
+    machine # before each: the load changes
     "bench_$name"
 done
