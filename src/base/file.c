@@ -57,6 +57,17 @@ fail:
     return r;
 }
 
+/* What went wrong with a file, as a sentence. */
+static int read_error(const char *path, int r, size_t bytes_max, struct err *err)
+{
+    if (r == -EFBIG)
+        return err_set(err, r, "%s: larger than the %zu MiB that firstlight reads of one file",
+                       path, bytes_max >> 20);
+    if (r == -EINVAL)
+        return err_set(err, r, "%s: not a regular file", path);
+    return err_set(err, r, "%s: %s", path, strerror(-r));
+}
+
 int file_read(const char *path, size_t bytes_max, char **text, size_t *len, struct err *err)
 {
     struct stat st;
@@ -76,14 +87,15 @@ int file_read(const char *path, size_t bytes_max, char **text, size_t *len, stru
     else
         r = read_all(fd, st.st_size > 0 ? (size_t)st.st_size : 4096, bytes_max, text, len);
     (void)close(fd);
-    if (r == -EFBIG)
-        return err_set(err, r, "%s: larger than the %zu MiB that firstlight reads of one file",
-                       path, bytes_max >> 20);
-    if (r == -EINVAL)
-        return err_set(err, r, "%s: not a regular file", path);
-    if (r < 0)
-        return err_set(err, r, "%s: %s", path, strerror(-r));
-    return 0;
+    return r < 0 ? read_error(path, r, bytes_max, err) : 0;
+}
+
+int file_read_stream(int fd, const char *name, size_t bytes_max, char **text, size_t *len,
+                     struct err *err)
+{
+    int r = read_all(fd, 65536, bytes_max, text, len);
+
+    return r < 0 ? read_error(name, r, bytes_max, err) : 0;
 }
 
 static int write_all(int fd, const char *bytes, size_t len)

@@ -12,6 +12,10 @@
  * Returns 0 or a negative errno (-EFBIG: larger than bytes_max). */
 int file_read(const char *path, size_t bytes_max, char **text, size_t *len, struct err *err);
 
+/* The same of an open descriptor, read to its end; `name` begins the sentences. */
+int file_read_stream(int fd, const char *name, size_t bytes_max, char **text, size_t *len,
+                     struct err *err);
+
 /* Write beside `path` and rename over it, so that a reader sees the old file or the new one, and a
  * full disk leaves the old one. Returns 0 or a negative errno. */
 int file_write(const char *path, const void *bytes, size_t len, struct err *err);

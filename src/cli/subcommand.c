@@ -8,7 +8,7 @@ static const char paths_text[] =
     "PATH is a snapshot (*.snap), a text of lspci (-v, -vv, -vvv, -x...), a folder of one node's "
     "raw\n"
     "outputs (lspci*, dmesg*, dmidecode*, cmdline*, lscpu*, nvidia-smi*, ibstat*, sys/ ...), or a\n"
-    "folder of many of those.\n";
+    "folder of many of those; - is standard input.\n";
 
 static const char collect_text[] =
     "A snapshot is one file, a zstd-compressed tar of the node's raw outputs with a manifest. As "

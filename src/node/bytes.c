@@ -149,21 +149,53 @@ static int read_folder(struct bytes *bytes, const char *folder, const char *pref
     return r;
 }
 
+/* Packed bytes as a tree: damaged ones give what is whole, and a sentence. */
+static int open_snapshot(struct bytes *bytes, const char *name, struct str packed,
+                         struct tree *tree, struct err *err)
+{
+    struct err damage = {0};
+    int r = snap_read(bytes->arena, name, packed.p, packed.len, SNAP_BYTES_MAX, tree, &damage);
+
+    if (r < 0)
+        return err_set(err, r, "%s", damage.text);
+    return r > 0 ? add_trouble(bytes, name, damage.text) : 0;
+}
+
 static int read_snapshot(struct bytes *bytes, const struct input *input, struct tree *tree,
                          struct err *err)
 {
-    struct err damage = {0};
     char *packed;
     size_t len;
     int r = file_read(input->path, FILE_BYTES_MAX, &packed, &len, err);
 
     if (r < 0)
         return r;
-    r = snap_read(bytes->arena, input->path, packed, len, SNAP_BYTES_MAX, tree, &damage);
+    r = open_snapshot(bytes, input->path, (struct str){packed, len}, tree, err);
     free(packed);
-    if (r < 0)
-        return err_set(err, r, "%s", damage.text);
-    return r > 0 ? add_trouble(bytes, input->path, damage.text) : 0;
+    return r;
+}
+
+/* Standard input: a text, or a snapshot as `firstlight-agent collect -o -` writes it. */
+static int read_stream(struct bytes *bytes, const struct input *input, struct tree *tree,
+                       struct err *err)
+{
+    char **slot = vec_push(&bytes->files);
+    size_t len;
+    int r;
+
+    if (!slot)
+        return no_memory(input->path, err);
+    r = file_read_stream(STDIN_FILENO, input->path, FILE_BYTES_MAX, slot, &len, err);
+    if (r < 0) {
+        bytes->files.count--;
+        return r;
+    }
+    if (snap_looks_like((struct str){*slot, len}))
+        return open_snapshot(bytes, input->path, (struct str){*slot, len}, tree, err);
+    r = add_entry(bytes, input->path, (struct str){*slot, len}, false);
+    tree->entries = bytes->entries.items;
+    tree->count = bytes->entries.count;
+    return r < 0 ? no_memory(input->path, err) : 0;
 }
 
 static int read_live(struct bytes *bytes, struct tree *tree, struct err *err)
@@ -185,6 +217,8 @@ int bytes_read(struct bytes *bytes, const struct input *input, struct tree *tree
     switch (input->kind) {
     case INPUT_LIVE:
         return read_live(bytes, tree, err);
+    case INPUT_STREAM:
+        return read_stream(bytes, input, tree, err);
     case INPUT_SNAPSHOT:
         return read_snapshot(bytes, input, tree, err);
     case INPUT_FILE:

@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "snap/snap.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -338,8 +339,7 @@ static int add_folder(struct found *found, const char *path, unsigned depth, str
 
 static bool has_zstd_magic(const char *path)
 {
-    static const unsigned char magic[4] = {0x28, 0xb5, 0x2f, 0xfd};
-    unsigned char head[4] = {0};
+    char head[4] = {0};
     FILE *file = fopen(path, "re");
     size_t got;
 
@@ -347,7 +347,7 @@ static bool has_zstd_magic(const char *path)
         return false;
     got = fread(head, 1, sizeof(head), file);
     (void)fclose(file);
-    return got == sizeof(head) && !memcmp(head, magic, sizeof(magic));
+    return snap_looks_like((struct str){head, got});
 }
 
 static int add_path(struct found *found, const char *path, struct err *err)
@@ -356,6 +356,10 @@ static int add_path(struct found *found, const char *path, struct err *err)
     struct stat st;
     int r;
 
+    if (!strcmp(path, "-"))
+        return add_input(
+            found, (struct input){.kind = INPUT_STREAM, .name = "stdin", .path = "standard input"},
+            err);
     if (stat(path, &st) < 0)
         return err_set(err, -errno, "%s: %s", path, strerror(errno));
     if (!S_ISDIR(st.st_mode)) {

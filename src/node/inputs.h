@@ -2,7 +2,7 @@
  *
  * A path is a snapshot (*.snap), a bare text (lspci ...; it may hold several machines), a folder of
  * one node's raw outputs, or a folder of many of any of those. Files named together such as
- * box.lspci.txt and box.dmesg.txt are one node. */
+ * box.lspci.txt and box.dmesg.txt are one node. "-" is standard input: a text or a snapshot. */
 #ifndef NODE_INPUTS_H
 #define NODE_INPUTS_H
 
@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum input_kind { INPUT_LIVE, INPUT_SNAPSHOT, INPUT_FILE, INPUT_FOLDER };
+enum input_kind { INPUT_LIVE, INPUT_STREAM, INPUT_SNAPSHOT, INPUT_FILE, INPUT_FOLDER };
 
 struct input {
     enum input_kind kind;

@@ -218,7 +218,7 @@ static int make_parts(struct loader *loader, const struct input *input, struct t
     size_t count = 1;
     int r = 0;
 
-    if (input->kind == INPUT_FILE && lspci_looks_like(whole)) {
+    if ((input->kind == INPUT_FILE || input->kind == INPUT_STREAM) && lspci_looks_like(whole)) {
         parts = calloc(PARTS_MAX, sizeof(*parts));
         count = parts ? lspci_split(whole, parts, PARTS_MAX) : 0;
     }

@@ -23,6 +23,9 @@
  * many or too large) or -ENOMEM. */
 int snap_pack(const struct tree *tree, int64_t time_s, struct buf *out, struct err *err);
 
+/* Do these bytes begin as a snapshot does? */
+bool snap_looks_like(struct str bytes);
+
 /* Open a snapshot. `name` is how the user called it: it begins every sentence, and is out->name.
  * *out and its bytes live in `arena`, the entries sorted by path. Returns
  *   0 when the snapshot is whole;

@@ -260,6 +260,11 @@ static int say_damage(const char *name, const struct opened *o, int tar, const s
     return tree->count ? 1 : -EBADMSG;
 }
 
+bool snap_looks_like(struct str bytes)
+{
+    return str_starts(bytes, "\x28\xb5\x2f\xfd"); /* a zstd frame */
+}
+
 int snap_read(struct arena *arena, const char *name, const void *bytes, size_t len,
               size_t bytes_max, struct tree *out, struct err *err)
 {
