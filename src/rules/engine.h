@@ -5,6 +5,7 @@
 
 #include "base/vec.h"
 #include "rules/check.h"
+#include "rules/origin.h"
 
 struct ready_path {
     uint32_t block, key; /* key 0: the last part is a glob */
@@ -80,9 +81,8 @@ bool fact_satisfies(const struct condition *condition, const struct fact *fact);
 bool row_holds(const struct check *check, uint32_t subject, const struct ready_test *test,
                const struct fact *fact);
 
-/* judge_unseen.c: which rules lack which source, and which source shows a block. */
+/* judge_unseen.c: which rules lack which source. */
 void judge_unseen(struct check *check);
-const struct origin *origin_of(const char *block);
 
 /* check.c */
 struct fact_at check_at(const struct check *check, uint32_t subject, const struct ready_path *path);

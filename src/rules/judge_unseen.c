@@ -2,68 +2,11 @@
 
 #include <stdio.h>
 
-/* Where the blocks of facts come from, for a person who should fetch them. The kinds are those of
- * the sources (struct source): when one was read and shows nothing, nothing is wrong. */
-static const struct origin {
-    const char *blocks, *kinds; /* words */
-    const char *what;
-} origins[] = {
-    {"log Log Xid SXid iommu osc", "dmesg", "kernel log (dmesg)"},
-    {"cmdline", "cmdline", "kernel command line (/proc/cmdline)"},
-    {"SMI smi", "nvidia-smi nvidia-list", "nvidia-smi -q"},
-    {"nvlink", "nvlink", "nvidia-smi nvlink -s"},
-    {"topo", "nvidia-topo", "nvidia-smi topo -m"},
-    {"cpu vulnerability", "lscpu cpu cpuinfo", "CPUs (lscpu)"},
-    {"mem", "meminfo memory", "memory (/proc/meminfo)"},
-    {"sysctl", "sysctl", "sysctl -a"},
-    {"limit shm", "limits", "limits (ulimit -a)"},
-    {"module modparam", "modules module", "kernel modules (/proc/modules)"},
-    {"ib", "ibstat infiniband", "RDMA ports (ibstat, /sys/class/infiniband)"},
-    {"ibcount", "infiniband", "counters of RDMA ports (/sys/class/infiniband)"},
-    {"mlx mlx_next", "mlxconfig", "mlxconfig -e q"},
-    {"net netcount", "net", "network interfaces (ethtool -i, /sys/class/net)"},
-    {"dimm DIMM bios system board bmc", "dmidecode smbios dmi", "dmidecode"},
-    {"sel", "ipmitool", "event log of the BMC (ipmitool sel elist)"},
-    {"edac", "edac", "memory errors (/sys/devices/system/edac)"},
-    {"service", "systemctl", "services (systemctl list-units)"},
-    {"package ofed", "packages ofed_info", "package versions"},
-    {"os", "os-release uname version", "system and kernel version (uname -r, /etc/os-release)"},
-    {"clock", "chronyc timedatectl clock", "clock (chronyc tracking)"},
-    {"disk fs", "df mounts", "file systems (df)"},
-    {"AERCount", "sysfs", "error counters (/sys/bus/pci/devices/*/aer_dev_*)"},
-};
-
 /* A rule that could not be judged, while they are gathered. */
 struct lack {
     bool done;                 /* told through a node's own `unseen` */
     const struct origin *from; /* the source it lacks */
 };
-
-static bool has_word(const char *words, const char *word)
-{
-    struct str rest = str_of(words), head;
-
-    while (str_word(&rest, &head))
-        if (str_is(head, word))
-            return true;
-    return false;
-}
-
-const struct origin *origin_of(const char *block)
-{
-    for (size_t i = 0; i < ARRAY_LEN(origins); i++)
-        if (has_word(origins[i].blocks, block))
-            return &origins[i];
-    return NULL;
-}
-
-static bool origin_given(const struct check *check, const struct origin *origin)
-{
-    for (uint32_t i = 0; i < check->node->source_count; i++)
-        if (check->node->sources[i].kind && has_word(origin->kinds, check->node->sources[i].kind))
-            return true;
-    return false;
-}
 
 static const struct seen_block *seen_block(const struct check *check, const struct need *need)
 {
@@ -198,7 +141,7 @@ static void find_lacks(const struct check *check, struct lack *lacks)
 
             if (!applies(check->there, need->who, need->has))
                 continue;
-            judged = judged || seen(check, need) || (origin && origin_given(check, origin));
+            judged = judged || seen(check, need) || (origin && origin_given(check->node, origin));
             if (!from)
                 from = origin;
         }
@@ -223,23 +166,23 @@ static uint32_t rules_lacking(const struct lack *lacks, const struct origin *fro
 
 static void tell_lacks(struct check *check, const struct lack *lacks, const struct rule **scratch)
 {
+    const struct origin *origin;
     const char *minor = NULL;
     uint32_t all = 0;
 
-    for (size_t o = 0; o < ARRAY_LEN(origins); o++) {
-        uint32_t count = rules_lacking(lacks, &origins[o], scratch);
+    for (size_t o = 0; (origin = origin_at(o)) != NULL; o++) {
+        uint32_t count = rules_lacking(lacks, origin, scratch);
 
         if (count > FEW_RULES)
-            add_unknown(check, origins[o].what, "not among the inputs", scratch, count);
+            add_unknown(check, origin->what, "not among the inputs", scratch, count);
     }
-    for (size_t o = 0; o < ARRAY_LEN(origins); o++) {
-        uint32_t count = rules_lacking(lacks, &origins[o], scratch + all);
+    for (size_t o = 0; (origin = origin_at(o)) != NULL; o++) {
+        uint32_t count = rules_lacking(lacks, origin, scratch + all);
 
         if (!count || count > FEW_RULES)
             continue;
         all += count;
-        minor = minor ? report_printf(check->report, "%s; %s", minor, origins[o].what)
-                      : origins[o].what;
+        minor = minor ? report_printf(check->report, "%s; %s", minor, origin->what) : origin->what;
     }
     if (minor)
         add_unknown(check, minor, "not among the inputs", scratch, all);
