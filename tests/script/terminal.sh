@@ -3,6 +3,7 @@
 # somebody's dump never reaches a terminal as a control sequence.
 set -eu
 command -v script >/dev/null || { echo "skipped: script is not installed (bsdutils)"; exit 77; }
+script -qec true /dev/null </dev/null >/dev/null 2>&1 || { echo "skipped: no pseudo-terminal can be had here"; exit 77; }
 bin=$FIRSTLIGHT_BIN/firstlight
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
