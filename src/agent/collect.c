@@ -1,4 +1,3 @@
-/* agent/collect - see collect.h. */
 #include "agent/collect.h"
 
 #include "agent/catalogue.h"

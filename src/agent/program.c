@@ -1,4 +1,3 @@
-/* agent/program - see program.h. */
 #include "agent/program.h"
 
 #include "agent/catalogue.h"

@@ -1,4 +1,3 @@
-/* sched/process - see process.h. */
 #include "sched/process.h"
 
 #include "base/spawn.h"
