@@ -1,9 +1,7 @@
-/* agent/collect - see collect.h. */
 #include "agent/collect.h"
 
 #include "agent/catalogue.h"
-#include "agent/kernel_log.h"
-#include "agent/program.h"
+#include "agent/commands.h"
 #include "agent/take.h"
 #include "snap/manifest.h"
 #include "snap/snap.h"
@@ -17,19 +15,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#define COMMAND_BYTES_MAX ((size_t)32 << 20)
-#define AT_A_TIME         4
-#define NETDEVS_MAX       64
-#define BYTES_MAX         (SNAP_BYTES_MAX / 2) /* leaves room for tar's padding */
-#define ENTRIES_MAX       (SNAP_ENTRIES_MAX / 2)
+#define BYTES_MAX   (SNAP_BYTES_MAX / 2) /* leaves room for tar's padding */
+#define ENTRIES_MAX (SNAP_ENTRIES_MAX / 2)
 
 struct collection {
     const struct collect_options *options;
     struct arena *arena;
     struct taken taken;
     VEC(struct manifest_entry) entries;
-    VEC(struct program) programs;
-    VEC(const char *) paths; /* where their outputs go, beside `programs` */
+    struct commands commands;
     uint64_t commands_kept;
     const char *full; /* which bound was reached, or NULL */
 };
@@ -93,76 +87,6 @@ static int note_files(struct collection *c)
     return r;
 }
 
-/* A copy of `text` with {netdev} replaced. */
-static const char *fill_in(struct arena *arena, const char *text, const char *netdev)
-{
-    ptrdiff_t at = str_find(str_of(text), "{netdev}");
-
-    if (at < 0 || !netdev)
-        return text;
-    return arena_printf(arena, "%.*s%s%s", (int)at, text, netdev, text + at + strlen("{netdev}"));
-}
-
-static int add_command(struct collection *c, const struct catalogue_command *row,
-                       const char *netdev)
-{
-    const char **words = arena_alloc(c->arena, (CATALOGUE_WORDS_MAX + 1) * sizeof(*words));
-    const char **path;
-    struct program *program;
-
-    if (!words)
-        return -ENOMEM;
-    for (size_t i = 0; i < CATALOGUE_WORDS_MAX && row->words[i]; i++)
-        words[i] = fill_in(c->arena, row->words[i], netdev);
-    program = vec_push(&c->programs);
-    path = vec_push(&c->paths);
-    if (!program || !path)
-        return -ENOMEM;
-    *path = fill_in(c->arena, row->path, netdev);
-    program->path = program_find(c->arena, row->words[0]);
-    program->words = words;
-    program->exits_well = row->exits_well;
-    return *path ? 0 : -ENOMEM;
-}
-
-/* The network devices that stand on a bus: their "device" link was taken. */
-static size_t find_netdevs(struct collection *c, const char *netdevs[NETDEVS_MAX])
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < c->taken.entries.count && count < NETDEVS_MAX; i++) {
-        struct str rest = str_of(c->taken.entries.items[i].path), name;
-
-        if (!str_starts(rest, "sys/class/net/") || !str_ends(rest, "/device"))
-            continue;
-        rest = str_skip(rest, strlen("sys/class/net/"));
-        if (str_cut(&rest, '/', &name) && str_is(rest, "device") && name.p[0] != '-' &&
-            (netdevs[count] = arena_copy(c->arena, name.p, name.len)))
-            count++;
-    }
-    return count;
-}
-
-static int list_commands(struct collection *c)
-{
-    const char *netdevs[NETDEVS_MAX];
-    size_t netdev_count = find_netdevs(c, netdevs);
-    int r = 0;
-
-    for (size_t i = 0; r == 0 && i < catalogue_commands_count; i++) {
-        const struct catalogue_command *row = &catalogue_commands[i];
-
-        if (str_find(str_of(row->path), "{netdev}") < 0)
-            r = add_command(c, row, NULL);
-        else if (!program_find(c->arena, row->words[0]))
-            continue;
-        else
-            for (size_t k = 0; r == 0 && k < netdev_count; k++)
-                r = add_command(c, row, netdevs[k]);
-    }
-    return r;
-}
-
 static const char *join_words(struct arena *arena, const char *const *words)
 {
     struct buf text = {0};
@@ -175,36 +99,15 @@ static const char *join_words(struct arena *arena, const char *const *words)
     return out;
 }
 
-/* Without the program dmesg the kernel is asked itself. */
-static int take_kernel_log(struct collection *c, struct program *program)
-{
-    struct err err = {0};
-    int r = kernel_log_read(c->arena, &program->output, &err);
-
-    if (r == -ENOMEM)
-        return r;
-    program->status = r == 0                        ? MANIFEST_OK
-                      : r == -EPERM || r == -EACCES ? MANIFEST_DENIED
-                                                    : MANIFEST_FAILED;
-    program->error = r == 0 ? NULL : arena_copy(c->arena, err.text, strlen(err.text));
-    return 0;
-}
-
 static int keep_outputs(struct collection *c)
 {
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < c->programs.count; i++) {
-        struct program *program = &c->programs.items[i];
-        const char *path = c->paths.items[i];
+    for (size_t i = 0; r == 0 && i < c->commands.programs.count; i++) {
+        struct program *program = &c->commands.programs.items[i];
+        const char *path = c->commands.paths.items[i];
 
-        if (!program->path && !strcmp(program->words[0], "dmesg")) {
-            r = take_kernel_log(c, program);
-        } else if (!program->path) {
-            program->status = MANIFEST_MISSING;
-            program->error = "there is no such program here";
-        }
-        if (r == 0 && program->output.len) {
+        if (program->output.len) {
             r = bound(c, take_bytes(&c->taken, path, program->output, false));
             c->commands_kept++;
         }
@@ -220,60 +123,6 @@ static int keep_outputs(struct collection *c)
                                                   .ms = program->ms});
     }
     return r;
-}
-
-/* When the kernel's ring buffer no longer holds the boot, the journal of this boot stands in for
- * it: one log, so that no error is counted twice. */
-static int replace_wrapped_log(struct collection *c, const struct program_limits *limits,
-                               struct err *err)
-{
-    static const char *const words[] = {"journalctl",      "-k", "-b", "-q", "--no-pager", "-o",
-                                        "short-monotonic", NULL};
-    struct program journal = {.path = program_find(c->arena, words[0]), .words = words};
-
-    for (size_t i = 0; journal.path && i < c->programs.count; i++) {
-        struct program *log = &c->programs.items[i];
-        int r;
-
-        if (strcmp(log->words[0], "dmesg") != 0 || !log->output.len ||
-            kernel_log_has_boot(log->output))
-            continue;
-        r = program_run_all(c->arena, &journal, 1, limits, err);
-        if (r == 0 && journal.status == MANIFEST_OK && kernel_log_has_boot(journal.output)) {
-            *log = journal;
-            c->paths.items[i] = "cmd/journalctl_-k_-b.txt";
-        }
-        return r;
-    }
-    return 0;
-}
-
-/* Those with a program move to the front, so that one call runs them all. */
-static int run_commands(struct collection *c, struct err *err)
-{
-    struct program_limits limits = {.timeout_ms = c->options->timeout_ms ? c->options->timeout_ms
-                                                                         : COLLECT_TIMEOUT_MS,
-                                    .total_ms = c->options->total_ms,
-                                    .bytes_max = COMMAND_BYTES_MAX,
-                                    .at_a_time = AT_A_TIME};
-    size_t runnable = 0;
-    int r = list_commands(c);
-
-    if (r < 0)
-        return err_set(err, r, "no memory to run commands");
-    for (size_t i = 0; i < c->programs.count; i++) {
-        struct program program = c->programs.items[i];
-        const char *path = c->paths.items[i];
-
-        if (!program.path)
-            continue;
-        c->programs.items[i] = c->programs.items[runnable];
-        c->paths.items[i] = c->paths.items[runnable];
-        c->programs.items[runnable] = program;
-        c->paths.items[runnable++] = path;
-    }
-    r = program_run_all(c->arena, c->programs.items, runnable, &limits, err);
-    return r == 0 ? replace_wrapped_log(c, &limits, err) : r;
 }
 
 static const char *format_time(struct arena *arena, int64_t now_s)
@@ -349,7 +198,9 @@ static int collect(struct collection *c, struct buf *manifest, struct err *err)
     if (r < 0)
         return err_set(err, r, "no memory for the host's files");
     if (!c->options->root && !c->options->no_commands) {
-        r = run_commands(c, err);
+        r = commands_run(&c->commands, &c->taken,
+                         c->options->timeout_ms ? c->options->timeout_ms : COLLECT_TIMEOUT_MS,
+                         c->options->total_ms, err);
         if (r < 0)
             return r;
         r = keep_outputs(c);
@@ -367,7 +218,7 @@ static int collect(struct collection *c, struct buf *manifest, struct err *err)
 int collect_tree(struct arena *arena, const struct collect_options *options, struct tree *out,
                  struct buf *manifest, struct err *err)
 {
-    struct collection c = {.options = options, .arena = arena};
+    struct collection c = {.options = options, .arena = arena, .commands.arena = arena};
     const char *root = options->root ? options->root : "/";
     struct buf own = {0};
     struct stat st;
@@ -395,8 +246,7 @@ int collect_tree(struct arena *arena, const struct collect_options *options, str
         tree_sort(out);
     take_done(&c.taken);
     vec_done(&c.entries);
-    vec_done(&c.programs);
-    vec_done(&c.paths);
+    commands_done(&c.commands);
     buf_done(&own);
     return r;
 }

@@ -1,4 +1,3 @@
-/* agent/kernel_log - see kernel_log.h. */
 #include "agent/kernel_log.h"
 
 #include <ctype.h>

@@ -1,13 +1,12 @@
-/* agent/program - see command.h. */
 #include "agent/program.h"
 
 #include "agent/catalogue.h"
+#include "base/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,42 +104,6 @@ static void close_all(int ends[2])
             (void)close(ends[i]);
 }
 
-/* posix_spawn does not copy the caller's memory, and may be called beside threads. */
-static int spawn(const struct program *program, char **env, int out, int err, pid_t *pid)
-{
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attr;
-    sigset_t signals;
-    int r;
-
-    r = posix_spawn_file_actions_init(&actions);
-    if (r)
-        return -r;
-    r = posix_spawnattr_init(&attr);
-    if (r) {
-        (void)posix_spawn_file_actions_destroy(&actions);
-        return -r;
-    }
-    if (!r)
-        r = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    if (!r)
-        r = posix_spawn_file_actions_adddup2(&actions, out, 1);
-    if (!r)
-        r = posix_spawn_file_actions_adddup2(&actions, err, 2);
-    (void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF |
-                                              POSIX_SPAWN_SETSIGMASK);
-    (void)posix_spawnattr_setpgroup(&attr, 0);
-    (void)sigemptyset(&signals);
-    (void)posix_spawnattr_setsigmask(&attr, &signals);
-    (void)sigfillset(&signals);
-    (void)posix_spawnattr_setsigdefault(&attr, &signals);
-    if (!r)
-        r = posix_spawn(pid, program->path, &actions, &attr, (char *const *)program->words, env);
-    (void)posix_spawnattr_destroy(&attr);
-    (void)posix_spawn_file_actions_destroy(&actions);
-    return -r;
-}
-
 static int start(struct arena *arena, struct running *run, struct program *program, char **env)
 {
     int out[2] = {-1, -1}, err[2] = {-1, -1};
@@ -150,7 +113,8 @@ static int start(struct arena *arena, struct running *run, struct program *progr
         r = open_pipe(err);
     if (r == 0) {
         *run = (struct running){.out = -1, .err = -1, .started_ms = now_ms()};
-        r = spawn(program, env, out[1], err[1], &run->pid);
+        r = spawn_group(program->path, program->words, env, (const int[]){-1, out[1], err[1]},
+                        &run->pid);
         if (r < 0) { /* the program's fault: a bad executable */
             program->status = r == -EACCES ? MANIFEST_DENIED : MANIFEST_FAILED;
             program->error = arena_printf(arena, "cannot start: %s", strerror(-r));

@@ -1,4 +1,3 @@
-/* agent/take - see take.h. */
 #include "agent/take.h"
 
 #include "base/file.h"

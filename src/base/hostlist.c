@@ -1,4 +1,3 @@
-/* base/hostlist - see hostlist.h. */
 #include "base/hostlist.h"
 
 #include "base/hash.h"

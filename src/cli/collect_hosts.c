@@ -1,4 +1,3 @@
-/* cli/collect_hosts - see collect_hosts.h. */
 #include "cli/collect_hosts.h"
 
 #include "base/file.h"

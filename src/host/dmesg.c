@@ -3,6 +3,7 @@
 #include "host/cmdline.h"
 #include "host/denied.h"
 #include "host/dmesg_lines.h"
+#include "host/net_facts.h"
 #include "host/scan.h"
 
 #include <errno.h>
@@ -262,7 +263,7 @@ static void log_line(struct klog *log, struct str line)
         ptrdiff_t at = str_find(message, ": ");
         struct str port = {message.p, at < 0 ? 0 : (size_t)at};
 
-        if (at >= 0 && dmesg_is_cable(port) &&
+        if (at >= 0 && net_is_physical(port) &&
             (str_is(str_skip(message, (size_t)at + 2), "lost carrier") ||
              str_is(str_skip(message, (size_t)at + 2), "Lost carrier")))
             klog_port_down(log, port);

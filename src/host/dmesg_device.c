@@ -1,5 +1,6 @@
 /* What the kernel and the drivers say of one device: AER, BARs, links, faults. */
 #include "host/dmesg_lines.h"
+#include "host/net_facts.h"
 #include "host/scan.h"
 
 static enum klog_device_counter severity_of(struct str rest, bool seen)
@@ -163,22 +164,11 @@ static const struct {
     {"health compromised", true, on_nic_fault},
 };
 
-bool dmesg_is_cable(struct str port)
-{
-    static const char *const virtual[] = {"cali", "veth",    "docker", "br-",   "lxc", "tap",
-                                          "tun",  "flannel", "cni",    "virbr", "lo"};
-
-    for (size_t i = 0; i < ARRAY_LEN(virtual); i++)
-        if (str_starts(port, virtual[i]))
-            return false;
-    return port.len > 0 && port.len < 32;
-}
-
 void dmesg_device_line(struct klog *log, const struct kline_device *device)
 {
     struct str rest = device->rest;
 
-    if (device->port.len && dmesg_is_cable(device->port) &&
+    if (net_is_physical(device->port) &&
         (str_starts(rest, "Link is Down") || str_starts(rest, "NIC Link is Down") ||
          str_starts(rest, "Link down")))
         klog_port_down(log, device->port);

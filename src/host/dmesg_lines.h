@@ -21,7 +21,4 @@ extern const size_t dmesg_boot_head_count;
 /* A line "driver 0000:17:00.0: ...". */
 void dmesg_device_line(struct klog *log, const struct kline_device *device);
 
-/* Is a port of this name a cable's? Links that come and go with every container are none. */
-bool dmesg_is_cable(struct str port);
-
 #endif

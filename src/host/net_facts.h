@@ -1,4 +1,5 @@
-/* host/net_facts - one spelling for what sysfs, ethtool and ip say of a network interface. */
+/* host/net_facts - one spelling for what sysfs, ethtool, ip and the kernel's log say of a network
+ * interface. */
 #ifndef HOST_NET_FACTS_H
 #define HOST_NET_FACTS_H
 

@@ -1,4 +1,3 @@
-/* sched/frame - see frame.h. */
 #include "sched/frame.h"
 
 #include "base/base64.h"

@@ -1,12 +1,11 @@
-/* sched/process - see process.h. */
 #include "sched/process.h"
 
+#include "base/spawn.h"
 #include "sched/sched.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -198,36 +197,6 @@ void process_reap(struct process *process)
     finish_if_over(process);
 }
 
-static int spawn(struct process *process, const char *const *words, const int theirs[3])
-{
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attr;
-    sigset_t signals;
-    int r = posix_spawn_file_actions_init(&actions);
-
-    if (r)
-        return -r;
-    r = posix_spawnattr_init(&attr);
-    if (r) {
-        (void)posix_spawn_file_actions_destroy(&actions);
-        return -r;
-    }
-    for (int i = 0; i < 3 && !r; i++)
-        r = posix_spawn_file_actions_adddup2(&actions, theirs[i], i);
-    (void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF |
-                                              POSIX_SPAWN_SETSIGMASK);
-    (void)posix_spawnattr_setpgroup(&attr, 0);
-    (void)sigemptyset(&signals);
-    (void)posix_spawnattr_setsigmask(&attr, &signals);
-    (void)sigfillset(&signals);
-    (void)posix_spawnattr_setsigdefault(&attr, &signals);
-    if (!r)
-        r = posix_spawnp(&process->pid, words[0], &actions, &attr, (char *const *)words, environ);
-    (void)posix_spawnattr_destroy(&attr);
-    (void)posix_spawn_file_actions_destroy(&actions);
-    return -r;
-}
-
 static int make_events(struct process *process, struct event_base *base)
 {
     static const event_callback_fn on[3] = {on_input, on_output, on_complaint};
@@ -268,7 +237,7 @@ int process_start(struct process *process, struct event_base *base, const char *
     if (r == 0)
         r = make_events(process, base);
     if (r == 0)
-        r = spawn(process, words, theirs);
+        r = spawn_group(words[0], words, environ, theirs, &process->pid);
     for (int i = 0; i < 3; i++)
         if (theirs[i] >= 0)
             (void)close(theirs[i]);

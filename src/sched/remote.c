@@ -1,4 +1,3 @@
-/* sched/remote - see remote.h. */
 #include "sched/remote.h"
 
 #include <elf.h>

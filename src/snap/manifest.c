@@ -1,4 +1,3 @@
-/* snap/manifest - see manifest.h. */
 #include "snap/manifest.h"
 
 #include <errno.h>
