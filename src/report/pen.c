@@ -3,7 +3,8 @@
 #include <stdio.h>
 
 /* What fits a tired person's screen; --verbose prints everything. */
-#define PROOFS_SHOWN 4
+#define PROOFS_SHOWN      4
+#define NODES_BYTES_SHOWN 240
 
 const char *pen_colour(const struct pen *pen, enum colour colour)
 {
@@ -72,8 +73,16 @@ void pen_block(const struct pen *pen, const char *label, enum colour colour, con
 
 const char *pen_nodes(const struct pen *pen, const uint32_t *nodes, uint32_t count)
 {
-    const char *text = report_nodes(pen->arena, pen->report->fleet, nodes, count);
+    const char *text = report_nodes(pen->arena, pen->report->fleet, nodes, count), *comma;
 
+    if (!text)
+        return "";
+    if (pen->style->verbose || strlen(text) <= NODES_BYTES_SHOWN)
+        return text;
+    /* Hundreds of nodes that do not fold: the first ones; JSON and --verbose have all. */
+    comma = memrchr(text, ',', NODES_BYTES_SHOWN);
+    text =
+        arena_printf(pen->arena, "%.*s ...", comma ? (int)(comma - text) : NODES_BYTES_SHOWN, text);
     return text ? text : "";
 }
 
