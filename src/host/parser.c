@@ -108,11 +108,15 @@ static bool lies_in(const char *path, const char *folder)
     return at && (at == path || at[-1] == '/' || at[-1] == ':');
 }
 
+/* How far the content is looked at: what a text is shows in its beginning. */
+#define SNIFF_BYTES 65536
+
 const struct parser *parser_for(const char *path, struct str text)
 {
     const char *base = strrchr(path, '/');
     char name[256];
     const struct parser *by_name = NULL, *by_content = NULL;
+    struct str head = {text.p, text.len < SNIFF_BYTES ? text.len : SNIFF_BYTES};
     size_t n = 0;
 
     if (lies_in(path, "sys/devices/") || lies_in(path, "sys/bus/") || lies_in(path, "sys/class/") ||
@@ -123,7 +127,7 @@ const struct parser *parser_for(const char *path, struct str text)
         name[n++] = (char)tolower((unsigned char)*base);
     for (size_t i = 0; i < ARRAY_LEN(parsers); i++) {
         bool named = str_glob_any(parsers[i].names, (struct str){name, n});
-        bool alike = parsers[i].looks_like && parsers[i].looks_like(text);
+        bool alike = parsers[i].looks_like && parsers[i].looks_like(head);
 
         if (named && (alike || !parsers[i].looks_like))
             return &parsers[i];

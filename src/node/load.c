@@ -109,10 +109,12 @@ static long plan_readings(const struct tree *tree, struct reading **out)
     for (size_t i = 0; i < tree->count; i++) {
         const struct tree_entry *entry = &tree->entries[i];
         const struct parser *parser;
-        bool is_lspci = !strncasecmp(basename(entry->path), "lspci", 5);
+        bool is_lspci;
 
         if (entry->link || !entry->bytes.len || in_system_tree(entry->path))
             continue;
+        is_lspci = !strncasecmp(basename(entry->path), "lspci", 5) ||
+                   (strcasestr(basename(entry->path), "lspci") && lspci_looks_like(entry->bytes));
         parser = is_lspci ? NULL : parser_for(entry->path, entry->bytes);
         if (parser || is_lspci || lspci_looks_like(entry->bytes))
             readings[count++] = (struct reading){entry, parser};
