@@ -123,6 +123,20 @@ static int take_rule(struct splitter *splitter, const struct rule *rule)
     return 0;
 }
 
+/* And the findings of the rules whose settings went with it: they tell nothing of their own. */
+static int take_findings(struct splitter *splitter, const struct rule *const *rules, uint32_t count)
+{
+    for (uint32_t i = 1; i < count; i++)
+        for (size_t p = 0; p < splitter->parts.count; p++) {
+            struct part *part = &splitter->parts.items[p];
+
+            if (!part->taken && part_field(splitter, part)->rule == rules[i] &&
+                splitter_take_part(splitter, part) < 0)
+                return -ENOMEM;
+        }
+    return 0;
+}
+
 /* Of the other rules, those that claim a setting among what the best one takes. */
 static uint32_t best_of_list(const struct splitter *splitter, const struct rule **best,
                              uint32_t count)
@@ -168,6 +182,8 @@ int splitter_split_by_rules(struct splitter *splitter, struct node_set nodes)
     while (r == 0 && (rules = splitter_best_rules(splitter, best)) > 0) {
         rules = add_deeper(splitter, best, best_of_list(splitter, best, rules));
         r = take_rule(splitter, best[0]);
+        if (r == 0)
+            r = take_findings(splitter, best, rules);
         if (r == 0)
             r = splitter_emit(splitter, DIFF_SETTING, best, rules, nodes);
     }
