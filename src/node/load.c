@@ -55,12 +55,28 @@ static int parsed(struct node *node, int r, const char *what, const struct err *
     return 0;
 }
 
+/* Is it lspci's text: by its name, or by a name with "lspci" in it and by what it says? */
+static bool is_lspci(const struct tree_entry *entry)
+{
+    const char *name = basename(entry->path);
+
+    return !strncasecmp(name, "lspci", 5) ||
+           (strcasestr(name, "lspci") && lspci_looks_like(entry->bytes));
+}
+
+static bool shows_capabilities(const struct tree *tree)
+{
+    for (size_t i = 0; i < tree->count; i++)
+        if (is_lspci(&tree->entries[i]) && str_find(tree->entries[i].bytes, "Capabilities: [") >= 0)
+            return true;
+    return false;
+}
+
 /* Config files have 64 bytes when the collector was not root; then the text of an lspci that was
  * run as root says more. Otherwise the bytes say the same as the text, without a tool between. */
 static bool bytes_decide(const struct tree *tree)
 {
     size_t longest = 0;
-    bool text = false;
 
     for (size_t i = 0; i < tree->count; i++) {
         const struct tree_entry *entry = &tree->entries[i];
@@ -68,10 +84,8 @@ static bool bytes_decide(const struct tree *tree)
         if (str_ends(str_of(entry->path), "/config") && strstr(entry->path, "bus/pci/devices/") &&
             entry->bytes.len > longest)
             longest = entry->bytes.len;
-        else if (!strncasecmp(basename(entry->path), "lspci", 5))
-            text = text || str_find(entry->bytes, "Capabilities: [") >= 0;
     }
-    return longest > 64 || (longest && !text);
+    return longest > 64 || (longest && !shows_capabilities(tree));
 }
 
 /* Paths that tree parsers read: not for the parsers of single texts. */
@@ -109,14 +123,13 @@ static long plan_readings(const struct tree *tree, struct reading **out)
     for (size_t i = 0; i < tree->count; i++) {
         const struct tree_entry *entry = &tree->entries[i];
         const struct parser *parser;
-        bool is_lspci;
+        bool lspci;
 
         if (entry->link || !entry->bytes.len || in_system_tree(entry->path))
             continue;
-        is_lspci = !strncasecmp(basename(entry->path), "lspci", 5) ||
-                   (strcasestr(basename(entry->path), "lspci") && lspci_looks_like(entry->bytes));
-        parser = is_lspci ? NULL : parser_for(entry->path, entry->bytes);
-        if (parser || is_lspci || lspci_looks_like(entry->bytes))
+        lspci = is_lspci(entry);
+        parser = lspci ? NULL : parser_for(entry->path, entry->bytes);
+        if (parser || lspci || lspci_looks_like(entry->bytes))
             readings[count++] = (struct reading){entry, parser};
     }
     if (count)
