@@ -39,7 +39,8 @@ struct recorder {
     VEC(uint64_t) unseen; /* per subject of the node at hand: hash of its globs */
 };
 
-const char *device_who(enum device_kind kind)
+/* The word for rules. */
+static const char *device_who(enum device_kind kind)
 {
     static const char *const words[] = {
         [DEVICE_OTHER] = "other",       [DEVICE_GPU] = "gpu",   [DEVICE_NIC] = "nic",

@@ -75,7 +75,4 @@ void recorder_free(struct recorder *recorder);
 int record_node(struct recorder *recorder, struct arena *arena, const struct node *node,
                 const struct topo *topo, struct record *out);
 
-/* The word for rules: "gpu", "nic", "nvswitch", "nvme", "port", "other". */
-const char *device_who(enum device_kind kind);
-
 #endif

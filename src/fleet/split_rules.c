@@ -13,12 +13,11 @@ static double rule_score(const struct splitter *splitter, uint32_t rule, double 
            0.6 * rule_weight(splitter->fleet->judge->at(rule));
 }
 
-static double count_finding(struct splitter *splitter, const struct rule *rule)
+static void count_finding(struct splitter *splitter, const struct rule *rule)
 {
     for (uint32_t r = 0; r < splitter->rules; r++)
         if (splitter->fleet->judge->at(r) == rule)
             splitter->settings[r]++;
-    return 1;
 }
 
 /* A rule's own finding is its setting; else what the rule says of the path. */
@@ -77,11 +76,13 @@ uint32_t splitter_best_rules(struct splitter *splitter, const struct rule **best
     for (size_t p = 0; p < splitter->parts.count; p++) {
         const struct part *part = &splitter->parts.items[p];
 
-        if (!part->taken && part_field(splitter, part)->rule)
-            total += count_finding(splitter, part_field(splitter, part)->rule);
-        if (part->taken || !part->claims)
+        if (part->taken || (!part->claims && !part_field(splitter, part)->rule))
             continue;
         total++;
+        if (part_field(splitter, part)->rule) { /* no fact: nothing claims it */
+            count_finding(splitter, part_field(splitter, part)->rule);
+            continue;
+        }
         for (uint32_t c = 0; !part->beside && c < part->claims->count; c++)
             *(part->claims->items[c].claim == CLAIM_SETTING
                   ? &splitter->settings[part->claims->items[c].index]
