@@ -1,0 +1,1 @@
+#include "progress/page.h"

@@ -1,0 +1,27 @@
+/* progress/pattern - steps and losses read from a program's log lines.
+ *
+ * Built in: Megatron ("iteration 10/ 100 | ... lm loss: 2.3E+00 |"), nanoGPT ("iter 10: loss 2.3"),
+ * HF Trainer ("{'loss': 2.3, ..., 'epoch': 0.1}" and its tqdm bar), Lightning's bar, torchtitan and
+ * torchtune ("step: 10  loss: 2.3"). Or the user's: a text with {step}, {total}, {loss}, {tokens}
+ * as holes and * as any run: "iteration {step}/{total}*loss {loss}". */
+#ifndef PROGRESS_PATTERN_H
+#define PROGRESS_PATTERN_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct pattern_found {
+    int64_t step, total, tokens; /* -1: not in the line */
+    double loss;                 /* NaN: not in the line */
+};
+
+/* Does the user's pattern make sense? Returns 0 or -EINVAL with a sentence. */
+int pattern_check(const char *pattern, struct err *err);
+
+/* `pattern` NULL: the built-in ones. False: nothing in this line. */
+bool pattern_find(const char *pattern, struct str line, struct pattern_found *out);
+
+#endif

@@ -1,0 +1,1 @@
+#include "rendezvous/kv.h"
