@@ -39,6 +39,8 @@ int sql_error(struct store *store, int code, struct err *err)
 {
     int os = store->db ? sqlite3_system_errno(store->db) : 0;
 
+    if ((code & 0xff) == SQLITE_IOERR && (os == ENOSPC || os == EDQUOT))
+        code = SQLITE_FULL;
     switch (code & 0xff) {
     case SQLITE_FULL:
         return err_set(err, -ENOSPC, "%s: no space left on the disk", store->path);
@@ -63,8 +65,7 @@ int sql_error(struct store *store, int code, struct err *err)
     case SQLITE_CANTOPEN:
     case SQLITE_IOERR:
         if (os)
-            return err_set(err, os == ENOSPC || os == EDQUOT ? -ENOSPC : -EIO, "%s: %s",
-                           store->path, strerror(os));
+            return err_set(err, -EIO, "%s: %s", store->path, strerror(os));
         return err_set(err, -EIO, "%s: %s", store->path, sqlite3_errstr(code));
     default:
         return err_set(err, -EINVAL, "%s: %s", store->path,

@@ -14,6 +14,11 @@
 
 #define BUSY_MS 5000
 
+/* A log (firstlight.db-wal) below this stays where it is when the last one closes: copying it into
+ * the database takes three fsyncs, 1 ms on an NVMe disk and 15 ms and more on others, which a short
+ * run should not wait for. Reading it again takes the next opener at most 0.5 ms. */
+#define WAL_STAYS_BYTES (1 << 20)
+
 /* All or nothing, so that a database without tables is a new one. No fsync here: until the first
  * checkpoint there is nothing that a power cut could spoil but this run's first second. */
 static int make_tables(struct store *store, struct err *err)
@@ -139,10 +144,24 @@ int store_open(const char *dir, bool readonly, struct store **out, struct err *e
     return r;
 }
 
+static void leave_small_wal(struct store *store)
+{
+    struct stat st;
+    char *wal;
+
+    if (asprintf(&wal, "%s-wal", store->path) < 0)
+        return;
+    if (stat(wal, &st) == 0 && st.st_size < WAL_STAYS_BYTES)
+        (void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    free(wal);
+}
+
 void store_close(struct store *store)
 {
     if (!store)
         return;
+    if (store->db)
+        leave_small_wal(store);
     for (size_t i = 0; i < ARRAY_LEN(store->statements); i++)
         (void)sqlite3_finalize(store->statements[i]);
     (void)sqlite3_close(store->db);

@@ -235,6 +235,7 @@ static void a_damaged_database_is_named_and_not_touched(void **state)
         assert_int_equal(store_append(store, id, &event, 1, NULL, 0, NULL), 0);
     }
     store_close(store);
+    raw(folder, "PRAGMA wal_checkpoint"); /* all into the one file that is then spoilt */
     good = read_file(folder, "firstlight.db", &len);
     write_file(folder, "firstlight.db", "not a database, but a text of some length.", 42);
     assert_int_equal(open_error(folder, false), -EIO);
