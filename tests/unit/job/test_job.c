@@ -157,7 +157,7 @@ static void wrong_files_are_told_with_their_line(void **state)
         {"name: a\n---\nname: b", "line 2: a second document: a file holds one job"},
         {"name: \"a\\0b\"", "line 1: name has a NUL in it"},
         {"command: [\"a\\0b\"]", "line 1: command has a NUL in it"},
-        {"[a]: b", "line 1: a job is made of keys"},
+        {"[a]: b", "line 1: a key is one word"},
         {"? [a]\n: b", "line 1: a key is one word"},
         {"name: [a", "line 1: "},
         {"name: 'a", "line 1: "},
