@@ -181,21 +181,25 @@ static void open_frame(struct link *link)
     buf_add(&link->out, (const char[FRAME_HEAD_BYTES]){0}, FRAME_HEAD_BYTES);
 }
 
-/* One message behind the others of the open frame: its length, then its bytes. */
-static void put_message(struct link *link, const struct message *message)
+/* One message behind the others of the open frame: its length, then its bytes, which are encoded
+ * already where there is no `message`. */
+static void put_message(struct link *link, const struct message *message, struct str encoded)
 {
     size_t at = link->out.len;
     uint32_t len;
 
     buf_add(&link->out, (const char[MESSAGE_HEAD]){0}, MESSAGE_HEAD);
-    message_encode(message, &link->out);
+    if (message)
+        message_encode(message, &link->out);
+    else
+        buf_add(&link->out, encoded.p, encoded.len);
     if (link->out.failed)
         return;
     len = htole32((uint32_t)(link->out.len - at - MESSAGE_HEAD));
     memcpy(link->out.p + at, &len, sizeof(len));
 }
 
-int link_send(struct link *link, const struct message *message)
+static int queue_message(struct link *link, const struct message *message, struct str encoded)
 {
     size_t before, frame;
 
@@ -206,7 +210,7 @@ int link_send(struct link *link, const struct message *message)
     frame = link->frame;
     if (link->frame == NO_FRAME)
         open_frame(link);
-    put_message(link, message);
+    put_message(link, message, encoded);
     flush_soon(link);
     if (link->out.failed) {
         link->out.failed = false;
@@ -225,6 +229,16 @@ int link_send(struct link *link, const struct message *message)
     if (link->out.len - link->frame > LINK_GATHER_BYTES)
         seal_frame(link);
     return 0;
+}
+
+int link_send(struct link *link, const struct message *message)
+{
+    return queue_message(link, message, (struct str){0});
+}
+
+int link_send_encoded(struct link *link, struct str bytes)
+{
+    return queue_message(link, NULL, bytes);
 }
 
 /* Receiving. Each returns whether the link is still up; if not, it may be gone. */
