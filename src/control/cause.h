@@ -32,6 +32,7 @@ struct death {
     int wait_status;
     bool ours; /* a consequence: we had signalled it */
     bool oom;
+    bool lost; /* nothing is known but that its node was lost; rank is the first one there */
 };
 
 struct first_cause {
@@ -41,8 +42,14 @@ struct first_cause {
     int64_t uncertain_ns; /* of the order, when it is not certain */
 };
 
-/* False when all are ours or there is none. Sorts `deaths`: ours last, then by time. */
+/* Deaths on one node are in order by its own clock, however wrong that is. False when all are ours or there is none. Sorts
+ * `deaths`: those that may be the first, the others, ours; each by time. */
 bool cause_first(struct death *deaths, size_t count, struct first_cause *out);
+
+/* "exited 1", "killed by SIGSEGV", "killed by the kernel's OOM killer". */
+void cause_print_status(int wait_status, bool oom, struct buf *out);
+/* "14:02:11.381", local time. */
+void cause_print_clock(int64_t wall_ns, struct buf *out);
 
 /* "rank 17 on n003 exited 1 at 14:02:11.381, 212 ms before the next; certain", or "within +-4 ms:
  * these three: rank 3 on n001 (SIGSEGV), ...". */

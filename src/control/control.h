@@ -60,6 +60,7 @@ struct control_config {
     const char *const *groups; /* topology, or NULL */
     uint32_t node_count;       /* >= job->nodes */
     uint64_t generation;
+    int64_t pid; /* of this process, for the log */
     /* Of node rank 0, when the job's store is rank 0's; 0: the agents' own. */
     uint16_t master_port;
 };
@@ -74,10 +75,12 @@ int control_replay_journal(struct control *control, struct str journal, struct e
 void control_begin(struct control *control, int64_t now_ns, int64_t wall_ns);
 
 /* HELLO came on a new link; false with a sentence: cut it (an unknown node, a link of an older
- * incarnation, another version). A second link of a node replaces the first. */
+ * incarnation, another version). A second link of a node replaces the first: what is sent from
+ * inside this call is for the new one. */
 bool control_agent_up(struct control *control, const struct msg_hello *hello, const char *peer,
                       int64_t now_ns, struct err *err);
 void control_agent_down(struct control *control, uint32_t node, const char *why, int64_t now_ns);
+/* The agent's process, or its starter's, ended: it is lost at once when its link is down too. */
 void control_agent_failed(struct control *control, uint32_t node, const char *sentence,
                           int64_t now_ns);
 void control_message(struct control *control, uint32_t node, const struct message *message,

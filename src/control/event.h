@@ -12,6 +12,9 @@
 
 #include <stdint.h>
 
+#define RUN_EVENT_TEXT_MAX 4096        /* longer is cut */
+#define RUN_EVENT_LIST_MAX (1u << 20)  /* of EV_ATTEMPT_BEGUN alone, which must be whole */
+
 enum run_event_kind {
     EV_NONE,
     EV_RUN_CREATED,        /* a: nodes, b: world; text: the command */
@@ -30,7 +33,7 @@ enum run_event_kind {
     EV_CHECKPOINT_QUARANTINED, /* text: "old -> new (why)" */
     EV_CHECKPOINT_SAVED,       /* rank; a: step; text: path */
     EV_RANKS_STARTED,          /* node; a: how many */
-    EV_SPAWN_FAILED,           /* node; a: errno; text */
+    EV_SPAWN_FAILED,           /* node; a: errno; text: empty when another node has said it */
     EV_ATTEMPT_RUNNING,        /* every rank of every node runs */
     EV_RENDEZVOUS,             /* every rank has spoken to the store */
     EV_STEP,          /* a: step; the first of the attempt, then on each new best at most once
@@ -39,9 +42,10 @@ enum run_event_kind {
     EV_RANK_EXITED,   /* rank, node; a: wait status; b: 0 by itself, 1 ours, 2 OOM killer;
                          text: last words */
     EV_NODE_EMPTY,    /* node; a: stragglers killed */
-    EV_FAILED,        /* rank, node: the first cause; a: enum run_cause, b: wait status,
-                         c: ns to the next (certain) or 0; text: the sentence */
-    EV_STOP_ASKED,    /* a: enum stop_how; text: who or why */
+    EV_FAILED,        /* rank, node: the first cause; a: enum run_cause, b: wait status, c: ns to
+                         the next death, 0: there is none, -1: not certain that it was the first;
+                         text: the sentence. Between attempts: why the run ends */
+    EV_STOP_ASKED,    /* a: enum stop_how, b: enum run_cause of the end; text: who or why */
     EV_ATTEMPT_ENDED, /* a: 0 all ranks exited 0, 1 failed, 2 stopped */
     EV_HONOURED,      /* rank; a: 1 it saved before it left */
     EV_HANG,          /* a: ns without a step; text: who waits for what */
@@ -72,7 +76,7 @@ struct run_event {
     uint32_t attempt;
     int64_t node, rank; /* -1: none */
     int64_t a, b, c;
-    struct str text; /* up to 4 KiB; longer is cut */
+    struct str text;
 };
 
 struct run_event_row {
@@ -87,6 +91,9 @@ const char *run_phase_name(enum run_phase phase);
 int run_event_to_store(struct arena *arena, const struct run_event *event, struct store_event *out);
 int run_event_from_store(struct arena *arena, const struct store_event *event,
                          struct run_event *out);
+
+/* "212 ms", "1.3 s", "4 min 10 s". */
+void run_print_ns(int64_t ns, struct buf *out);
 
 /* A line for people: "14:02:11.381 attempt 2 n003 rank 17 exited 1: ValueError: boom". */
 void run_event_print(const struct run_event *event, const char *node_name, struct buf *out);

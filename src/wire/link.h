@@ -41,6 +41,8 @@ struct link *link_connect(struct event_base *base, const struct sockaddr *addr, 
 /* Queue a message; written in the same turn of the loop where the socket takes it, many messages a
  * write. Returns 0 or -ENOMEM, -ENOBUFS (LINK_QUEUE_MAX), -ENOTCONN. */
 int link_send(struct link *link, const struct message *message);
+/* The same of a message that message_encode has written. */
+int link_send_encoded(struct link *link, struct str bytes);
 
 void link_set_data(struct link *link, void *data);
 void *link_data(const struct link *link);

@@ -102,6 +102,7 @@ enum stop_how {
     STOP_ABORT,  /* something died: SIGTERM, then soon SIGKILL */
     STOP_POLITE, /* save now and leave; SIGTERM after the program had its chance */
     STOP_KILL,   /* SIGKILL at once */
+    STOP_SAVE,   /* save now and go on (the page's should_stop 2): nothing is ended */
 };
 
 struct msg_stop {
