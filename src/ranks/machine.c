@@ -563,6 +563,11 @@ static void on_stop(struct ranks_machine *m, const struct message *message)
 
     if (stop->attempt < m->attempt_seen || !stop->attempt)
         return;
+    if (stop->how == STOP_SAVE) {
+        if (stop->attempt == m->attempt && m->state == RUNNING)
+            m->world.ask_stop(m->world.data, 2);
+        return;
+    }
     if (stop->attempt == m->attempt && !m->next_attempt) {
         want(m, end, stop->grace_ms * MS);
         if (m->state == IDLE)
@@ -578,12 +583,8 @@ static void on_signal(struct ranks_machine *m, const struct message *message)
 {
     const struct msg_signal *ask = &message->signal;
 
-    if (ask->attempt != m->attempt || !m->start || ask->signo > (uint32_t)SIGRTMAX)
+    if (ask->attempt != m->attempt || !m->start || !ask->signo || ask->signo > (uint32_t)SIGRTMAX)
         return;
-    if (ask->signo == 0) {
-        m->world.ask_stop(m->world.data, 2);
-        return;
-    }
     for (uint32_t i = 0; i < m->start->nproc; i++)
         if (m->ranks[i].alive &&
             (ask->rank < 0 || ask->rank == (int64_t)m->start->first_rank + i)) {

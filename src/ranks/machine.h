@@ -40,7 +40,7 @@ struct ranks_world {
     void (*spawn)(void *data, const struct msg_start *start);
     void (*signal)(void *data, uint32_t local_rank, int signo); /* to the rank's process alone */
     void (*signal_group)(void *data, int signo); /* to every process of the attempt */
-    /* The pages' should_stop: 1 in a polite stop; 2, save and go on, for a SIGNAL of number 0. */
+    /* The pages' should_stop: 1 in a polite stop, 2 for STOP_SAVE. */
     void (*ask_stop)(void *data, uint32_t how);
     /* The attempt's rendezvous store: open before spawn, thrown away at its end. */
     void (*store_open)(void *data, const struct msg_start *start);

@@ -380,7 +380,7 @@ static const struct {
      BEGUN_T "answer:kv"},
     {"signals reach the rank that is meant, or all",
      BEGUN "signal:1:1:10 signal:1:-1:12 signal:2:0:9 signal:1:7:9 signal:1:0:0 signal:1:0:99",
-     BEGUN_T "signal:1:10 signal:0:12 signal:1:12 ask:2"},
+     BEGUN_T "signal:1:10 signal:0:12 signal:1:12"},
     {"a rank that died of a forwarded signal is ours, of another not",
      BEGUN "signal:1:-1:10 exit:0:10 exit:1:11",
      BEGUN_T "signal:0:10 signal:1:10 #2:exited:r0:10:1 "
@@ -454,6 +454,8 @@ static const struct {
     {"stop:1:1:1000", {"", "", "ask:1 signal:0:15 signal:1:15", ""}},
     {"stop:1:2:1000", {"", "", "group:9", "group:9"}},
     {"stop:1:9:1000", {"", "", "group:9", "group:9"}},
+    {"stop:1:3:0", {"", "", "ask:2", ""}},
+    {"stop:2:3:0", {"", "", "", ""}},
     {"stop:0:0:1000", {"", "", "", ""}},
     {"stop:2:0:1000", {"#3:empty:2:0", "", "group:9", "group:9"}},
     {"started", {"", "#1:started:1:2", "", ""}},
@@ -747,7 +749,7 @@ static void controller_speaks(struct fuzz_world *w)
             w->attempt_sent = attempt;
         message = (struct message){.id = MSG_STOP,
                                    .stop = {.attempt = attempt,
-                                            .how = (uint32_t)rng_below(&w->rng, 3),
+                                            .how = (uint32_t)rng_below(&w->rng, 4),
                                             .grace_ms = (uint32_t)rng_below(&w->rng, 3000),
                                             .why = STR("")}};
         break;
