@@ -1,7 +1,7 @@
 /* job/job - what is to be run: one plain struct, from a command line, a YAML file or JSON.
  *
- * One table of keys (job.c) drives reading YAML and JSON, printing both, and the check that a file
- * has no other key. Everything lives in the arena that was handed in. */
+ * One table of keys (job/keys.h) drives reading YAML and JSON, printing both, and the check that a
+ * file has no other key. Everything lives in the arena that was handed in. */
 #ifndef JOB_JOB_H
 #define JOB_JOB_H
 
@@ -34,13 +34,14 @@ struct job {
     const char *cwd;        /* of the ranks; the caller's */
 
     /* where */
-    const char *backend;    /* "local", "ssh", "slurm", "join" */
+    const char *backend;    /* "local", "ssh", "slurm", "join"; NULL: ssh with hosts, else local */
     const char *hosts;      /* host list, for ssh (and to choose among Slurm's nodes) */
-    int64_t nodes;          /* that run ranks; spares come on top */
+    int64_t nodes;          /* that run ranks; spares come on top; 0: as hosts or ranks say */
     int64_t spares;         /* connected, without ranks, until one is needed */
-    int64_t min_nodes;      /* go on with so few; = nodes when not given */
+    int64_t min_nodes;      /* go on with so few; 0: = nodes */
     int64_t nproc;          /* ranks a node; 0: one for each GPU, else 1 */
-    int64_t ranks;          /* -n: all of them; when given, nproc = ranks / nodes rounded up */
+    int64_t ranks;          /* -n: all of them; 0: nodes * nproc, else nproc = ranks / nodes rounded
+                               up, and the last node has what is left */
     const char *topology;   /* file: "host rack" lines; NULL: numeric order of names */
     struct job_words slurm; /* further words for sbatch or srun */
 
@@ -81,8 +82,9 @@ void job_init(struct job *job);
 int job_read(struct arena *arena, struct str text, const char *name, struct job *job,
              struct err *err);
 
-/* Does it make sense as a whole? Fills in what follows from the rest (nproc, min_nodes, name).
- * Returns 0, -EINVAL with a sentence ("0 ranks: -n takes at least 1"), or -ENOMEM. */
+/* Does it make sense as a whole? Fills in what follows from the rest: backend, nodes, min_nodes,
+ * name, and nproc when ranks are given (else it stays 0: each node counts its GPUs). Texts are
+ * UTF-8. Returns 0, -EINVAL with a sentence ("0 ranks: -n takes at least 1"), or -ENOMEM. */
 int job_check(struct arena *arena, struct job *job, struct err *err);
 
 void job_print_yaml(const struct job *job, struct buf *out); /* only what differs from defaults */

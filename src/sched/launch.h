@@ -14,6 +14,7 @@
 #ifndef SCHED_LAUNCH_H
 #define SCHED_LAUNCH_H
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -46,11 +47,12 @@ struct launch_request {
 
 struct launch_backend {
     const char *name;
-    int (*open)(struct launch *launch, struct err *err);
+    bool remote; /* agents run on other machines: they need addresses that reach us */
+    int (*open)(struct launch *launch, struct err *err); /* optional */
     /* Start the agents of these nodes (again: the old one is known to be dead or is ended). */
     int (*start)(struct launch *launch, const uint32_t *nodes, size_t count, struct err *err);
     void (*end)(struct launch *launch, uint32_t node); /* by force; optional */
-    void (*child)(struct launch *launch);              /* after SIGCHLD */
+    void (*child)(struct launch *launch);              /* after SIGCHLD; optional */
     void (*close)(struct launch *launch);              /* what still runs is left to itself */
 };
 
@@ -61,6 +63,13 @@ struct launch {
 };
 
 const struct launch_backend *launch_backend_find(const char *name);
+extern const struct launch_backend launch_local, launch_join, launch_ssh, launch_slurm;
+
+/* The agent's words from "run" on, for back ends: NULL-terminated, in `arena`; NULL when there is
+ * no memory. `node`: "12", or "@n[001-064]" where the agent finds its own place. `folder` NULL: the
+ * agent's own choice, in its user's state folder. */
+const char **launch_agent_words(struct arena *arena, const struct launch_request *request,
+                                const char *node, const char *folder);
 
 int launch_open(struct launch *launch, const char *backend, const struct launch_request *request,
                 struct err *err);

@@ -44,7 +44,11 @@ const char *store_dir(struct arena *arena, const char *given, struct err *err);
  * touched. */
 int store_open(const char *dir, bool readonly, struct store **store, struct err *err);
 void store_close(struct store *store);
+
+/* What whoever opens it should say: the folder is on a network ("nfs"), or gives rights to others
+ * than its owner (*mode, as it was found). */
 bool store_on_network(const char *dir, const char **type);
+bool store_open_to_others(const char *dir, unsigned *mode);
 
 /* A new run: id is "NAME-" and 5 letters, unique here; makes DIR/runs/ID (0700). `job` is its JSON.
  */
@@ -52,15 +56,20 @@ int store_run_new(struct store *store, struct arena *arena, const char *name, co
                   int64_t now_ns, const char **id, struct err *err);
 
 /* Hold the run: no other controller can while this process lives. -EBUSY names the holder's pid.
- * Returns a descriptor to close in the end. *generation grows with each holder. */
+ * Returns a descriptor to close in the end. *generation grows with each holder; the row gets this
+ * process's pid and host. */
 int store_run_lock(struct store *store, const char *id, uint64_t *generation, struct err *err);
+/* Does somebody hold it? Asking is in nobody's way. */
+bool store_run_alive(struct store *store, const char *id);
 
-/* All or nothing. -ENOSPC and -EIO leave the store as it was: try again later. */
+/* All or nothing. -ENOSPC and -EIO leave the store as it was: try again later. `seq` of an event is
+ * the one that comes next, or 0 to be given it. */
 int store_append(struct store *store, const char *run, const struct store_event *events,
                  size_t count, const struct store_metric *metrics, size_t metric_count,
                  struct err *err);
 
-/* The run's row as others see it; updated with each append by the controller. */
+/* The run's row as others see it; updated with each append by the controller. An update leaves
+ * texts that are NULL as they are, and never changes id, name, job, created_ns and loss. */
 struct store_run {
     const char *id, *name, *state, *job, *host; /* host and pid of the controller */
     const char *headline;                       /* one line: what it does now, or how it ended */
@@ -68,17 +77,19 @@ struct store_run {
     uint32_t attempt, world, nodes;
     int32_t exit_code; /* -1: not ended */
     bool alive;        /* somebody holds its lock now */
+    double loss;       /* of the newest step; NaN: not told */
 };
 int store_run_update(struct store *store, const struct store_run *run, struct err *err);
 
-/* `name` is a run's id, a unique beginning of one, a name whose newest run is meant, or "last".
- * -ENOENT with the nearest names. */
+/* `name` is a run's id, "last", a name whose newest run is meant, or a unique beginning of an id.
+ * -ENOENT with the nearest ids; -EINVAL: the beginning of several. */
 int store_run_find(struct store *store, struct arena *arena, const char *name,
                    struct store_run *out, struct err *err);
+/* The newest first. */
 int store_run_list(struct store *store, struct arena *arena, struct store_run **runs, size_t *count,
                    struct err *err);
 
-/* Events with seq > after, in order; `each` returns false to stop. */
+/* Events with seq > after, in order; `each` returns false to stop, and reads no other events. */
 int store_events(struct store *store, const char *run, uint64_t after,
                  bool (*each)(void *data, const struct store_event *event), void *data,
                  struct err *err);
@@ -91,7 +102,7 @@ int store_query(struct store *store, const char *sql,
                 bool (*row)(void *data, size_t columns, const char *const *texts), void *data,
                 struct err *err);
 
-/* What a fold over a run's events gave, to start from: the last one wins. Optional. */
+/* DIR/runs/ID, in `arena`; NULL: no memory. */
 const char *store_run_dir(struct arena *arena, const char *dir, const char *id);
 
 #endif

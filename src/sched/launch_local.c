@@ -1,0 +1,259 @@
+/* sched/launch_local - N agents on this machine, as children.
+ *
+ * A child's stderr is its folder's agent.log, not a pipe: the agent may outlive us. Its end is seen
+ * by its pidfd. */
+#include "base/file.h"
+#include "base/spawn.h"
+#include "sched/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define WORDS_MAX     16
+#define LOG_BYTES_MAX (1u << 20)
+
+extern char **environ;
+
+struct local_agent {
+    struct launch *launch;
+    uint32_t node;
+    pid_t pid; /* of its warden; 0: none */
+    int pidfd;
+    struct event *event;
+};
+
+struct local {
+    struct local_agent *agents;
+};
+
+static void agent_folder(const struct launch *launch, uint32_t node, char out[PATH_MAX])
+{
+    (void)snprintf(out, PATH_MAX, "%s/nodes/%s", launch->request.run_dir,
+                   launch->request.names[node]);
+}
+
+static int make_folder(const struct launch *launch, uint32_t node, char folder[PATH_MAX],
+                       struct err *err)
+{
+    char nodes[PATH_MAX];
+
+    (void)snprintf(nodes, sizeof(nodes), "%s/nodes", launch->request.run_dir);
+    agent_folder(launch, node, folder);
+    if ((mkdir(nodes, 0700) < 0 && errno != EEXIST) || (mkdir(folder, 0700) < 0 && errno != EEXIST))
+        return err_set(err, -errno, "%s: %s", folder, strerror(errno));
+    return 0;
+}
+
+/* The last line of what it said, for the sentence. */
+static void last_line(const char *path, char *out, size_t space)
+{
+    char *text;
+    size_t len;
+    struct str rest, line;
+
+    *out = '\0';
+    if (file_read(path, LOG_BYTES_MAX, &text, &len, NULL) < 0)
+        return;
+    rest = str_trim((struct str){text, len});
+    while (str_line(&rest, &line))
+        (void)snprintf(out, space, "%.*s", STR_ARG(line));
+    free(text);
+}
+
+static void sentence_of(const struct local_agent *agent, int status, char *out, size_t space)
+{
+    char folder[PATH_MAX], path[PATH_MAX + 16], line[256];
+
+    agent_folder(agent->launch, agent->node, folder);
+    (void)snprintf(path, sizeof(path), "%s/agent.log", folder);
+    last_line(path, line, sizeof(line));
+    if (*line)
+        (void)snprintf(out, space, "%s", line);
+    else if (WIFSIGNALED(status))
+        (void)snprintf(out, space, "the agent was killed by signal %d (%s)", WTERMSIG(status),
+                       strsignal(WTERMSIG(status)));
+    else
+        (void)snprintf(out, space, "the agent exited with %d", WEXITSTATUS(status));
+}
+
+static void forget(struct local_agent *agent)
+{
+    if (agent->event)
+        event_free(agent->event);
+    if (agent->pid)
+        (void)close(agent->pidfd);
+    agent->event = NULL;
+    agent->pid = 0;
+}
+
+static void on_end(evutil_socket_t fd, short what, void *data)
+{
+    struct local_agent *agent = data;
+    char sentence[512];
+    int status = 0;
+
+    (void)fd;
+    (void)what;
+    if (waitpid(agent->pid, &status, WNOHANG) == 0)
+        return;
+    forget(agent);
+    sentence_of(agent, status, sentence, sizeof(sentence));
+    agent->launch->request.failed(agent->launch->request.data, agent->node, sentence);
+}
+
+/* The key goes through a pipe, which holds it until the agent reads. */
+static int key_pipe(const char *key, struct err *err)
+{
+    int ends[2];
+    size_t len = strlen(key);
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return err_set(err, -errno, "no pipe for an agent: %s", strerror(errno));
+    if (write(ends[1], key, len) != (ssize_t)len || write(ends[1], "\n", 1) != 1) {
+        (void)close(ends[0]);
+        (void)close(ends[1]);
+        return err_set(err, -EIO, "an agent's pipe does not take the key");
+    }
+    (void)close(ends[1]);
+    return ends[0];
+}
+
+static int watch_agent(struct local_agent *agent, struct err *err)
+{
+    agent->pidfd = pidfd_open(agent->pid, 0);
+    if (agent->pidfd < 0)
+        return err_set(err, -errno, "pidfd_open: %s", strerror(errno));
+    agent->event =
+        event_new(agent->launch->request.base, agent->pidfd, EV_READ | EV_PERSIST, on_end, agent);
+    if (!agent->event || event_add(agent->event, NULL) < 0)
+        return err_set(err, -ENOMEM, "no memory to watch an agent");
+    return 0;
+}
+
+static int spawn_agent(struct local_agent *agent, const char *folder, const int fds[3],
+                       struct err *err)
+{
+    const struct launch_request *request = &agent->launch->request;
+    struct arena *arena = arena_new(0);
+    char node[16];
+    const char *words[WORDS_MAX + 1] = {request->agent}, **rest;
+    int r;
+
+    (void)snprintf(node, sizeof(node), "%u", agent->node);
+    rest = arena ? launch_agent_words(arena, request, node, folder) : NULL;
+    if (!rest) {
+        arena_free(arena);
+        return err_set(err, -ENOMEM, "no memory to start an agent");
+    }
+    for (size_t i = 0; rest[i] && i + 1 < WORDS_MAX; i++)
+        words[i + 1] = rest[i];
+    r = spawn_group(request->agent, words, environ, fds, &agent->pid);
+    if (r < 0)
+        agent->pid = 0;
+    arena_free(arena);
+    return r < 0 ? err_set(err, r, "%s: %s", request->agent, strerror(-r)) : 0;
+}
+
+static int start_one(struct local_agent *agent, struct err *err)
+{
+    char folder[PATH_MAX], log[PATH_MAX + 16];
+    int fds[3] = {-1, -1, -1}, r = make_folder(agent->launch, agent->node, folder, err);
+
+    if (r < 0)
+        return r;
+    (void)snprintf(log, sizeof(log), "%s/agent.log", folder);
+    fds[1] = fds[2] = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fds[1] < 0)
+        return err_set(err, -errno, "%s: %s", log, strerror(errno));
+    fds[0] = key_pipe(agent->launch->request.key, err);
+    r = fds[0] < 0 ? fds[0] : spawn_agent(agent, folder, fds, err);
+    if (fds[0] >= 0)
+        (void)close(fds[0]);
+    (void)close(fds[1]);
+    return r < 0 ? r : watch_agent(agent, err);
+}
+
+static int open_local(struct launch *launch, struct err *err)
+{
+    struct local *local = calloc(1, sizeof(*local));
+
+    if (local)
+        local->agents = calloc(launch->request.count, sizeof(*local->agents));
+    if (!local || !local->agents) {
+        free(local);
+        return err_set(err, -ENOMEM, "no memory for %u agents", launch->request.count);
+    }
+    for (uint32_t i = 0; i < launch->request.count; i++)
+        local->agents[i] = (struct local_agent){.launch = launch, .node = i};
+    launch->state = local;
+    return 0;
+}
+
+/* The agents below the warden are killed; it sees that, ends all that is below it, and goes. */
+static void end_local(struct launch *launch, uint32_t node)
+{
+    const struct local_agent *agent = &((struct local *)launch->state)->agents[node];
+    char path[64], *text;
+    size_t len;
+    struct str rest, word;
+    uint64_t pid;
+
+    if (!agent->pid)
+        return;
+    (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", agent->pid, agent->pid);
+    if (file_read(path, LOG_BYTES_MAX, &text, &len, NULL) < 0)
+        return;
+    rest = (struct str){text, len};
+    while (str_word(&rest, &word))
+        if (str_to_u64(word, 10, &pid) == 0)
+            (void)kill((pid_t)pid, SIGKILL);
+    free(text);
+}
+
+static int start_local(struct launch *launch, const uint32_t *nodes, size_t count, struct err *err)
+{
+    struct local *local = launch->state;
+
+    for (size_t i = 0; i < count; i++) {
+        struct local_agent *agent = &local->agents[nodes[i]];
+        int r;
+
+        if (agent->pid)
+            end_local(launch, nodes[i]);
+        forget(agent);
+        r = start_one(agent, err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static void close_local(struct launch *launch)
+{
+    struct local *local = launch->state;
+
+    if (!local)
+        return;
+    for (uint32_t i = 0; i < launch->request.count; i++)
+        forget(&local->agents[i]);
+    free(local->agents);
+    free(local);
+    launch->state = NULL;
+}
+
+const struct launch_backend launch_local = {
+    .name = "local",
+    .open = open_local,
+    .start = start_local,
+    .end = end_local,
+    .close = close_local,
+};

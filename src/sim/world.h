@@ -1,0 +1,167 @@
+/* sim/world - the simulated cluster's parts, for the files of this room.
+ *
+ *   sim.c         the loop, the result
+ *   controller.c  control's world: its disk, its death and return
+ *   node.c        an agent's world: its ranks, its death and return
+ *   network.c     messages and links between the two
+ *   meeting.c     how ranks meet at the store, in TCPStore's bytes
+ *   program.c     what the ranks do: steps, checkpoints
+ *   faults.c      what goes wrong, from the seed
+ *   check.c       what must always hold */
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+
+#include "base/arena.h"
+#include "base/rng.h"
+#include "control/control.h"
+#include "ranks/machine.h"
+#include "rendezvous/proxy.h"
+#include "sim/queue.h"
+#include "sim/sim.h"
+
+#define SIM_MS      1000000LL
+#define SIM_S       1000000000LL
+#define SIM_WALL_NS 1700000000000000000LL /* CLOCK_REALTIME when the simulation begins */
+
+/* A rank: it starts, meets the others at the store (ADD barrier, the last sets "go", all read it),
+ * loads, trains. */
+struct sim_rank {
+    struct sim_node *node;
+    uint32_t attempt; /* 0: there is no process */
+    bool met;         /* it has read "go" */
+    bool ignores_sigterm;
+    uint32_t life; /* grows with each process: what was planned for an older one is void */
+    int stage;     /* of the meeting */
+    struct proxy_client *client;
+};
+
+/* An event of the agent that must be on disk when it is acknowledged. */
+struct sim_exit {
+    uint64_t number;
+    uint32_t attempt;
+    int64_t rank;
+};
+
+struct sim_node {
+    struct sim *sim;
+    uint32_t index;
+    bool host_up, agent_up, link_up, partitioned;
+    uint32_t agent_epoch; /* of its processes; grows with each death */
+    uint32_t link_epoch;
+    uint64_t incarnation;
+    int64_t clock_ns; /* its clock minus the true one */
+    struct ranks_machine *machine;
+    struct proxy *proxy;
+    uint32_t proxy_attempt;
+    struct sim_rank *ranks; /* nproc_max of them */
+    uint32_t rank_count, first_rank, alive;
+    uint32_t world;
+    bool asked_to_stop;
+    int64_t wake_ns;
+    VEC(struct sim_exit) exits; /* not acknowledged */
+    int64_t last_ns[2];         /* when the last message down, up arrives */
+    int64_t back_ns;            /* not reachable until then; INT64_MAX: never again */
+};
+
+enum sim_deed_kind { SIM_SEND, SIM_LAUNCH, SIM_FORGET, SIM_END };
+
+struct sim_deed {
+    enum sim_deed_kind kind;
+    uint32_t node;
+    int exit_code;
+    struct str bytes; /* malloc'ed */
+};
+
+/* What the controller said since its last commit. */
+struct sim_batch {
+    VEC(struct run_event) events; /* texts in `arena` */
+    VEC(struct sim_deed) deeds;
+    struct buf journal;
+    uint32_t journal_attempt;
+};
+
+struct sim_disk {
+    VEC(struct run_event) events;
+    struct buf journal; /* of one attempt: older ones serve nobody */
+    uint32_t journal_attempt;
+    int64_t full_until_ns;
+};
+
+struct sim_program {
+    uint32_t attempt; /* whose ranks train; 0: none */
+    uint32_t met;
+    bool broken;   /* a rank is gone */
+    bool writing;  /* a checkpoint */
+    bool stopping; /* it will save and leave at the next step */
+    int64_t step, checkpoint_step, best_step;
+    int64_t checkpoint_at_ns; /* when the last was begun */
+    int64_t trained_ns;       /* useful or not */
+    int64_t said_ns;          /* the last STATUS */
+    int64_t best_ns;          /* when best_step grew */
+    uint32_t epoch, torn;
+};
+
+struct sim {
+    struct sim_config config;
+    struct rng rng;
+    struct sim_queue queue;
+    int64_t now_ns, end_ns;
+    struct arena *arena;
+    const char **names;
+    struct sim_node *nodes;
+    struct control *control; /* NULL: it is dead */
+    uint32_t controller_epoch;
+    uint64_t generation;
+    int64_t wake_ns;
+    struct sim_batch batch, committing;
+    bool is_committing;
+    struct sim_disk disk;
+    struct sim_program program;
+    struct sim_result result;
+    bool ended;
+    uint8_t *spawned; /* by rank: in spawned_attempt */
+    uint32_t spawned_attempt, checked_attempt;
+    struct err *err; /* the first broken invariant */
+    bool broken;
+};
+
+/* Something at a time from now; `data` is malloc'ed or NULL. */
+void sim_at(struct sim *sim, int64_t in_ns,
+            void (*act)(struct sim *sim, const struct sim_event *event), uint32_t node,
+            uint32_t epoch, int64_t a, int64_t b, void *data);
+/* An exponential waiting time for so many an hour; INT64_MAX: never. */
+int64_t sim_wait(struct sim *sim, double per_hour);
+void sim_break(struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+void controller_start(struct sim *sim);
+void controller_kill(struct sim *sim);
+void controller_commit(struct sim *sim); /* when something was said and no commit runs */
+void controller_done(struct sim *sim);
+
+void node_launch(struct sim *sim, uint32_t node);
+void node_kill_agent(struct sim *sim, uint32_t node);
+void node_lose(struct sim *sim, uint32_t node, int64_t back_ns);
+/* The process of a rank ends in_ns from now, unless it has ended before. */
+void node_rank_dies(struct sim *sim, struct sim_rank *rank, int wait_status, int64_t in_ns);
+void node_all_exit(struct sim *sim, uint32_t attempt); /* every rank, with 0 */
+void node_done(struct sim *sim, uint32_t node);
+int64_t node_clock(const struct sim *sim, const struct sim_node *node);
+
+void network_send(struct sim *sim, uint32_t node, bool up, struct str bytes);
+void network_connect(struct sim *sim, uint32_t node); /* the agent tries until it succeeds */
+void network_cut(struct sim *sim, uint32_t node, bool silent);
+
+void rank_meet(struct sim *sim, struct sim_rank *rank);
+void rank_reply(struct sim *sim, struct sim_rank *rank, struct str bytes);
+
+void program_rank_met(struct sim *sim, uint32_t attempt, uint32_t world);
+void program_rank_ended(struct sim *sim, uint32_t attempt);
+void program_asked_to_stop(struct sim *sim, uint32_t attempt);
+
+void faults_begin(struct sim *sim);
+void check_spawn(struct sim *sim, uint32_t attempt, uint32_t rank, uint32_t world);
+void check_ack(struct sim *sim, uint32_t node, uint64_t number);
+void check_all(struct sim *sim);
+void check_progress(struct sim *sim);
+
+#endif
