@@ -451,6 +451,15 @@ void node_kill_agent(struct sim *sim, uint32_t index)
     node->exits.count = 0;
 }
 
+static void noticed(struct sim *sim, const struct sim_event *event)
+{
+    if (!sim->control || event->epoch != sim->controller_epoch ||
+        sim->nodes[event->node].agent_epoch != (uint32_t)event->a)
+        return;
+    control_agent_down(sim->control, event->node, "no answer", sim->now_ns);
+    control_agent_failed(sim->control, event->node, "the host does not answer", sim->now_ns);
+}
+
 void node_lose(struct sim *sim, uint32_t index, int64_t back_ns)
 {
     struct sim_node *node = &sim->nodes[index];
@@ -459,6 +468,9 @@ void node_lose(struct sim *sim, uint32_t index, int64_t back_ns)
     node->back_ns = back_ns;
     node_kill_agent(sim, index);
     sim->result.nodes_lost++;
+    if (sim->config.silence_s > 0)
+        sim_at(sim, (int64_t)(sim->config.silence_s * SIM_S), noticed, index, sim->controller_epoch,
+               node->agent_epoch, 0, NULL);
 }
 
 void node_done(struct sim *sim, uint32_t index)
