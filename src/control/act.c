@@ -77,7 +77,7 @@ static void each_node(struct control *c, void (*act)(struct control *, uint32_t)
 
 static void enter_spawning(struct control *c)
 {
-    store_open_attempt(c);
+    meeting_open(c);
     steps_reset(c);
     c->known_ns = 0;
     for (uint32_t i = 0; i < c->fold.nnodes; i++)
@@ -112,7 +112,7 @@ static void send_leave(struct control *c, uint32_t node)
 
 static void enter_leaving(struct control *c)
 {
-    store_close_attempt(c);
+    meeting_close(c);
     gather_drop_plan(c);
     for (uint32_t i = 0; i < c->config.node_count; i++)
         if (c->live[i].linked)

@@ -135,6 +135,41 @@ static void await_nodes(struct control *c)
     }
 }
 
+static void ask_stop(struct control *c, enum stop_how how, enum run_cause cause, const char *why)
+{
+    struct run_event event = event_of(EV_STOP_ASKED);
+
+    event.a = how;
+    event.b = cause;
+    event.text = str_of(why);
+    control_emit(c, event);
+}
+
+static void keep_time_limit(struct control *c)
+{
+    int64_t wall_ns = c->now_ns + c->wall_minus_mono_ns;
+
+    if (!c->limit_wall_ns || c->fold.stop_cause || c->fold.state >= RUN_LEAVING)
+        return;
+    if (wall_ns >= c->limit_wall_ns)
+        ask_stop(c, STOP_POLITE, CAUSE_TIME_LIMIT, "the time limit is near");
+    else
+        control_wake(c, c->limit_wall_ns - c->wall_minus_mono_ns);
+}
+
+static void set_time_limit(struct control *c)
+{
+    int64_t early = (int64_t)(c->config.job->stop_grace_s * 1e9) + STOP_EARLY_NS;
+    int64_t whole = c->ends_wall_ns - c->fold.created_at;
+
+    if (!c->begun || !c->ends_wall_ns)
+        return;
+    if (early > whole / 2)
+        early = whole / 2; /* a short run is not over before it began */
+    c->limit_wall_ns = c->ends_wall_ns - early;
+    keep_time_limit(c);
+}
+
 void control_begin(struct control *c, int64_t now_ns, int64_t wall_ns)
 {
     struct run_event event = event_of(EV_CONTROLLER_STARTED);
@@ -152,6 +187,7 @@ void control_begin(struct control *c, int64_t now_ns, int64_t wall_ns)
     control_emit(c, event);
     if (job->time_limit_s > 0)
         control_time_limit(c, c->fold.created_at + (int64_t)(job->time_limit_s * 1e9));
+    set_time_limit(c);
     control_settle(c);
 }
 
@@ -273,7 +309,7 @@ bool control_agent_up(struct control *c, const struct msg_hello *hello, const ch
     if (!fact->up || fact->incarnation != hello->incarnation)
         control_emit(c, event);
     welcome(c, hello->node);
-    store_node_up(c, hello->node);
+    meeting_node_up(c, hello->node);
     act_on_node(c, hello->node);
     control_wake(c, now_ns); /* its first PING */
     c->scan_ns = now_ns;
@@ -334,7 +370,7 @@ void control_message(struct control *c, uint32_t node, const struct message *mes
         steps_status(c, node, &message->status);
         break;
     case MSG_STORE_UP:
-        store_take(c, node, &message->store);
+        meeting_take(c, node, &message->store);
         break;
     case MSG_CHECKPOINT:
         gather_checkpoint(c, &message->checkpoint);
@@ -351,28 +387,6 @@ void control_message(struct control *c, uint32_t node, const struct message *mes
     control_settle(c);
 }
 
-static void ask_stop(struct control *c, enum stop_how how, enum run_cause cause, const char *why)
-{
-    struct run_event event = event_of(EV_STOP_ASKED);
-
-    event.a = how;
-    event.b = cause;
-    event.text = str_of(why);
-    control_emit(c, event);
-}
-
-static void keep_time_limit(struct control *c)
-{
-    int64_t wall_ns = c->now_ns + c->wall_minus_mono_ns;
-
-    if (!c->limit_wall_ns || c->fold.stop_cause || c->fold.state >= RUN_LEAVING)
-        return;
-    if (wall_ns >= c->limit_wall_ns)
-        ask_stop(c, STOP_POLITE, CAUSE_TIME_LIMIT, "the time limit is near");
-    else
-        control_wake(c, c->limit_wall_ns - c->wall_minus_mono_ns);
-}
-
 void control_tick(struct control *c, int64_t now_ns)
 {
     take_time(c, now_ns);
@@ -382,7 +396,7 @@ void control_tick(struct control *c, int64_t now_ns)
     keep_time_limit(c);
     nodes_scan(c);
     nodes_acknowledge(c);
-    store_tick(c);
+    meeting_tick(c);
     control_settle(c);
 }
 
@@ -404,12 +418,8 @@ void control_wish(struct control *c, enum control_wish wish, const char *why, in
 
 void control_time_limit(struct control *c, int64_t ends_at_wall_ns)
 {
-    int64_t early = (int64_t)(c->config.job->stop_grace_s * 1e9) + STOP_EARLY_NS;
-    int64_t left = ends_at_wall_ns - c->fold.created_at;
-
-    if (early > left / 2)
-        early = left / 2; /* a short run is not over before it began */
-    if (!c->limit_wall_ns || ends_at_wall_ns - early < c->limit_wall_ns)
-        c->limit_wall_ns = ends_at_wall_ns - early;
-    keep_time_limit(c);
+    if (!c->ends_wall_ns || ends_at_wall_ns < c->ends_wall_ns)
+        c->ends_wall_ns = ends_at_wall_ns; /* the nearest end counts */
+    set_time_limit(c);
+    control_settle(c);
 }

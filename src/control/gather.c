@@ -23,7 +23,7 @@ void gather_drop_plan(struct control *c)
 void gather_begin(struct control *c)
 {
     gather_drop_plan(c);
-    store_close_attempt(c);
+    meeting_close(c);
     c->enough_ns = 0;
     c->check_complaints = 0;
     c->check_ns = c->now_ns;

@@ -149,6 +149,7 @@ struct control {
     struct kv *kv;
     uint32_t kv_attempt;
     int64_t kv_ns;
+    size_t journal_good;
 
     /* progress */
     uint32_t connected;
@@ -157,9 +158,9 @@ struct control {
     double loss;
     struct sample samples[SAMPLES];
     size_t sample_count;
-    int64_t load_ns; /* the load is over: the program says step */
-    int64_t save_ns; /* the next "save now" of checkpoint_every_s */
-    int64_t limit_wall_ns;
+    int64_t load_ns;                     /* the load is over: the program says step */
+    int64_t save_ns;                     /* the next "save now" of checkpoint_every_s */
+    int64_t ends_wall_ns, limit_wall_ns; /* 0: no limit of time */
 
     /* words */
     char waiting[SENTENCE_MAX], waiting_told[SENTENCE_MAX], headline[SENTENCE_MAX];
@@ -224,11 +225,11 @@ void steps_watch(struct control *control);
 double steps_rate(const struct control *control, bool tokens); /* a second; < 0: not known */
 /* waiting.c */
 void waiting_watch(struct control *control);
-/* store.c */
-void store_open_attempt(struct control *control);
-void store_close_attempt(struct control *control);
-void store_take(struct control *control, uint32_t node, const struct msg_store *up);
-void store_node_up(struct control *control, uint32_t node);
-void store_tick(struct control *control);
+/* meeting.c: the rendezvous store */
+void meeting_open(struct control *control);
+void meeting_close(struct control *control);
+void meeting_take(struct control *control, uint32_t node, const struct msg_store *up);
+void meeting_node_up(struct control *control, uint32_t node);
+void meeting_tick(struct control *control);
 
 #endif
