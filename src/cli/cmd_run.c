@@ -24,35 +24,23 @@ static int print_job(const struct subcommand *command, const struct run_options 
     return EXIT_WELL;
 }
 
-/* Outside an allocation: the same job, run by its first node. */
+/* Outside an allocation: the same command line, run by the first node of one. */
 static int submit(const struct subcommand *command, struct arena *arena,
-                  const struct run_options *options)
+                  const struct run_options *options, char *const *argv, int argc)
 {
     const struct job *job = &options->job;
-    const char **words = arena_alloc(arena, 8 * sizeof(*words));
+    const char **words = arena_alloc(arena, ((size_t)argc + 2) * sizeof(*words));
     char *self = arena_alloc(arena, SELF_BYTES);
-    struct buf file = {0};
-    const char *path, *job_id;
+    const char *job_id;
     struct err err = {0};
-    size_t n = 0;
-    int r;
 
     if (!words || !self || readlink("/proc/self/exe", self, SELF_BYTES - 1) < 0)
         return subcommand_trouble(command, "no memory to submit the job");
-    job_print_json(job, &file);
-    path = arena_copy(arena, file.p ? file.p : "", file.len);
-    buf_done(&file);
-    words[n++] = self;
-    words[n++] = "run";
-    words[n++] = "--job-text";
-    words[n++] = path;
-    if (options->state) {
-        words[n++] = "--state";
-        words[n++] = options->state;
-    }
-    r = slurm_submit(arena, words, (uint32_t)(job->nodes + job->spares), job->time_limit_s,
-                     job->slurm.items, job->slurm.count, &job_id, &err);
-    if (r < 0)
+    words[0] = self;
+    for (int i = 0; i < argc; i++)
+        words[i + 1] = argv[i];
+    if (slurm_submit(arena, words, (uint32_t)(job->nodes + job->spares), job->time_limit_s,
+                     job->slurm.items, job->slurm.count, &job_id, &err) < 0)
         return subcommand_trouble(command, "%s", err.text);
     (void)printf("submitted as Slurm job %s\n", job_id);
     return EXIT_WELL;
@@ -87,7 +75,8 @@ static int start(const struct subcommand *command, struct arena *arena,
 }
 
 static int go(const struct subcommand *command, struct arena *arena,
-              const struct options_world *world, struct run_options *options)
+              const struct options_world *world, struct run_options *options, char *const *argv,
+              int argc)
 {
     struct err err = {0};
 
@@ -97,7 +86,8 @@ static int go(const struct subcommand *command, struct arena *arena,
         return print_job(command, options);
     if (run_options_finish(arena, world, options, &err) < 0)
         return subcommand_trouble(command, "%s", err.text);
-    return options->submit ? submit(command, arena, options) : start(command, arena, options);
+    return options->submit ? submit(command, arena, options, argv, argc)
+                           : start(command, arena, options);
 }
 
 static int run_with(const struct subcommand *command, int argc, char **argv,
@@ -107,16 +97,21 @@ static int run_with(const struct subcommand *command, int argc, char **argv,
     struct arena *arena = arena_new(0);
     struct options_world world;
     struct run_options options;
+    char **given = arena ? arena_alloc(arena, (size_t)argc * sizeof(*given)) : NULL;
     struct err err = {0};
     int code;
 
-    if (!arena)
+    if (!given) {
+        arena_free(arena);
         return subcommand_trouble(command, "no memory");
+    }
+    for (int i = 0; i < argc; i++)
+        given[i] = argv[i]; /* parsing moves them about */
     if (options_world_here(arena, &world, &err) < 0 ||
         parse(arena, &world, argc, argv, &options, &err) < 0)
         code = subcommand_trouble(command, "%s", err.text);
     else
-        code = go(command, arena, &world, &options);
+        code = go(command, arena, &world, &options, given, argc);
     arena_free(arena);
     return code;
 }
