@@ -154,10 +154,13 @@ static int settle_ranks(struct job *job, struct err *err)
     int64_t needed;
 
     if (!job->ranks) {
+        if (!job->nproc)
+            job->nproc = 1;
         if (job->nodes * job->nproc > JOB_WORLD_MAX)
             return err_set(err, -EINVAL,
                            "%" PRId64 " nodes with %" PRId64 " ranks each are more than %d ranks",
                            job->nodes, job->nproc, JOB_WORLD_MAX);
+        job->ranks = job->nodes * job->nproc;
         return 0;
     }
     if (!job->nproc)

@@ -39,7 +39,8 @@ struct job {
     int64_t nodes;          /* that run ranks; spares come on top; 0: as hosts or ranks say */
     int64_t spares;         /* connected, without ranks, until one is needed */
     int64_t min_nodes;      /* go on with so few; 0: = nodes */
-    int64_t nproc;          /* ranks a node; 0: one for each GPU, else 1 */
+    int64_t nproc;          /* ranks a node; 0: one for each GPU where somebody counts them before
+                               the check, else 1 */
     int64_t ranks;          /* -n: all of them; 0: nodes * nproc, else nproc = ranks / nodes rounded
                                up, and the last node has what is left */
     const char *topology;   /* file: "host rack" lines; NULL: numeric order of names */
@@ -83,8 +84,8 @@ int job_read(struct arena *arena, struct str text, const char *name, struct job 
              struct err *err);
 
 /* Does it make sense as a whole? Fills in what follows from the rest: backend, nodes, min_nodes,
- * name, and nproc when ranks are given (else it stays 0: each node counts its GPUs). Texts are
- * UTF-8. Returns 0, -EINVAL with a sentence ("0 ranks: -n takes at least 1"), or -ENOMEM. */
+ * nproc, ranks, name. Texts are UTF-8. A checked job passes again and stays as it is. Returns 0,
+ * -EINVAL with a sentence ("0 ranks: -n takes at least 1"), or -ENOMEM. */
 int job_check(struct arena *arena, struct job *job, struct err *err);
 
 void job_print_yaml(const struct job *job, struct buf *out); /* only what differs from defaults */

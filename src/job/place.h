@@ -16,9 +16,9 @@
 /* Compare as people read: digits by value. <0, 0, >0. */
 int place_name_order(const char *a, const char *b);
 
-/* "host group" lines, # comments; groups may be paths "spine1/leaf3" compared part by part.
- * A host twice or a bad line is -EINVAL with file and line. groups[i] is set for names[i]; NULL for
- * a host that is not in the text. */
+/* "host group" lines, where host may be a list (n[001-016] rack1); # comments; groups may be paths
+ * "spine1/leaf3" compared part by part. A host twice or a bad line is -EINVAL with file and line.
+ * groups[i] is set for names[i]; NULL for a host that is not in the text. */
 int place_topology(struct arena *arena, struct str text, const char *file, const char *const *names,
                    size_t count, const char **groups, struct err *err);
 
@@ -31,9 +31,13 @@ struct place_span {
 };
 struct place_span place_span(uint32_t node, uint32_t nnodes, uint32_t nproc, uint32_t world);
 
-/* "0-7 n001, 8-15 n002, ..." one line per node up to `lines_max`, folded where names and ranks run
- * on evenly: "ranks 0-511: n[001-064], 8 each". */
+/* One line per node, folded where names and ranks run on evenly: "ranks 0-511: n[001-064], 8
+ * each"; past `lines_max` lines only how many nodes are left. */
 void place_print(const char *const *names, uint32_t nnodes, uint32_t nproc, uint32_t world,
                  size_t lines_max, struct buf *out);
+
+/* The names in their order: "n[001-003,007],login1", as SLURM_JOB_NODELIST has them. Quick: a pass
+ * over the names, no sorting. */
+void place_fold(const char *const *names, size_t count, struct buf *out);
 
 #endif

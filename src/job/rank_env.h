@@ -26,12 +26,17 @@ struct rank_place {
 
 /* `base` is what is handed on (ends in NULL): the agent's own environment for local runs, the login
  * environment elsewhere. A later source wins: base, job->unset, the variables here, job->env.
- * SLURM_*, PMI*, OMPI_*, PMIX_* of the base, which describe the agent's step, go first. Returns
- * NULL-terminated words in `arena`, or NULL when there is no memory. */
+ * SLURM_*, PMI*, OMPI_*, PMIX_* of the base, which describe the agent's step, go first; what tells
+ * the allocation (SLURM_JOB_ID, ...) stays. OMP_NUM_THREADS, *NCCL_ASYNC_ERROR_HANDLING and
+ * WANDB_RUN_ID with WANDB_RESUME are set only where neither base nor job has or unsets them.
+ *
+ * Returns NULL-terminated words, or NULL when there is no memory. The list is in `arena`; words of
+ * base and job are pointed to, not copied. */
 const char **rank_env(struct arena *arena, const char *const *base, const struct job *job,
                       const struct rank_place *place);
 
-/* The command with torchrun's macro: "${local_rank}" in arguments becomes its number. */
+/* The command with torchrun's macro: "${local_rank}" in arguments becomes its number. NULL when
+ * there is no memory; words without it are the job's own. */
 const char **rank_command(struct arena *arena, const struct job *job,
                           const struct rank_place *place);
 

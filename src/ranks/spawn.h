@@ -31,7 +31,8 @@ struct spawn_request {
     const char *resume;      /* NULL: none */
     const char *folder;      /* of this attempt on this node: logs, error files */
     const char *page_folder; /* in memory: /dev/shm/firstlight-UID/RUN/NODE */
-    /* A PMI-1 socket's agent end for each rank (the other end goes to the rank); -1: none. */
+    /* The rank's end of a PMI-1 socket pair for each rank, -1: none; NULL: none for any. They stay
+     * the caller's, who closes them after spawn_start. */
     const int *pmi_fds;
     const char *const *env; /* what is handed on */
 };
@@ -43,15 +44,23 @@ struct spawn_watch {
     void (*empty)(void *data, uint32_t stragglers);
     /* A part of a rank's output (stream 1 or 2) that its log has taken. */
     void (*output)(void *data, uint32_t local_rank, int stream, struct str bytes);
+    /* Optional: a sentence that a person should read ("the log of rank 7 ends here: ..."). */
+    void (*note)(void *data, const char *text);
+    /* Optional: is this child one that the agent started by itself (a checkpoint's check)? It is
+     * then neither reaped nor ended here. All other children count as the attempt's. */
+    bool (*mine)(void *data, pid_t pid);
 };
 
 /* Start all ranks: all of them run, or none (those that ran are killed) and the sentence says why:
- * "python4: no such program on n003". At some thousands a second. */
+ * "python4: no such program in PATH on n003". At some thousands a second. Callbacks come from the
+ * event loop alone; in them all calls are allowed, in `empty` also spawn_free. `request` may go when
+ * it returns. One attempt at a time: the open files that we may have are set for it. */
 int spawn_start(const struct spawn_request *request, const struct spawn_watch *watch,
                 struct spawn **spawn, struct err *err);
 
 void spawn_signal(struct spawn *spawn, uint32_t local_rank, int signo);
-/* Every process: by cgroup.kill, else the groups and all descendants, again until none is left. */
+/* Every process: SIGKILL by cgroup.kill, else the groups and all descendants, again until none is
+ * left; another signal once. */
 void spawn_signal_all(struct spawn *spawn, int signo);
 
 pid_t spawn_pid(const struct spawn *spawn, uint32_t local_rank); /* 0: gone */
@@ -66,7 +75,10 @@ int spawn_log_read(struct spawn *spawn, struct arena *arena, uint32_t local_rank
 /* Which rank does a process belong to: itself or a descendant; -1. For the store's connections. */
 int64_t spawn_rank_of_socket(struct spawn *spawn, uint16_t peer_port);
 
-/* When it is empty. */
+/* Why there is no control group; NULL: there is one. */
+const char *spawn_without_cgroup(const struct spawn *spawn);
+
+/* When it is empty; else all is killed first, and waited for up to 5 s. Takes NULL. */
 void spawn_free(struct spawn *spawn);
 
 #endif

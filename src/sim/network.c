@@ -93,7 +93,7 @@ static void connected(struct sim *sim, const struct sim_event *event)
     node->link_up = true;
     node->link_epoch++;
     node->last_ns[0] = node->last_ns[1] = sim->now_ns;
-    ranks_link_up(node->machine, node_clock(sim, node));
+    ranks_link_up(node->machine, "10.0.0.1", node_clock(sim, node));
 }
 
 void network_connect(struct sim *sim, uint32_t index)

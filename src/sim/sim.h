@@ -37,10 +37,13 @@ struct sim_config {
     /* the program: steps of step_s, a checkpoint each checkpoint_s that takes checkpoint_write_s;
      * starting it takes start_s, loading load_s */
     double step_s, start_s, load_s, checkpoint_s, checkpoint_write_s;
+    double report_s;        /* rank 0 says its step so often */
     int64_t steps_total;    /* it ends well then; 0: only time ends it */
     double spawn_failures;  /* chance of each */
     double ignores_sigterm; /* chance that a rank does */
     double hours;
+    bool checks;       /* the invariants that cost a walk over all ranks */
+    double idle_h_max; /* without a new step at the end; 0: not looked at */
 };
 
 struct sim_result {

@@ -4,6 +4,7 @@
  *   controller.c  control's world: its disk, its death and return
  *   node.c        an agent's world: its ranks, its death and return
  *   network.c     messages and links between the two
+ *   meeting.c     how ranks meet at the store, in TCPStore's bytes
  *   program.c     what the ranks do: steps, checkpoints
  *   faults.c      what goes wrong, from the seed
  *   check.c       what must always hold */
@@ -22,13 +23,27 @@
 #define SIM_S       1000000000LL
 #define SIM_WALL_NS 1700000000000000000LL /* CLOCK_REALTIME when the simulation begins */
 
+/* A rank: it starts, meets the others at the store (ADD barrier, the last sets "go", all read it),
+ * loads, trains. */
 struct sim_rank {
+    struct sim_node *node;
     uint32_t attempt; /* 0: there is no process */
-    bool running;     /* past its start */
-    bool ignores_sigterm, dying;
+    bool met;         /* it has read "go" */
+    bool ignores_sigterm;
+    uint32_t life; /* grows with each process: what was planned for an older one is void */
+    int stage;     /* of the meeting */
+    struct proxy_client *client;
+};
+
+/* An event of the agent that must be on disk when it is acknowledged. */
+struct sim_exit {
+    uint64_t number;
+    uint32_t attempt;
+    int64_t rank;
 };
 
 struct sim_node {
+    struct sim *sim;
     uint32_t index;
     bool host_up, agent_up, link_up, partitioned;
     uint32_t agent_epoch; /* of its processes; grows with each death */
@@ -43,8 +58,9 @@ struct sim_node {
     uint32_t world;
     bool asked_to_stop;
     int64_t wake_ns;
-    int64_t last_ns[2]; /* when the last message down, up arrives */
-    int64_t back_ns;    /* not reachable until then; INT64_MAX: never again */
+    VEC(struct sim_exit) exits; /* not acknowledged */
+    int64_t last_ns[2];         /* when the last message down, up arrives */
+    int64_t back_ns;            /* not reachable until then; INT64_MAX: never again */
 };
 
 enum sim_deed_kind { SIM_SEND, SIM_LAUNCH, SIM_FORGET, SIM_END };
@@ -73,11 +89,15 @@ struct sim_disk {
 
 struct sim_program {
     uint32_t attempt; /* whose ranks train; 0: none */
-    bool writing;     /* a checkpoint */
+    uint32_t met;
+    bool broken;   /* a rank is gone */
+    bool writing;  /* a checkpoint */
+    bool stopping; /* it will save and leave at the next step */
     int64_t step, checkpoint_step, best_step;
     int64_t checkpoint_at_ns; /* when the last was begun */
     int64_t trained_ns;       /* useful or not */
-    int64_t began_ns;         /* of this training stretch; -1: not training */
+    int64_t said_ns;          /* the last STATUS */
+    int64_t best_ns;          /* when best_step grew */
     uint32_t epoch, torn;
 };
 
@@ -100,7 +120,7 @@ struct sim {
     struct sim_result result;
     bool ended;
     uint8_t *spawned; /* by rank: in spawned_attempt */
-    uint32_t spawned_attempt;
+    uint32_t spawned_attempt, checked_attempt;
     struct err *err; /* the first broken invariant */
     bool broken;
 };
@@ -121,7 +141,9 @@ void controller_done(struct sim *sim);
 void node_launch(struct sim *sim, uint32_t node);
 void node_kill_agent(struct sim *sim, uint32_t node);
 void node_lose(struct sim *sim, uint32_t node, int64_t back_ns);
-void node_rank_dies(struct sim *sim, uint32_t node, uint32_t local_rank, int wait_status);
+/* The process of a rank ends in_ns from now, unless it has ended before. */
+void node_rank_dies(struct sim *sim, struct sim_rank *rank, int wait_status, int64_t in_ns);
+void node_all_exit(struct sim *sim, uint32_t attempt); /* every rank, with 0 */
 void node_done(struct sim *sim, uint32_t node);
 int64_t node_clock(const struct sim *sim, const struct sim_node *node);
 
@@ -129,13 +151,17 @@ void network_send(struct sim *sim, uint32_t node, bool up, struct str bytes);
 void network_connect(struct sim *sim, uint32_t node); /* the agent tries until it succeeds */
 void network_cut(struct sim *sim, uint32_t node, bool silent);
 
-void program_rank_runs(struct sim *sim, uint32_t attempt, uint32_t world);
+void rank_meet(struct sim *sim, struct sim_rank *rank);
+void rank_reply(struct sim *sim, struct sim_rank *rank, struct str bytes);
+
+void program_rank_met(struct sim *sim, uint32_t attempt, uint32_t world);
 void program_rank_ended(struct sim *sim, uint32_t attempt);
-void program_asked_to_stop(struct sim *sim);
+void program_asked_to_stop(struct sim *sim, uint32_t attempt);
 
 void faults_begin(struct sim *sim);
 void check_spawn(struct sim *sim, uint32_t attempt, uint32_t rank, uint32_t world);
 void check_ack(struct sim *sim, uint32_t node, uint64_t number);
 void check_all(struct sim *sim);
+void check_progress(struct sim *sim);
 
 #endif

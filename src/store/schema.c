@@ -5,6 +5,13 @@
 /* Readable times are generated columns: they take no space and cannot disagree. */
 #define TIME(column) "strftime('%Y-%m-%d %H:%M:%f', " column " / 1e9, 'unixepoch')"
 
+/* A number of the event's own, and the newest value among a group's events of one kind (seq is never
+ * below 1, so that texts with it in front are in order). Both need no join, so that a view asked for
+ * one run reads that run's few events by the index. */
+#define FIELD(name)      "json_extract(fields, '$." name "')"
+#define OF(kind, value)  "max(" value ") FILTER (WHERE kind = '" kind "')"
+#define LAST(kind, text) "substr(" OF(kind, "printf('%020d', seq) || " text) ", 21)"
+
 const struct schema_item schema_items[] = {
     {"runs", "One row a run; its controller keeps it up to date.",
      "CREATE TABLE runs("
@@ -35,5 +42,49 @@ const struct schema_item schema_items[] = {
      "CREATE VIEW curve AS "
      "SELECT run, step, max(attempt) AS attempt, loss, tokens, total, at_ns, at "
      "FROM metrics GROUP BY run, step"},
+    {"attempts", "Each attempt of a run: when, how large, how it ended and what failed first.",
+     "CREATE VIEW attempts AS SELECT run, attempt, "
+     OF("attempt.begun", "at") " AS began, "
+     OF("attempt.running", "at") " AS running, "
+     OF("attempt.ended", "at") " AS ended, "
+     "(" OF("attempt.ended", "at_ns") " - " OF("attempt.begun", "at_ns") ") / 1e9 AS seconds, "
+     OF("attempt.begun", FIELD("nodes")) " AS nodes, "
+     OF("attempt.begun", FIELD("world")) " AS world, "
+     OF("attempt.begun", FIELD("resume_step")) " AS resume_step, "
+     OF("step", FIELD("step")) " AS best_step, "
+     "CASE " OF("attempt.ended", FIELD("how"))
+     " WHEN 0 THEN 'done' WHEN 1 THEN 'failed' WHEN 2 THEN 'stopped' END AS result, "
+     LAST("failed", "text") " AS cause, "
+     OF("failed", "rank") " AS cause_rank, " OF("failed", "node") " AS cause_node "
+     "FROM events WHERE kind IN ('attempt.begun', 'attempt.running', 'attempt.ended', 'failed', "
+     "'step') AND attempt > 0 GROUP BY run, attempt"},
+    {"ranks", "Each rank that has ended: its exit code or signal, and who did it.",
+     "CREATE VIEW ranks AS SELECT run, attempt, rank, node, at, "
+     "CASE WHEN " FIELD("status") " & 127 = 0 THEN " FIELD("status") " >> 8 & 255 END AS exit_code, "
+     "nullif(" FIELD("status") " & 127, 0) AS signal, "
+     "CASE " FIELD("by") " WHEN 1 THEN 'firstlight' WHEN 2 THEN 'OOM killer' ELSE 'itself' END "
+     "AS ended_by, text AS last_words, uncertain_ns, at_ns "
+     "FROM events WHERE kind = 'rank.exited'"},
+    {"nodes", "Each node of a run: its host, and whether it is up, lost or excluded.",
+     "CREATE VIEW nodes AS SELECT run, node, " LAST("node.up", "text") " AS host, "
+     "substr(max(printf('%020d', seq) || kind), 26) AS state, max(at) AS since, "
+     "count(*) FILTER (WHERE kind = 'node.lost') AS times_lost, "
+     LAST("node.excluded", "text") " AS excluded "
+     "FROM events WHERE kind IN ('node.starting', 'node.up', 'node.down', 'node.lost', "
+     "'node.excluded') AND node IS NOT NULL GROUP BY run, node"},
+    {"incidents", "What went wrong, in order.",
+     "CREATE VIEW incidents AS SELECT run, seq, attempt, at, kind, node, rank, text FROM events "
+     "WHERE kind IN ('failed', 'node.down', 'node.lost', 'node.excluded', 'node.swapped', "
+     "'spawn.failed', 'hang', 'checkpoint.quarantined')"},
+    {"phases", "How long each part of each start took, in seconds.",
+     "CREATE VIEW phases AS SELECT run, attempt, "
+     "CASE " FIELD("phase") " WHEN 0 THEN 'detect' WHEN 1 THEN 'abort' WHEN 2 THEN 'drain' "
+     "WHEN 3 THEN 'check' WHEN 4 THEN 'swap' WHEN 5 THEN 'spawn' WHEN 6 THEN 'rendezvous' "
+     "WHEN 7 THEN 'load' WHEN 8 THEN 'first step' END AS phase, "
+     FIELD("ns") " / 1e9 AS seconds, at FROM events WHERE kind = 'phase.ended'"},
+    {"checkpoints", "Checkpoints that were saved, resumed from, or put aside because they were torn.",
+     "CREATE VIEW checkpoints AS SELECT run, attempt, at, substr(kind, 12) AS what, "
+     FIELD("step") " AS step, nullif(text, '') AS path FROM events "
+     "WHERE kind IN ('checkpoint.saved', 'checkpoint.chosen', 'checkpoint.quarantined')"},
 };
 const size_t schema_item_count = sizeof(schema_items) / sizeof(schema_items[0]);

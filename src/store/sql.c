@@ -112,20 +112,6 @@ int sql_run(struct store *store, const char *text, struct err *err)
     return code == SQLITE_OK ? 0 : sql_error(store, code, err);
 }
 
-int sql_pragma(struct store *store, const char *text, int64_t *value, struct err *err)
-{
-    sqlite3_stmt *statement;
-    int code = sqlite3_prepare_v2(store->db, text, -1, &statement, NULL);
-
-    if (code != SQLITE_OK)
-        return sql_error(store, code, err);
-    code = sqlite3_step(statement);
-    if (code == SQLITE_ROW)
-        *value = sqlite3_column_int64(statement, 0);
-    (void)sqlite3_finalize(statement);
-    return code == SQLITE_ROW || code == SQLITE_DONE ? 0 : sql_error(store, code, err);
-}
-
 void sql_bind_text(sqlite3_stmt *statement, int at, const char *text)
 {
     if (text)

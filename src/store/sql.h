@@ -42,9 +42,6 @@ int sql_do(struct store *store, enum sql_statement which, struct err *err);
 /* The whole text, as many statements as it has. */
 int sql_run(struct store *store, const char *text, struct err *err);
 
-/* The first column of the first row of a PRAGMA. */
-int sql_pragma(struct store *store, const char *text, int64_t *value, struct err *err);
-
 /* Of SQLite's result code: -ENOSPC, -EIO, -EBUSY, -EACCES ... with "PATH: why". */
 int sql_error(struct store *store, int code, struct err *err);
 

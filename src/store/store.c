@@ -41,18 +41,27 @@ static int make_tables(struct store *store, struct err *err)
     return r;
 }
 
-/* Returns 1 when the database is new and empty, 0 when it is ours, or an error. */
+/* Returns 1 when the database is new and empty, 0 when it is ours, or an error. One statement,
+ * since another process may make the tables between two. */
 static int look_at(struct store *store, struct err *err)
 {
+    sqlite3_stmt *statement;
     int64_t version = 0, application = 0, tables = 0;
-    int r = sql_pragma(store, "PRAGMA user_version", &version, err);
+    int code = sqlite3_prepare_v2(store->db,
+                                  "SELECT user_version, application_id, "
+                                  "(SELECT count(*) FROM sqlite_schema) "
+                                  "FROM pragma_user_version, pragma_application_id",
+                                  -1, &statement, NULL);
 
-    if (r == 0)
-        r = sql_pragma(store, "PRAGMA application_id", &application, err);
-    if (r == 0 && version == 0 && application == 0)
-        r = sql_pragma(store, "SELECT count(*) FROM sqlite_schema", &tables, err);
-    if (r < 0)
-        return r;
+    if (code == SQLITE_OK) {
+        code = sqlite3_step(statement);
+        version = sqlite3_column_int64(statement, 0);
+        application = sqlite3_column_int64(statement, 1);
+        tables = sqlite3_column_int64(statement, 2);
+        (void)sqlite3_finalize(statement);
+    }
+    if (code != SQLITE_ROW)
+        return sql_error(store, code, err);
     if (application == 0 && version == 0 && tables == 0)
         return 1;
     if (application != SCHEMA_APPLICATION_ID)

@@ -157,7 +157,7 @@ static void wrong_files_are_told_with_their_line(void **state)
         {"name: a\n---\nname: b", "line 2: a second document: a file holds one job"},
         {"name: \"a\\0b\"", "line 1: name has a NUL in it"},
         {"command: [\"a\\0b\"]", "line 1: command has a NUL in it"},
-        {"[a]: b", "line 1: a job is made of keys"},
+        {"[a]: b", "line 1: a key is one word"},
         {"? [a]\n: b", "line 1: a key is one word"},
         {"name: [a", "line 1: "},
         {"name: 'a", "line 1: "},
@@ -439,20 +439,20 @@ static const struct {
     int64_t nodes, nproc, min_nodes;
     const char *backend, *name;
 } checks[] = {
-    {"command: ./train", NULL, 1, 0, 1, "local", "train"},
+    {"command: ./train", NULL, 1, 1, 1, "local", "train"},
     {"command: ./train\nranks: 8", NULL, 1, 8, 1, "local", "train"},
     {"command: ./train\nranks: 8\nnodes: 4", NULL, 4, 2, 4, "local", "train"},
     {"command: ./train\nranks: 7\nnodes: 4", NULL, 4, 2, 4, "local", "train"},
     {"command: ./train\nranks: 10\nnproc_per_node: 4", NULL, 3, 4, 3, "local", "train"},
     {"command: a\nnodes: 4\nnproc_per_node: 2\nspares: 1", NULL, 4, 2, 4, "local", "a"},
-    {"command: a\nhosts: n[1-8]\nspares: 2", NULL, 6, 0, 6, "ssh", "a"},
+    {"command: a\nhosts: n[1-8]\nspares: 2", NULL, 6, 1, 6, "ssh", "a"},
     {"command: a\nhosts: n[1-8]\nranks: 16\nnproc_per_node: 8", NULL, 2, 8, 2, "ssh", "a"},
-    {"command: a\nhosts: n[1-8]\nnodes: 6\nspares: 2\nmin_nodes: 3", NULL, 6, 0, 3, "ssh", "a"},
-    {"command: a\nbackend: slurm\nnodes: 6\nslurm: -p gpu", NULL, 6, 0, 6, "slurm", "a"},
-    {"command: python3 -u runs/my_train.v2.py --x", NULL, 1, 0, 1, "local", "my-train-v2"},
-    {"command: python3 -m torch.nn", NULL, 1, 0, 1, "local", "torch"},
-    {"command: bash -c 'echo x'", NULL, 1, 0, 1, "local", "bash"},
-    {"command: /opt/../..", NULL, 1, 0, 1, "local", "run"},
+    {"command: a\nhosts: n[1-8]\nnodes: 6\nspares: 2\nmin_nodes: 3", NULL, 6, 1, 3, "ssh", "a"},
+    {"command: a\nbackend: slurm\nnodes: 6\nslurm: -p gpu", NULL, 6, 1, 6, "slurm", "a"},
+    {"command: python3 -u runs/my_train.v2.py --x", NULL, 1, 1, 1, "local", "my-train-v2"},
+    {"command: python3 -m torch.nn", NULL, 1, 1, 1, "local", "torch"},
+    {"command: bash -c 'echo x'", NULL, 1, 1, 1, "local", "bash"},
+    {"command: /opt/../..", NULL, 1, 1, 1, "local", "run"},
     {"name: x", "nothing to run: the program comes after --", 0},
     {"command: ''", "nothing to run", 0},
     {"command: a\nname: a b", "the name 'a b' may have letters, digits and '-' only", 0},
@@ -487,7 +487,7 @@ static void jobs_are_checked_as_a_whole(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
-        struct job job;
+        struct job job, again;
         struct err err = {0};
         int r;
 
@@ -504,7 +504,10 @@ static void jobs_are_checked_as_a_whole(void **state)
         assert_int_equal(job.min_nodes, checks[i].min_nodes);
         assert_string_equal(job.backend, checks[i].backend);
         assert_string_equal(job.name, checks[i].name);
-        assert_int_equal(job_check(arena, &job, &err), 0); /* and again */
+        assert_true(job.ranks > (job.nodes - 1) * job.nproc && job.ranks <= job.nodes * job.nproc);
+        again = job;
+        assert_int_equal(job_check(arena, &again, &err), 0);
+        assert_memory_equal(&again, &job, sizeof(job));
     }
 }
 

@@ -96,8 +96,7 @@ static void check_integrity(const char *dir)
 static void kill_one(struct folder *folder, uint64_t seed)
 {
     struct rng rng = {seed};
-    uint64_t kill_after = rng_below(&rng, 120), acknowledged = 0, seq, whole = 0, batch = 0,
-             metrics;
+    uint64_t kill_after = rng_below(&rng, 120), acknowledged = 0, seq, whole = 0, batch = 0;
     struct store *store = folder_store(folder, false);
     const char *run = folder_run(folder, store, "crash", (int64_t)seed);
     struct reader reader = {.seed = seed};
