@@ -214,7 +214,7 @@ void cause_sentence(const struct death *deaths, const struct first_cause *cause,
                     const char *(*node_name)(void *data, uint32_t node), void *data,
                     int64_t wall_minus_mono_ns, struct buf *out)
 {
-    static const char *const numbers[] = {NULL,   NULL,  "two",   "three", "four", "five",
+    static const char *const numbers[] = {NULL,  NULL,    "two",   "three", "four", "five",
                                           "six", "seven", "eight", "nine",  "ten"};
     const struct naming naming = {node_name, data};
 

@@ -42,8 +42,8 @@ struct first_cause {
     int64_t uncertain_ns; /* of the order, when it is not certain */
 };
 
-/* Deaths on one node are in order by its own clock, however wrong that is. False when all are ours or there is none. Sorts
- * `deaths`: those that may be the first, the others, ours; each by time. */
+/* Deaths on one node are in order by its own clock, however wrong that is. False when all are ours
+ * or there is none. Sorts `deaths`: those that may be the first, the others, ours; each by time. */
 bool cause_first(struct death *deaths, size_t count, struct first_cause *out);
 
 /* "exited 1", "killed by SIGSEGV", "killed by the kernel's OOM killer". */

@@ -75,9 +75,8 @@ static const char *const templates[EV_KIND_COUNT] = {
     [EV_RUN_ENDED] = "the run ended with exit code $a",
 };
 
-static const char *const phase_names[PHASE_COUNT] = {"detect", "abort", "drain",
-                                                     "check",  "swap",  "spawn",
-                                                     "rendezvous", "load", "first step"};
+static const char *const phase_names[PHASE_COUNT] = {
+    "detect", "abort", "drain", "check", "swap", "spawn", "rendezvous", "load", "first step"};
 
 static const char *name_of(const char *const *names, size_t count, int64_t index)
 {

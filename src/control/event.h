@@ -12,8 +12,8 @@
 
 #include <stdint.h>
 
-#define RUN_EVENT_TEXT_MAX 4096        /* longer is cut */
-#define RUN_EVENT_LIST_MAX (1u << 20)  /* of EV_ATTEMPT_BEGUN alone, which must be whole */
+#define RUN_EVENT_TEXT_MAX 4096       /* longer is cut */
+#define RUN_EVENT_LIST_MAX (1u << 20) /* of EV_ATTEMPT_BEGUN alone, which must be whole */
 
 enum run_event_kind {
     EV_NONE,

@@ -1,4 +1,5 @@
-/* wire/link_inside - what link.c and server.c share; for them and their tests alone. */
+/* wire/link_inside - a link and a server from inside: for the files that make them (link.c,
+ * queue.c, intake.c, client.c, server.c) and their tests. */
 #ifndef WIRE_LINK_INSIDE_H
 #define WIRE_LINK_INSIDE_H
 
@@ -13,6 +14,10 @@
  * so that the peer can open what came already. */
 #define LINK_GATHER_BYTES    (32u << 10)
 #define LINK_FRAME_BYTES_MAX (LINK_GATHER_BYTES + WIRE_MESSAGE_BYTES_MAX + 64)
+#define LINK_MESSAGE_HEAD    sizeof(uint32_t) /* u32: its bytes */
+#define LINK_READS_A_TURN    4 /* of LINK_READ_BYTES; then the other links have theirs */
+#define LINK_NO_FRAME        SIZE_MAX
+#define LINK_READ_BYTES      65536
 #define LINK_CONFIRM_BYTES   (FRAME_HEAD_BYTES + CIPHER_SEAL_BYTES) /* a frame without a message */
 
 enum link_state {
@@ -46,7 +51,7 @@ struct link {
     struct buf in;  /* the beginning of a frame; grows with what arrived */
     struct buf out; /* sealed frames, and at `frame` one that still gathers */
     size_t sent;    /* bytes of `out` that are gone */
-    size_t frame;   /* NO_FRAME: none */
+    size_t frame;   /* LINK_NO_FRAME: none */
     bool flushing;  /* `write` will come */
     int code;       /* errno of LINK_BROKEN */
     char peer[SOCKET_NAME_MAX];
@@ -79,6 +84,8 @@ struct link_server {
     char complaint[160];
 };
 
+/* link.c: a link's life. */
+
 /* CLOCK_MONOTONIC */
 int64_t link_now_ms(void);
 
@@ -87,14 +94,32 @@ struct link *link_new(struct event_base *base, int fd, const struct sockaddr *ad
                       enum link_state state, const unsigned char key[LINK_KEY_BYTES],
                       const struct link_watch *watch, void *data);
 void link_free(struct link *link);
+void link_set_timer(struct link *link, int64_t ms);
 /* The handshake is over: from now on messages are read. */
 void link_is_up(struct link *link);
-
-/* Bytes of a stranger are here. */
-void server_meet(struct link *link);
-
+/* Say `down` unless we closed it ourselves, then free it. Only from the loop. */
+void link_go_down(struct link *link, const char *why);
+void link_go_down_errno(struct link *link, int code);
+/* Have on_queue called at the end of this turn, or in the next. */
+void link_flush_soon(struct link *link);
 /* Read on until `space` bytes are there, `meeting->got` of which are. Returns 1 when they are, 0
  * when more must come, or a negative errno (-ECONNRESET at the end of the stream). */
 int link_read_fixed(struct link *link, unsigned char *bytes, size_t space);
+
+/* queue.c: frames out. */
+
+void link_open_frame(struct link *link);
+void link_seal_frame(struct link *link);
+/* Returns 0 when all is gone, -EAGAIN when the socket takes no more, or its errno. */
+int link_send_queued(struct link *link);
+
+/* intake.c: frames in. Returns whether the link is still up; if not, it may be gone. */
+bool link_read_messages(struct link *link);
+
+/* client.c and server.c: what comes before it is up. The first when the connection is there, the
+ * others when bytes of the peer are. */
+void client_say_hello(struct link *link);
+void client_meet(struct link *link);
+void server_meet(struct link *link);
 
 #endif

@@ -189,4 +189,79 @@ static inline size_t read_to_end(struct ends *ends, int fd, void *out, size_t sp
     return len;
 }
 
+/* A client made by hand, whose bytes a test can bend. */
+struct raw {
+    int fd;
+    struct cipher send, receive;
+    struct buf said; /* all of it */
+};
+
+static inline void raw_say(struct raw *raw, const void *bytes, size_t len)
+{
+    send_all(raw->fd, bytes, len);
+    buf_add(&raw->said, bytes, len);
+}
+
+/* Seal `text` as one frame, into `out`. */
+static inline void raw_seal(struct raw *raw, const void *text, size_t len, struct buf *out)
+{
+    unsigned char *frame = calloc(1, FRAME_HEAD_BYTES + len + CIPHER_SEAL_BYTES);
+
+    if (len)
+        memcpy(frame + FRAME_HEAD_BYTES, text, len);
+    cipher_seal(&raw->send, frame, len);
+    buf_add(out, (const char *)frame, FRAME_HEAD_BYTES + len + CIPHER_SEAL_BYTES);
+    free(frame);
+}
+
+static inline void raw_say_frame(struct raw *raw, const void *text, size_t len)
+{
+    struct buf frame = {0};
+
+    raw_seal(raw, text, len, &frame);
+    raw_say(raw, frame.p, frame.len);
+    buf_done(&frame);
+}
+
+/* The text of a frame with one message of these bytes. */
+static inline void raw_text(const void *message, uint32_t len, struct buf *out)
+{
+    buf_add(out, (const char *)&len, sizeof(len));
+    buf_add(out, message, len);
+}
+
+/* Hello and reply; what the server still lacks is the first frame. */
+static inline void raw_meet(struct ends *ends, struct raw *raw)
+{
+    struct ephemeral ephemeral;
+    struct hello client, server;
+    ssize_t got = -1;
+
+    raw->fd = ends_socket(ends);
+    ephemeral_new(&ephemeral);
+    hello_make(&client, WIRE_VERSION, ends->key, &ephemeral, NULL);
+    raw_say(raw, client.bytes, HELLO_BYTES);
+    ENDS_UNTIL(ends, (got = recv(raw->fd, server.bytes, HELLO_BYTES, 0)) >= 0);
+    assert_int_equal(got, HELLO_BYTES);
+    assert_true(hello_check(&server, ends->key, &client));
+    assert_true(
+        session_keys(false, ends->key, &ephemeral, &client, &server, &raw->send, &raw->receive));
+}
+
+static inline struct end *raw_up(struct ends *ends, struct raw *raw)
+{
+    size_t before = ends->accepted_count;
+
+    raw_meet(ends, raw);
+    raw_say_frame(raw, NULL, 0);
+    ENDS_UNTIL(ends, ends->accepted_count == before + 1);
+    return &ends->accepted[before];
+}
+
+static inline void raw_done(struct raw *raw)
+{
+    (void)close(raw->fd);
+    buf_done(&raw->said);
+}
+
 #endif
