@@ -61,7 +61,6 @@ struct control *control_new(const struct control_config *config, const struct co
     c->fold.best_step = c->fold.resume_step = c->fold.last_first = c->fold.step = -1;
     c->fold.saved_step = c->fold.exit_code = -1;
     c->wake_ns = c->kv_ns = INT64_MAX;
-    c->seen_state = RUN_ENDED;
     if (make_arrays(c) && make_layout(c)) {
         steps_reset(c);
         return c;
@@ -278,9 +277,8 @@ static void take_hello(struct control *c, const struct msg_hello *hello)
     live->seen_ns = live->ping_ns = c->now_ns;
     live->burst = BURST;
     live->return_ns = live->launched_ns = 0;
-    live->gone = live->garbage = live->stop_sent = false;
+    live->gone = live->garbage = false;
     live->attempt = hello->attempt;
-    live->start_sent = hello->attempt == c->fold.attempt;
     live->why[0] = '\0';
     text_keep(live->addr, ADDR_BYTES, hello->data_addr);
     node_count(c, hello->node, true, hello->empty || !hello->attempt);

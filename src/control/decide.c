@@ -112,6 +112,7 @@ static void decide(struct control *c)
 
 static void enter(struct control *c)
 {
+    c->entered = true;
     c->seen_state = c->fold.state;
     c->seen_attempt = c->fold.attempt;
     c->entered_ns = c->now_ns;
@@ -128,7 +129,7 @@ void control_settle(struct control *c)
         if (!c->begun || c->over)
             return;
         seq = c->fold.seq;
-        if (c->seen_state != c->fold.state || c->seen_attempt != c->fold.attempt)
+        if (!c->entered || c->seen_state != c->fold.state || c->seen_attempt != c->fold.attempt)
             enter(c);
         act_on_force(c);
         decide(c);

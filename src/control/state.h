@@ -93,7 +93,7 @@ struct node_live {
     uint32_t backoff_s;
     uint32_t attempt;         /* that lives there */
     bool linked, clean, gone; /* clean: nothing old lives there; gone: its process has ended */
-    bool ack_due, start_sent, stop_sent, clock_told, garbage;
+    bool ack_due, clock_told, garbage;
     int64_t clock_told_ns, told_offset_ns;
     char why[WHY_BYTES];   /* it is not there */
     char addr[ADDR_BYTES]; /* ours, that others reach it by */
@@ -130,7 +130,7 @@ struct control {
     uint32_t seen_attempt;
     enum stop_how seen_how;
     uint32_t linked, ready; /* ready: linked and clean */
-    bool begun, over, phases_done;
+    bool begun, entered, over, phases_done;
     struct {
         uint32_t *nodes;
         size_t count;

@@ -3,12 +3,13 @@
 #ifndef CONTROL_CLUSTER_H
 #define CONTROL_CLUSTER_H
 
+#include "base/vec.h"
 #include "control/state.h"
 
 #include <math.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +56,7 @@ struct cluster {
     size_t at; /* of the queue */
     int64_t now_ns, wake_ns;
     uint64_t next_incarnation;
-    int ended; /* exit code; -1 */
+    int ended;   /* exit code; -1 */
     bool paused; /* messages wait */
     int64_t checkpoint_step;
     const char *complaint;
@@ -183,7 +184,8 @@ static char *print_fold(const struct control *c)
     for (uint32_t i = 0; i < c->config.node_count; i++) {
         const struct node_fact *n = &f->nodes[i];
 
-        buf_printf(&out, "node %u: %llx %llx slot %d rank %d ended %u errno %d blame %d %d%d%d%d%d%d\n",
+        buf_printf(&out,
+                   "node %u: %llx %llx slot %d rank %d ended %u errno %d blame %d %d%d%d%d%d%d\n",
                    i, (unsigned long long)n->incarnation, (unsigned long long)n->previous, n->slot,
                    n->node_rank, n->ended, n->spawn_errno, n->blame, n->starting, n->up, n->lost,
                    n->excluded, n->started, n->empty);
@@ -191,9 +193,9 @@ static char *print_fold(const struct control *c)
     for (uint32_t i = 0; i < c->config.job->nodes; i++)
         buf_printf(&out, "slot %u ", f->slots[i]);
     buf_printf(&out, "\nattempt %u %u %u: %u %u %u %u; %lld %lld %lld %lld %d\n", f->attempt,
-               f->nnodes, f->world, f->nodes_started, f->nodes_empty, f->ranks_ended,
-               f->ranks_died, (long long)f->running_at, (long long)f->rendezvous_at,
-               (long long)f->step_told_at, (long long)f->step, f->progress);
+               f->nnodes, f->world, f->nodes_started, f->nodes_empty, f->ranks_ended, f->ranks_died,
+               (long long)f->running_at, (long long)f->rendezvous_at, (long long)f->step_told_at,
+               (long long)f->step, f->progress);
     for (uint32_t i = 0; i < f->nnodes; i++)
         buf_printf(&out, "%u ", f->assigned[i]);
     for (uint32_t i = 0; i < f->world; i++)
@@ -205,8 +207,8 @@ static char *print_fold(const struct control *c)
                    f->deaths[i].lost);
     for (size_t i = 0; i < f->word_count; i++)
         buf_printf(&out, "\nwords %u %s", f->words[i].rank, f->words[i].text);
-    buf_printf(&out, "\nhang %d %s; spawn %s; failed %d %s\n", f->hang, f->hang_text,
-               f->spawn_text, f->failed, f->failed_text);
+    buf_printf(&out, "\nhang %d %s; spawn %s; failed %d %s\n", f->hang, f->hang_text, f->spawn_text,
+               f->failed, f->failed_text);
     buf_printf(&out, "best %lld without %u first %lld resume %lld %s saved %lld %s\n",
                (long long)f->best_step, f->without_progress, (long long)f->last_first,
                (long long)f->resume_step, f->resume, (long long)f->saved_step, f->saved);
@@ -314,9 +316,10 @@ static void rank_ends(struct cluster *k, uint32_t rank, int status, int by, cons
     assert_true(agent->lives[rank - agent->first]);
     agent->lives[rank - agent->first] = false;
     agent->alive--;
-    agent_says(k, (uint32_t)node,
-               (struct msg_event){.kind = AGENT_RANK_EXITED, .rank = rank, .a = status, .b = by,
-                                  .text = str_of(words)});
+    agent_says(
+        k, (uint32_t)node,
+        (struct msg_event){
+            .kind = AGENT_RANK_EXITED, .rank = rank, .a = status, .b = by, .text = str_of(words)});
     if (!agent->alive)
         agent_empties(k, (uint32_t)node);
 }
@@ -332,9 +335,11 @@ static void agent_starts(struct cluster *k, uint32_t node, const struct msg_star
     agent->first = start->first_rank;
     agent->nproc = start->nproc;
     if (agent->spawn_errno) {
-        agent_says(k, node, (struct msg_event){.kind = AGENT_SPAWN_FAILED, .rank = -1,
-                                               .a = agent->spawn_errno,
-                                               .text = STR("cannot start ./train: no such file")});
+        agent_says(k, node,
+                   (struct msg_event){.kind = AGENT_SPAWN_FAILED,
+                                      .rank = -1,
+                                      .a = agent->spawn_errno,
+                                      .text = STR("cannot start ./train: no such file")});
         agent_empties(k, node);
         return;
     }
@@ -515,6 +520,21 @@ static void cluster_free(struct cluster *k)
     control_free(k->control);
     control_free(k->shadow);
     free(k);
+}
+
+/* For a look when a test fails. */
+static void print_events(const struct cluster *k)
+{
+    struct buf out = {0};
+
+    for (size_t i = 0; i < k->events.count; i++) {
+        const struct run_event *event = &k->events.items[i];
+
+        run_event_print(event, event->node >= 0 ? k->names[event->node] : NULL, &out);
+        buf_puts(&out, "\n");
+    }
+    (void)fputs(out.p ? out.p : "", stderr);
+    buf_done(&out);
 }
 
 /* The last event of a kind; NULL. */

@@ -7,6 +7,8 @@ static struct cluster *running(uint32_t nodes, uint32_t spares, uint32_t nproc)
 
     control_starts(k);
     advance(k, 0.1);
+    if (view_of(k).state != RUN_RUNNING)
+        print_events(k);
     assert_int_equal(view_of(k).state, RUN_RUNNING);
     return k;
 }
