@@ -1,7 +1,7 @@
 #include "base/term.h"
+#include "cli/grid.h"
 #include "cli/live.h"
 #include "cli/run_json.h"
-#include "cli/table.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@ const struct opt ps_opts[] = {
 };
 const size_t ps_opt_count = ARRAY_LEN(ps_opts);
 
-static void add_row(struct state *state, struct table *table, const struct store_run *run)
+static void add_row(struct state *state, struct grid *grid, const struct store_run *run)
 {
     int64_t since_ns = run->ended_ns >= 0 ? run->ended_ns : run->created_ns;
     struct arena *arena = state->arena;
@@ -42,29 +42,29 @@ static void add_row(struct state *state, struct table *table, const struct store
     live_print_duration((state_now_ns() - since_ns) / 1000000000, &age);
     cells[7] = arena_printf(arena, "%s%s", age.p ? age.p : "", run->ended_ns >= 0 ? " ago" : "");
     buf_done(&age);
-    table_add(table, cells);
+    grid_add(grid, cells);
 }
 
-static int print_table(struct state *state, const struct store_run *runs, size_t count, bool all)
+static int print_grid(struct state *state, const struct store_run *runs, size_t count, bool all)
 {
     static const char *const names[] = {"RUN",  "STATE", "ATTEMPT", "NODES",   "RANKS",
                                         "STEP", "LOSS",  "AGE",     "HEADLINE"};
-    struct table_style style = {.out = stdout,
-                                .columns = isatty(STDOUT_FILENO) ? term_columns(stdout) : 0,
-                                .colour = term_has_colour(stdout),
-                                .indent = "",
-                                .null = "-"};
-    struct table *table = table_new(&style, names, ARRAY_LEN(names));
+    struct grid_style style = {.out = stdout,
+                               .columns = isatty(STDOUT_FILENO) ? term_columns(stdout) : 0,
+                               .colour = term_has_colour(stdout),
+                               .indent = "",
+                               .null = "-"};
+    struct grid *grid = grid_new(&style, names, ARRAY_LEN(names));
     size_t shown = 0;
 
-    if (!table)
+    if (!grid)
         return subcommand_trouble(state->command, "no memory for the answer");
     for (size_t i = 0; i < count; i++)
         if (all || runs[i].ended_ns < 0) {
-            add_row(state, table, &runs[i]);
+            add_row(state, grid, &runs[i]);
             shown++;
         }
-    (void)table_end(table);
+    (void)grid_end(grid);
     if (!shown && count)
         (void)fprintf(stderr,
                       "no run goes on; 'firstlight ps --all' lists the %zu that have "
@@ -107,7 +107,7 @@ int cmd_ps(const struct subcommand *command, int argc, char **argv)
         code = subcommand_trouble(command, "%s", err.text);
     else
         code = args.json ? print_json(runs, count, args.all)
-                         : print_table(&state, runs, count, args.all);
+                         : print_grid(&state, runs, count, args.all);
     state_close(&state);
     return code;
 }

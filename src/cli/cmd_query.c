@@ -1,6 +1,6 @@
 #include "base/term.h"
+#include "cli/grid.h"
 #include "cli/run_json.h"
-#include "cli/table.h"
 #include "store/schema.h"
 
 #include <stdio.h>
@@ -24,7 +24,7 @@ const size_t query_opt_count = ARRAY_LEN(query_opts);
 
 struct answer {
     const struct query_args *args;
-    struct table *table;
+    struct grid *grid;
     char **names; /* JSON: the keys */
     size_t columns, rows;
     bool failed;
@@ -81,18 +81,18 @@ static bool csv_row(void *data, size_t columns, const char *const *texts)
     return !ferror(stdout);
 }
 
-static bool table_row(void *data, size_t columns, const char *const *texts)
+static bool grid_row(void *data, size_t columns, const char *const *texts)
 {
     struct answer *answer = data;
 
-    if (!answer->table) {
-        struct table_style style = {
+    if (!answer->grid) {
+        struct grid_style style = {
             .out = stdout, .colour = term_has_colour(stdout), .indent = "", .null = "-"};
 
-        answer->table = table_new(&style, texts, columns);
-        answer->failed = !answer->table;
+        answer->grid = grid_new(&style, texts, columns);
+        answer->failed = !answer->grid;
     } else {
-        table_add(answer->table, texts);
+        grid_add(answer->grid, texts);
     }
     return !answer->failed && !ferror(stdout);
 }
@@ -108,12 +108,12 @@ static int ask(struct state *state, const struct query_args *args, const char *s
     r = store_query(state->store, sql,
                     args->json  ? json_row
                     : args->csv ? csv_row
-                                : table_row,
+                                : grid_row,
                     &answer, &err);
     if (args->json)
         (void)puts(answer.rows ? "\n]" : "]");
-    if (answer.table)
-        (void)table_end(answer.table);
+    if (answer.grid)
+        (void)grid_end(answer.grid);
     for (size_t i = 0; i < answer.columns; i++)
         free(answer.names[i]);
     free(answer.names);

@@ -1,8 +1,8 @@
 #include "base/term.h"
+#include "cli/grid.h"
 #include "cli/live.h"
 #include "cli/run_client.h"
 #include "cli/run_json.h"
-#include "cli/table.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -171,13 +171,13 @@ static void say_command(const json_t *job)
 /* A row of a table from an object's values, in the order of its first row's keys. */
 static void print_rows(const char *title, json_t *rows)
 {
-    struct table_style style = {.out = stdout,
-                                .columns = isatty(STDOUT_FILENO) ? term_columns(stdout) : 0,
-                                .colour = term_has_colour(stdout),
-                                .indent = "  ",
-                                .null = "-"};
+    struct grid_style style = {.out = stdout,
+                               .columns = isatty(STDOUT_FILENO) ? term_columns(stdout) : 0,
+                               .colour = term_has_colour(stdout),
+                               .indent = "  ",
+                               .null = "-"};
     struct arena *arena = arena_new(0);
-    struct table *table = NULL;
+    struct grid *grid = NULL;
     json_t *row, *value;
     const char *key;
     size_t i;
@@ -206,13 +206,13 @@ static void print_rows(const char *title, json_t *rows)
                                                       : NULL;
             free(text);
         }
-        if (!table)
-            table = table_new(&style, names, count);
-        if (table)
-            table_add(table, texts);
+        if (!grid)
+            grid = grid_new(&style, names, count);
+        if (grid)
+            grid_add(grid, texts);
     }
-    if (table)
-        (void)table_end(table);
+    if (grid)
+        (void)grid_end(grid);
     arena_free(arena);
 }
 

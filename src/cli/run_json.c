@@ -1,6 +1,6 @@
 #include "cli/run_json.h"
 
-#include "cli/table.h"
+#include "cli/grid.h"
 
 #include <errno.h>
 #include <math.h>
@@ -32,7 +32,7 @@ json_t *run_json_value(const char *text)
 
     if (!text)
         return json_null();
-    if (table_is_number(text))
+    if (grid_is_number(text))
         value = json_loads(text, JSON_DECODE_ANY, NULL);
     if (!value)
         value = json_string(text);
