@@ -21,12 +21,16 @@ void check_spawn(struct sim *sim, uint32_t attempt, uint32_t rank, uint32_t worl
         sim_break(sim, "rank %u is started twice in attempt %u", rank, attempt);
 }
 
-static bool stored(const struct sim *sim, enum run_event_kind kind, uint32_t attempt, int64_t rank)
+/* Its exit, or that its node was lost with all ranks on it, which comes to the same. */
+static bool stored(const struct sim *sim, uint32_t node, uint32_t attempt, int64_t rank)
 {
     for (size_t i = sim->disk.events.count; i-- > 0;) {
         const struct run_event *event = &sim->disk.events.items[i];
 
-        if (event->kind == kind && event->attempt == attempt && event->rank == rank)
+        if (event->attempt != attempt)
+            continue;
+        if ((event->kind == EV_RANK_EXITED && event->rank == rank) ||
+            (event->kind == EV_NODE_LOST && event->node == node))
             return true;
     }
     return false;
@@ -44,7 +48,7 @@ void check_ack(struct sim *sim, uint32_t index, uint64_t number)
             i++;
             continue;
         }
-        if (!stored(sim, EV_RANK_EXITED, exit.attempt, exit.rank))
+        if (!stored(sim, index, exit.attempt, exit.rank))
             sim_break(sim,
                       "node %u: the exit of rank %lld in attempt %u was acknowledged and is "
                       "not stored",
