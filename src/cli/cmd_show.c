@@ -26,17 +26,20 @@ const struct opt show_opts[] = {
 };
 const size_t show_opt_count = ARRAY_LEN(show_opts);
 
-/* What is told of a run: each is a query over the store's views, whose columns are the keys of the
- * JSON and the headings of the text. */
+/* What is told of a run (the first parts of a start are still of the attempt before): each is a
+ * query over the store's views, whose columns are the keys of the JSON and the headings of the
+ * text. */
 static const struct section {
     const char *key, *title, *sql;
 } sections[] = {
     {"attempts", "attempts, the newest first",
-     "SELECT attempt, began, round(seconds, 1) AS seconds, nodes, world AS ranks, "
+     "SELECT attempt, began, round(seconds, 3) AS seconds, nodes, world AS ranks, "
      "nullif(resume_step, -1) AS from_step, best_step, result, cause AS first_cause "
      "FROM attempts WHERE run = '%s' ORDER BY attempt DESC LIMIT %d"},
     {"restarts", "what each start took, in seconds",
-     "SELECT attempt, round(max(seconds) FILTER (WHERE phase = 'detect'), 3) AS detect, "
+     "SELECT CASE WHEN phase IN ('detect', 'abort', 'drain', 'check', 'swap') THEN attempt + 1 "
+     "ELSE attempt END AS attempt, "
+     "round(max(seconds) FILTER (WHERE phase = 'detect'), 3) AS detect, "
      "round(max(seconds) FILTER (WHERE phase = 'abort'), 3) AS abort, "
      "round(max(seconds) FILTER (WHERE phase = 'drain'), 3) AS drain, "
      "round(max(seconds) FILTER (WHERE phase = 'check'), 3) AS \"check\", "
@@ -46,7 +49,7 @@ static const struct section {
      "round(max(seconds) FILTER (WHERE phase = 'load'), 3) AS load, "
      "round(max(seconds) FILTER (WHERE phase = 'first step'), 3) AS first_step, "
      "round(sum(seconds), 3) AS total FROM phases WHERE run = '%s' "
-     "GROUP BY attempt ORDER BY attempt DESC LIMIT %d"},
+     "GROUP BY 1 ORDER BY 1 DESC LIMIT %d"},
     {"incidents", "incidents, the newest first",
      "SELECT at, attempt, kind, text FROM incidents WHERE run = '%s' ORDER BY seq DESC LIMIT %d"},
     {"excluded", "nodes that are left out",
