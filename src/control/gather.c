@@ -193,11 +193,12 @@ static void say_swaps(struct control *c)
     for (uint32_t s = 0; s < c->config.job->nodes; s++) {
         uint32_t old = c->fold.slots[s];
         struct run_event event = event_of(EV_NODE_SWAPPED);
-        struct place_span span = place_span(node_rank, c->planned, c->nproc, world);
+        struct place_span span;
         char text[SENTENCE_MAX];
 
         if (c->plan[s] < 0)
             continue;
+        span = place_span(node_rank, c->planned, c->nproc, world);
         event.node = c->plan[s];
         event.a = node_rank++;
         event.b = old;
