@@ -4,6 +4,7 @@
 #include "wire/link_inside.h"
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -29,10 +30,12 @@ static void on_message(struct link *link, void *data, const struct message *mess
     (void)data;
     message_print(message, &line);
     buf_done(&line);
-    if (message->id == MSG_LEAVE)
+    if (message->id == MSG_LEAVE) {
         link_close(link);
-    else
+        accepted = NULL;
+    } else {
         (void)link_send(link, message);
+    }
 }
 
 static void on_down(struct link *link, void *data, const char *why)
@@ -74,11 +77,13 @@ static int connect_to_server(void)
                                .sin_port = htons(link_server_port(server)),
                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct linger at_once = {1, 0}; /* a fuzzer soon has no ports left in TIME_WAIT */
+    int no_delay = 1;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0 || connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
         abort();
     (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &no_delay, sizeof(no_delay));
     while (!server->stranger_count)
         turn();
     return fd;
@@ -117,12 +122,13 @@ static struct cipher meet(int fd)
     return out;
 }
 
-/* What it does before must be over, or its end would come into the next input's turn. */
+/* The server hears all of it, up to the end. */
 static void leave(int fd)
 {
-    (void)close(fd);
+    (void)shutdown(fd, SHUT_WR);
     while (accepted || server->stranger_count)
         turn();
+    (void)close(fd);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,3 +1,4 @@
+#include "cli/subcommand.h"
 #include "cli/run_drive.h"
 
 #include <stddef.h>

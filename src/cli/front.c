@@ -26,28 +26,9 @@ struct front {
     struct event *tick, *signals[SIGNAL_COUNT];
     struct buf status;     /* the lines on the screen */
     unsigned status_lines; /* drawn now */
-    struct buf cause;      /* EV_FAILED's sentence, the last one */
     int64_t began_ns, drawn_ns;
     uint32_t attempts, stops;
     bool terminal, colour, gone; /* gone: nobody looks any more */
-};
-
-/* Kinds that matter to whoever waits; the rest is in `firstlight events`. */
-static const struct {
-    enum run_event_kind kind;
-    const char *word;
-} shown[] = {
-    {EV_NODE_LOST, "lost"},
-    {EV_NODE_EXCLUDED, "left out"},
-    {EV_NODE_SWAPPED, "swapped"},
-    {EV_CHECKPOINT_CHOSEN, "resumes from"},
-    {EV_CHECKPOINT_QUARANTINED, "quarantined"},
-    {EV_SPAWN_FAILED, "not started"},
-    {EV_FAILED, "failed"},
-    {EV_STOP_ASKED, "stops"},
-    {EV_HANG, "hangs"},
-    {EV_WAITING, "waits"},
-    {EV_NOTE, "note"},
 };
 
 static int64_t now_ns(void)
@@ -176,38 +157,25 @@ static void print_json(const struct run_event *event)
     arena_free(arena);
 }
 
-static const char *word_of(enum run_event_kind kind)
-{
-    for (size_t i = 0; i < ARRAY_LEN(shown); i++)
-        if (shown[i].kind == kind)
-            return shown[i].word;
-    return NULL;
-}
-
 static void on_event(void *data, const struct run_event *event, const char *node_name)
 {
     struct front *front = data;
-    const char *word = word_of(event->kind);
     struct buf line = {0};
 
     if (front->options.json)
         print_json(event);
     if (event->kind == EV_ATTEMPT_BEGUN)
         front->attempts++;
-    if (event->kind == EV_FAILED) {
-        buf_clear(&front->cause);
-        buf_add(&front->cause, event->text.p, event->text.len);
-    }
-    if (!word || front->options.quiet || front->options.json || front->gone)
+    if (front->options.quiet || front->options.json || front->gone ||
+        !live_event(event, node_name, &line)) {
+        buf_done(&line);
         return;
-    if (event->kind == EV_CHECKPOINT_CHOSEN && !event->text.len)
-        return; /* from the beginning */
+    }
     if (front->collapse)
         collapse_flush(front->collapse);
-    run_event_print(event, node_name, &line);
     erase(front);
     if (!line.failed)
-        (void)fprintf(stderr, "%s%s%s\n", front->colour ? "\033[33m" : "", line.p,
+        (void)fprintf(stderr, "%s%s%s", front->colour ? "\033[33m" : "", line.p,
                       front->colour ? "\033[0m" : "");
     buf_done(&line);
     draw(front);
@@ -216,13 +184,14 @@ static void on_event(void *data, const struct run_event *event, const char *node
 static void on_view(void *data, const struct control_view *view)
 {
     struct front *front = data;
+    const struct live_style style = {term_columns(stderr), front->colour};
     struct live live;
 
     if (!front->terminal || front->options.quiet || front->options.json)
         return;
-    live_of_view(view, front->options.run, now_ns() - front->began_ns, &live);
+    live = live_of_view(front->options.run, view);
     buf_clear(&front->status);
-    live_print(&live, term_columns(stderr), front->colour, &front->status);
+    (void)live_print(&live, &style, &front->status);
     if (now_ns() - front->drawn_ns >= DRAW_EVERY_NS)
         draw(front);
 }
@@ -342,6 +311,5 @@ void front_free(struct front *front)
             event_free(front->signals[i]);
     collapse_free(front->collapse);
     buf_done(&front->status);
-    buf_done(&front->cause);
     free(front);
 }

@@ -1,7 +1,7 @@
 #include "control/driver.h"
 
 #include "base/file.h"
-#include "control/outbox.h"
+#include "control/ledger.h"
 #include "control/socket.h"
 #include "sched/launch.h"
 #include "wire/link.h"
@@ -47,7 +47,7 @@ struct driver {
     struct control *control;
     struct control_socket *socket;
     struct launch launch;
-    struct outbox outbox;
+    struct ledger ledger;
     struct link **links; /* by node; NULL: none */
     VEC(struct log_ask) log_asks;
     VEC(uint32_t) launch_failed; /* nodes whose launch failed in this turn */
@@ -89,7 +89,7 @@ static void world_event(void *data, const struct run_event *event)
 {
     struct driver *driver = data;
 
-    outbox_event(&driver->outbox, event);
+    ledger_event(&driver->ledger, event);
     driver->view_due = true;
     if (driver->config.front.event)
         driver->config.front.event(driver->config.front.data, event, name_of(driver, event->node));
@@ -97,27 +97,27 @@ static void world_event(void *data, const struct run_event *event)
 
 static void world_metric(void *data, const struct store_metric *metric)
 {
-    outbox_metric(&((struct driver *)data)->outbox, metric);
+    ledger_metric(&((struct driver *)data)->ledger, metric);
 }
 
 static void world_journal(void *data, uint32_t attempt, struct str bytes)
 {
-    outbox_journal(&((struct driver *)data)->outbox, attempt, bytes);
+    ledger_journal(&((struct driver *)data)->ledger, attempt, bytes);
 }
 
 static void world_send(void *data, uint32_t node, const struct message *message)
 {
-    outbox_send(&((struct driver *)data)->outbox, node, message);
+    ledger_send(&((struct driver *)data)->ledger, node, message);
 }
 
 static void world_launch(void *data, uint32_t node)
 {
-    outbox_deed(&((struct driver *)data)->outbox, DEED_LAUNCH, node, 0);
+    ledger_deed(&((struct driver *)data)->ledger, DEED_LAUNCH, node, 0);
 }
 
 static void world_forget(void *data, uint32_t node)
 {
-    outbox_deed(&((struct driver *)data)->outbox, DEED_FORGET, node, 0);
+    ledger_deed(&((struct driver *)data)->ledger, DEED_FORGET, node, 0);
 }
 
 static void world_wake(void *data, int64_t at_ns)
@@ -156,7 +156,7 @@ static void world_output(void *data, uint32_t node, const struct msg_log *log)
 
 static void world_ended(void *data, int exit_code)
 {
-    outbox_deed(&((struct driver *)data)->outbox, DEED_END, 0, exit_code);
+    ledger_deed(&((struct driver *)data)->ledger, DEED_END, 0, exit_code);
 }
 
 /* What is done once it is stored. */
@@ -461,7 +461,7 @@ static int fold(struct driver *driver, struct err *err)
     if (r < 0)
         return r;
     control_view(driver->control, now_ns(), &view);
-    path = outbox_journal_path(driver->arena, driver->run_dir, view.attempt);
+    path = ledger_journal_path(driver->arena, driver->run_dir, view.attempt);
     if (!path || access(path, F_OK) < 0)
         return 0; /* nothing was said to that attempt's store */
     r = file_read(path, JOURNAL_BYTES, &text, &len, err);
@@ -510,7 +510,7 @@ static int begin(struct driver *driver, struct err *err)
     driver->lock_fd = store_run_lock(driver->config.store, driver->config.run, &generation, err);
     if (driver->lock_fd < 0)
         return driver->lock_fd;
-    r = outbox_init(&driver->outbox, driver->config.store, driver->config.run, driver->run_dir);
+    r = ledger_init(&driver->ledger, driver->config.store, driver->config.run, driver->run_dir);
     if (r < 0)
         return err_set(err, r, "no memory for the run");
     if (!driver->config.resumed)
@@ -542,7 +542,7 @@ struct driver *driver_new(const struct driver_config *config, const struct saved
         return NULL;
     }
     *driver = (struct driver){.config = *config, .saved = *saved, .lock_fd = -1};
-    driver->outbox.journal_fd = -1;
+    driver->ledger.journal_fd = -1;
     driver->created_ns = clock_ns(CLOCK_REALTIME);
     driver->arena = arena_new(0);
     driver->base = event_base_new();
@@ -565,9 +565,9 @@ struct driver *driver_new(const struct driver_config *config, const struct saved
 static void flush(struct driver *driver)
 {
     static const struct timeval retry = {RETRY_MS / 1000, RETRY_MS % 1000 * 1000};
-    const struct outbox_doer doer = {driver, do_send, do_launch, do_forget, do_end};
+    const struct ledger_doer doer = {driver, do_send, do_launch, do_forget, do_end};
     struct err err = {0};
-    int r = outbox_flush(&driver->outbox, &doer, &err);
+    int r = ledger_flush(&driver->ledger, &doer, &err);
 
     if (r < 0 && !driver->stalled && driver->config.front.trouble)
         driver->config.front.trouble(driver->config.front.data, err.text);
@@ -582,7 +582,7 @@ static void flush(struct driver *driver)
 
 static bool output_left(const struct driver *driver)
 {
-    return driver->outbox.deeds.count || driver->outbox.events.count;
+    return driver->ledger.deeds.count || driver->ledger.events.count;
 }
 
 int driver_run(struct driver *driver)
@@ -641,7 +641,7 @@ void driver_log_read(struct driver *driver, const struct msg_log_read *ask, uint
     }
     message.log_read.id = ++driver->log_id;
     *row = (struct log_ask){driver->log_id, node, answer, data};
-    outbox_send(&driver->outbox, node, &message);
+    ledger_send(&driver->ledger, node, &message);
 }
 
 struct control *driver_control(struct driver *driver)
@@ -685,7 +685,7 @@ void driver_free(struct driver *driver)
     if (driver->links && driver->base)
         close_links(driver);
     control_free(driver->control);
-    outbox_done(&driver->outbox);
+    ledger_done(&driver->ledger);
     vec_done(&driver->log_asks);
     vec_done(&driver->launch_failed);
     free(driver->links);

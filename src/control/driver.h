@@ -1,7 +1,7 @@
 /* control/driver - the controller as a process: the machine, its links, its store, its agents.
  *
  * One thread round one event loop. In each turn of the loop the machine's outputs are gathered
- * (control/outbox.h); then its events and journal are written, and only then its actions are
+ * (control/ledger.h); then its events and journal are written, and only then its actions are
  * carried out. While the store can't be written (a full disk) actions wait, and `trouble` says so.
  */
 #ifndef CONTROL_DRIVER_H
