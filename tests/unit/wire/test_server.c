@@ -38,8 +38,8 @@ static void garbage_gets_no_byte_and_is_closed_at_once(void **state)
         "GET / HTTP/1.1\r\nHost: n1\r\n\r\n",
         "\n",
         "1lt",
-        "1lt\n\1\0\0\0 a hello's beginning, and then nothing that one who has the key would say, "
-        "on and on",
+        ("1lt\n\1\0\0\0 a hello's beginning, and then nothing that one who has the key would say, "
+         "on and on"),
     };
     struct ends *ends = ends_new();
 
