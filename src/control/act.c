@@ -11,7 +11,7 @@ static void send_start(struct control *c, uint32_t node)
     struct message message = {.id = MSG_START};
     struct msg_start *start = &message.start;
 
-    if (!live->linked || live->start_sent || fold->nodes[node].started)
+    if (!live->linked || live->attempt == fold->attempt || fold->nodes[node].started)
         return;
     start->attempt = fold->attempt;
     start->node_rank = (uint32_t)fold->nodes[node].node_rank;
@@ -26,7 +26,6 @@ static void send_start(struct control *c, uint32_t node)
     start->master_port = c->config.job->store == JOB_STORE_RANK0 ? c->config.master_port : 0;
     if (fold->nnodes <= HOSTS_MAX)
         start->hosts = (struct text_list){c->hosts, fold->nnodes};
-    live->start_sent = true;
     live->attempt = fold->attempt;
     node_count(c, node, true, false);
     c->world.send(c->world.data, node, &message);
@@ -77,7 +76,7 @@ static void each_node(struct control *c, void (*act)(struct control *, uint32_t)
 
 static void enter_spawning(struct control *c)
 {
-    store_open_attempt(c);
+    meeting_open(c);
     steps_reset(c);
     c->known_ns = 0;
     for (uint32_t i = 0; i < c->fold.nnodes; i++)
@@ -87,6 +86,7 @@ static void enter_spawning(struct control *c)
 
 static void enter_running(struct control *c)
 {
+    meeting_open(c); /* a controller that was started again may have had no journal to read */
     c->save_ns = c->now_ns;
     c->step_ns = c->now_ns;
 }
@@ -112,7 +112,7 @@ static void send_leave(struct control *c, uint32_t node)
 
 static void enter_leaving(struct control *c)
 {
-    store_close_attempt(c);
+    meeting_close(c);
     gather_drop_plan(c);
     for (uint32_t i = 0; i < c->config.node_count; i++)
         if (c->live[i].linked)

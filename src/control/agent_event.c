@@ -5,8 +5,9 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define WORDS_OF_RANKS 256 /* ranks of an attempt whose last words are stored; the logs have all   \
-                            */
+#define WORDS_OF_RANKS                                                                             \
+    256 /* ranks of an attempt whose last words are stored; the logs have all                      \
+         */
 
 struct take {
     struct control *control;

@@ -19,6 +19,8 @@ static bool make_arrays(struct control *c)
     c->fold.assigned = calloc((size_t)job->nodes, sizeof(*c->fold.assigned));
     c->fold.rank_ends = calloc(c->world_max, sizeof(*c->fold.rank_ends));
     c->fold.deaths = calloc((size_t)c->world_max + nodes, sizeof(*c->fold.deaths));
+    c->listed = calloc((size_t)job->nodes, sizeof(*c->listed));
+    c->marks = calloc(nodes, sizeof(*c->marks));
     c->live = calloc(nodes, sizeof(*c->live));
     c->ranks = calloc(c->world_max, sizeof(*c->ranks));
     c->hosts = calloc((size_t)job->nodes, sizeof(*c->hosts));
@@ -26,8 +28,8 @@ static bool make_arrays(struct control *c)
     c->acks.nodes = calloc(nodes, sizeof(*c->acks.nodes));
     job_print_json(job, &c->job_json);
     return c->fold.nodes && c->fold.slots && c->fold.assigned && c->fold.rank_ends &&
-           c->fold.deaths && c->live && c->ranks && c->hosts && c->plan && c->acks.nodes &&
-           !c->job_json.failed;
+           c->fold.deaths && c->listed && c->marks && c->live && c->ranks && c->hosts && c->plan &&
+           c->acks.nodes && !c->job_json.failed;
 }
 
 /* The first nodes in rank order have the places, the others are spares. */
@@ -61,7 +63,6 @@ struct control *control_new(const struct control_config *config, const struct co
     c->fold.best_step = c->fold.resume_step = c->fold.last_first = c->fold.step = -1;
     c->fold.saved_step = c->fold.exit_code = -1;
     c->wake_ns = c->kv_ns = INT64_MAX;
-    c->seen_state = RUN_ENDED;
     if (make_arrays(c) && make_layout(c)) {
         steps_reset(c);
         return c;
@@ -82,6 +83,8 @@ void control_free(struct control *c)
     free(c->fold.assigned);
     free(c->fold.rank_ends);
     free(c->fold.deaths);
+    free(c->listed);
+    free(c->marks);
     free(c->live);
     free(c->ranks);
     free(c->hosts);
@@ -135,6 +138,41 @@ static void await_nodes(struct control *c)
     }
 }
 
+static void ask_stop(struct control *c, enum stop_how how, enum run_cause cause, const char *why)
+{
+    struct run_event event = event_of(EV_STOP_ASKED);
+
+    event.a = how;
+    event.b = cause;
+    event.text = str_of(why);
+    control_emit(c, event);
+}
+
+static void keep_time_limit(struct control *c)
+{
+    int64_t wall_ns = c->now_ns + c->wall_minus_mono_ns;
+
+    if (!c->limit_wall_ns || c->fold.stop_cause || c->fold.state >= RUN_LEAVING)
+        return;
+    if (wall_ns >= c->limit_wall_ns)
+        ask_stop(c, STOP_POLITE, CAUSE_TIME_LIMIT, "the time limit is near");
+    else
+        control_wake(c, c->limit_wall_ns - c->wall_minus_mono_ns);
+}
+
+static void set_time_limit(struct control *c)
+{
+    int64_t early = (int64_t)(c->config.job->stop_grace_s * 1e9) + STOP_EARLY_NS;
+    int64_t whole = c->ends_wall_ns - c->fold.created_at;
+
+    if (!c->begun || !c->ends_wall_ns)
+        return;
+    if (early > whole / 2)
+        early = whole / 2; /* a short run is not over before it began */
+    c->limit_wall_ns = c->ends_wall_ns - early;
+    keep_time_limit(c);
+}
+
 void control_begin(struct control *c, int64_t now_ns, int64_t wall_ns)
 {
     struct run_event event = event_of(EV_CONTROLLER_STARTED);
@@ -152,6 +190,7 @@ void control_begin(struct control *c, int64_t now_ns, int64_t wall_ns)
     control_emit(c, event);
     if (job->time_limit_s > 0)
         control_time_limit(c, c->fold.created_at + (int64_t)(job->time_limit_s * 1e9));
+    set_time_limit(c);
     control_settle(c);
 }
 
@@ -242,9 +281,8 @@ static void take_hello(struct control *c, const struct msg_hello *hello)
     live->seen_ns = live->ping_ns = c->now_ns;
     live->burst = BURST;
     live->return_ns = live->launched_ns = 0;
-    live->gone = live->garbage = live->stop_sent = false;
+    live->gone = live->garbage = false;
     live->attempt = hello->attempt;
-    live->start_sent = hello->attempt == c->fold.attempt;
     live->why[0] = '\0';
     text_keep(live->addr, ADDR_BYTES, hello->data_addr);
     node_count(c, hello->node, true, hello->empty || !hello->attempt);
@@ -273,7 +311,7 @@ bool control_agent_up(struct control *c, const struct msg_hello *hello, const ch
     if (!fact->up || fact->incarnation != hello->incarnation)
         control_emit(c, event);
     welcome(c, hello->node);
-    store_node_up(c, hello->node);
+    meeting_node_up(c, hello->node);
     act_on_node(c, hello->node);
     control_wake(c, now_ns); /* its first PING */
     c->scan_ns = now_ns;
@@ -334,7 +372,7 @@ void control_message(struct control *c, uint32_t node, const struct message *mes
         steps_status(c, node, &message->status);
         break;
     case MSG_STORE_UP:
-        store_take(c, node, &message->store);
+        meeting_take(c, node, &message->store);
         break;
     case MSG_CHECKPOINT:
         gather_checkpoint(c, &message->checkpoint);
@@ -351,28 +389,6 @@ void control_message(struct control *c, uint32_t node, const struct message *mes
     control_settle(c);
 }
 
-static void ask_stop(struct control *c, enum stop_how how, enum run_cause cause, const char *why)
-{
-    struct run_event event = event_of(EV_STOP_ASKED);
-
-    event.a = how;
-    event.b = cause;
-    event.text = str_of(why);
-    control_emit(c, event);
-}
-
-static void keep_time_limit(struct control *c)
-{
-    int64_t wall_ns = c->now_ns + c->wall_minus_mono_ns;
-
-    if (!c->limit_wall_ns || c->fold.stop_cause || c->fold.state >= RUN_LEAVING)
-        return;
-    if (wall_ns >= c->limit_wall_ns)
-        ask_stop(c, STOP_POLITE, CAUSE_TIME_LIMIT, "the time limit is near");
-    else
-        control_wake(c, c->limit_wall_ns - c->wall_minus_mono_ns);
-}
-
 void control_tick(struct control *c, int64_t now_ns)
 {
     take_time(c, now_ns);
@@ -382,7 +398,7 @@ void control_tick(struct control *c, int64_t now_ns)
     keep_time_limit(c);
     nodes_scan(c);
     nodes_acknowledge(c);
-    store_tick(c);
+    meeting_tick(c);
     control_settle(c);
 }
 
@@ -404,12 +420,8 @@ void control_wish(struct control *c, enum control_wish wish, const char *why, in
 
 void control_time_limit(struct control *c, int64_t ends_at_wall_ns)
 {
-    int64_t early = (int64_t)(c->config.job->stop_grace_s * 1e9) + STOP_EARLY_NS;
-    int64_t left = ends_at_wall_ns - c->fold.created_at;
-
-    if (early > left / 2)
-        early = left / 2; /* a short run is not over before it began */
-    if (!c->limit_wall_ns || ends_at_wall_ns - early < c->limit_wall_ns)
-        c->limit_wall_ns = ends_at_wall_ns - early;
-    keep_time_limit(c);
+    if (!c->ends_wall_ns || ends_at_wall_ns < c->ends_wall_ns)
+        c->ends_wall_ns = ends_at_wall_ns; /* the nearest end counts */
+    set_time_limit(c);
+    control_settle(c);
 }

@@ -68,11 +68,11 @@ struct control_config {
 struct control *control_new(const struct control_config *config, const struct control_world *world);
 void control_free(struct control *control);
 
-/* First all stored events (for the attempt at hand also its journal), then begin. A journal with a
- * torn end is good for *good bytes: cut the file there before more is appended. */
+/* First all stored events (for the attempt at hand also its journal), then begin. */
 void control_apply(struct control *control, const struct run_event *event);
-int control_replay_journal(struct control *control, struct str journal, size_t *good,
-                           struct err *err);
+int control_replay_journal(struct control *control, struct str journal, struct err *err);
+/* Bytes of that journal that count: a torn end is to be cut off before more is appended. */
+size_t control_journal_good(const struct control *control);
 /* The attempt whose journal that is; 0: none is at hand. */
 uint32_t control_attempt(const struct control *control);
 /* clock: CLOCK_MONOTONIC and CLOCK_REALTIME of the same moment. All other times are monotonic. */

@@ -34,7 +34,6 @@ void node_count(struct control *c, uint32_t node, bool linked, bool clean)
 void node_link_lost(struct control *c, uint32_t node)
 {
     node_count(c, node, false, c->live[node].clean);
-    c->live[node].start_sent = false;
     for (uint32_t s = 0; s < c->config.job->nodes && c->checking; s++)
         if (c->plan[s] == node)
             gather_drop_plan(c);

@@ -93,7 +93,7 @@ struct node_live {
     uint32_t backoff_s;
     uint32_t attempt;         /* that lives there */
     bool linked, clean, gone; /* clean: nothing old lives there; gone: its process has ended */
-    bool ack_due, start_sent, stop_sent, clock_told, garbage;
+    bool ack_due, clock_told, garbage;
     int64_t clock_told_ns, told_offset_ns;
     char why[WHY_BYTES];   /* it is not there */
     char addr[ADDR_BYTES]; /* ours, that others reach it by */
@@ -119,6 +119,8 @@ struct control {
     struct str *hosts; /* (nnodes) names in rank order, for START */
     struct buf job_json;
     uint32_t nproc, world_max;
+    uint32_t *listed; /* (job->nodes) scratch of the fold */
+    bool *marks;      /* (node_count) scratch */
 
     int64_t now_ns, wall_minus_mono_ns, last_call_ns;
     int64_t wake_ns;           /* what the world was asked for */
@@ -130,7 +132,7 @@ struct control {
     uint32_t seen_attempt;
     enum stop_how seen_how;
     uint32_t linked, ready; /* ready: linked and clean */
-    bool begun, over, phases_done;
+    bool begun, entered, over, phases_done;
     struct {
         uint32_t *nodes;
         size_t count;
@@ -149,6 +151,7 @@ struct control {
     struct kv *kv;
     uint32_t kv_attempt;
     int64_t kv_ns;
+    size_t journal_good;
 
     /* progress */
     uint32_t connected;
@@ -157,9 +160,9 @@ struct control {
     double loss;
     struct sample samples[SAMPLES];
     size_t sample_count;
-    int64_t load_ns; /* the load is over: the program says step */
-    int64_t save_ns; /* the next "save now" of checkpoint_every_s */
-    int64_t limit_wall_ns;
+    int64_t load_ns;                     /* the load is over: the program says step */
+    int64_t save_ns;                     /* the next "save now" of checkpoint_every_s */
+    int64_t ends_wall_ns, limit_wall_ns; /* 0: no limit of time */
 
     /* words */
     char waiting[SENTENCE_MAX], waiting_told[SENTENCE_MAX], headline[SENTENCE_MAX];
@@ -224,11 +227,11 @@ void steps_watch(struct control *control);
 double steps_rate(const struct control *control, bool tokens); /* a second; < 0: not known */
 /* waiting.c */
 void waiting_watch(struct control *control);
-/* store.c */
-void store_open_attempt(struct control *control);
-void store_close_attempt(struct control *control);
-void store_take(struct control *control, uint32_t node, const struct msg_store *up);
-void store_node_up(struct control *control, uint32_t node);
-void store_tick(struct control *control);
+/* meeting.c: the rendezvous store */
+void meeting_open(struct control *control);
+void meeting_close(struct control *control);
+void meeting_take(struct control *control, uint32_t node, const struct msg_store *up);
+void meeting_node_up(struct control *control, uint32_t node);
+void meeting_tick(struct control *control);
 
 #endif

@@ -237,6 +237,13 @@ static bool is_step_alone(struct str line)
     return false;
 }
 
+/* HF's dict; the step is in the bar beside it. */
+static bool is_loss_alone(struct str line)
+{
+    line = without_prefix(line);
+    return str_starts(line, "{'loss'") || str_starts(line, "{\"loss\"");
+}
+
 /* By memchr for the byte that ordinary lines lack: most lines end here, 1 ns for each byte. */
 static bool has_pair(struct str line, char rare, ptrdiff_t other_at, char other)
 {
@@ -270,9 +277,7 @@ bool known_line_find(struct str line, struct pattern_found *out)
         known = true;
     } else {
         step = step || find_step(line, &found);
-        known = step ? loss || is_step_alone(line)
-                     : loss && (str_starts(without_prefix(line), "{'loss'") ||
-                                str_starts(without_prefix(line), "{\"loss\""));
+        known = step ? loss || is_step_alone(line) : is_loss_alone(line) && !isnan(found.loss);
     }
     if (!known)
         return false;

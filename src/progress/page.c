@@ -104,6 +104,8 @@ bool page_read(const struct page *page, struct page *copy)
 
 void page_ask_stop(struct page *page, uint32_t how)
 {
+    /* The writer tells of 2 once: when this is 0. In between it may tell of the old one again. */
+    __atomic_store_n(&page->stop_seen, 0, __ATOMIC_RELEASE);
     __atomic_store_n(&page->should_stop, how, __ATOMIC_RELEASE);
 }
 

@@ -71,7 +71,8 @@ static int by_units(struct arena *arena, hwloc_topology_t topology, const struct
     uint64_t count = 0;
     int r = !cpus ? -ENOMEM : 0;
 
-    for (int i = 0; units && i < found && i < UNITS_MAX; i++) { /* a NUMA node may be memory alone */
+    for (int i = 0; units && i < found && i < UNITS_MAX;
+         i++) { /* a NUMA node may be memory alone */
         units[count] = hwloc_get_obj_by_type(topology, type, (unsigned)i);
         count += !hwloc_bitmap_iszero(units[count]->cpuset);
     }
@@ -149,8 +150,8 @@ int bind_plan(struct arena *arena, const struct bind_wish *wish, struct bind_pla
     if (r < 0)
         return r;
     keep_allowed(topology);
-    plan->set_bytes = CPU_ALLOC_SIZE(
-        hwloc_bitmap_last(hwloc_topology_get_complete_cpuset(topology)) + 1);
+    plan->set_bytes =
+        CPU_ALLOC_SIZE(hwloc_bitmap_last(hwloc_topology_get_complete_cpuset(topology)) + 1);
     r = wish->how == JOB_BIND_GPU ? by_gpus(arena, topology, wish, plan)
                                   : by_units(arena, topology, wish, plan);
     hwloc_topology_destroy(topology);

@@ -24,17 +24,17 @@
 #include <time.h>
 #include <unistd.h>
 
-#define READ_BYTES        65536
-#define READS_A_TURN      4           /* then others have their turn */
-#define DRAIN_BYTES       (2u << 20)  /* more than a pipe holds: then it is not the dead rank's */
-#define FILES_A_RANK      4           /* two pipes, a pidfd, a log */
-#define FILES_BESIDE      256
-#define REAP_PAUSE_MS     20          /* zombies of strangers do not hurry while ranks live */
-#define KILL_PAUSE_MS     5
-#define STRAGGLER_GRACE_MS 200        /* to end by themselves when all ranks did: `| tee` */
-#define END_NOW_MS        5000
-#define ENV_BYTES_MAX     (16u << 20)
-#define ERROR_FILE_BYTES  (1u << 20)
+#define READ_BYTES         65536
+#define READS_A_TURN       4          /* then others have their turn */
+#define DRAIN_BYTES        (2u << 20) /* more than a pipe holds: then it is not the dead rank's */
+#define FILES_A_RANK       4          /* two pipes, a pidfd, a log */
+#define FILES_BESIDE       256
+#define REAP_PAUSE_MS      20 /* zombies of strangers do not hurry while ranks live */
+#define KILL_PAUSE_MS      5
+#define STRAGGLER_GRACE_MS 200 /* to end by themselves when all ranks did: `| tee` */
+#define END_NOW_MS         5000
+#define ENV_BYTES_MAX      (16u << 20)
+#define ERROR_FILE_BYTES   (1u << 20)
 
 struct rank;
 
@@ -226,7 +226,8 @@ static bool any_left(struct spawn *spawn)
     return strangers.left || (spawn->cgroup && !spawn->alive && cgroup_populated(spawn->cgroup));
 }
 
-/* One step towards the end, when all ranks are gone or are to be killed; else zombies are reaped. */
+/* One step towards the end, when all ranks are gone or are to be killed; else zombies are reaped.
+ */
 static void on_end(evutil_socket_t fd, short what, void *arg)
 {
     struct spawn *spawn = arg;
@@ -277,7 +278,7 @@ static void rank_ended(struct rank *rank, int wait_status, int64_t at_ns)
 
 static int status_of(const siginfo_t *info)
 {
-    return info->si_code == CLD_EXITED ? W_EXITCODE(info->si_status, 0)
+    return info->si_code == CLD_EXITED   ? W_EXITCODE(info->si_status, 0)
            : info->si_code == CLD_DUMPED ? info->si_status | WCOREFLAG
                                          : info->si_status;
 }
@@ -407,8 +408,7 @@ static struct rank_place place_of(const struct start *start, struct rank *rank)
         .resume = request->resume,
         .page = rank->page_path,
         .error_file = rank->error_file,
-        .pmi_fd =
-            request->pmi_fds && request->pmi_fds[rank->local] >= 0 ? LAUNCH_PMI_FD : -1,
+        .pmi_fd = request->pmi_fds && request->pmi_fds[rank->local] >= 0 ? LAUNCH_PMI_FD : -1,
         .gpus = count ? gpus_words(start->arena, &start->gpus, first, count) : NULL,
     };
 }
@@ -472,8 +472,8 @@ static int start_rank(const struct start *start, struct rank *rank, struct err *
 
     for (int s = 0; r == 0 && s < 2; s++)
         if ((r = watch_stream(rank, s + 1, &ends[s])) < 0)
-            (void)err_set(err, r, "no pipe for rank %u: %s", start->request->first_rank + rank->local,
-                          strerror(-r));
+            (void)err_set(err, r, "no pipe for rank %u: %s",
+                          start->request->first_rank + rank->local, strerror(-r));
     if (r == 0)
         r = launch_rank(start, rank, ends, err);
     for (int s = 0; s < 2; s++)
@@ -500,8 +500,8 @@ static int find_program(const struct start *start, struct err *err)
     const char **env = rank_env(start->arena, request->env, request->job, &place);
 
     if (!env || !request->job->command.count)
-        return err_set(err, env ? -EINVAL : -ENOMEM, env ? "no program is given"
-                                                         : "no memory for the environment");
+        return err_set(err, env ? -EINVAL : -ENOMEM,
+                       env ? "no program is given" : "no memory for the environment");
     return launch_init(&start->spawn->launch, start->spawn->arena, request->job->command.items[0],
                        env_value(env, "PATH"), request->job->cwd, request->node_name, err);
 }
@@ -566,8 +566,7 @@ static int start_all(struct start *start, struct err *err)
     return r;
 }
 
-static struct spawn *spawn_new(const struct spawn_request *request,
-                               const struct spawn_watch *watch)
+static struct spawn *spawn_new(const struct spawn_request *request, const struct spawn_watch *watch)
 {
     struct spawn *spawn = calloc(1, sizeof(*spawn));
 

@@ -1,16 +1,12 @@
-/* sim/meeting - how ranks meet at the store: PyTorch's bytes (2.2 dialect) through a proxy.
- *
- * ADD barrier 1; who gets the world size sets "go" to the attempt; all WAIT for it and read it. A
- * value of another attempt would be a broken fence. */
-#include "sim/world.h"
+#include "sim/meeting.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #define MAGIC 0x3C85F7CEu
 
 enum { CODE_VALIDATE = 0, CODE_SET = 1, CODE_GET = 3, CODE_ADD = 4, CODE_WAIT = 6 };
-enum { MEET_ADDED = 1, MEET_WAITS, MEET_READS, MEET_DONE };
 
 static void put_number(struct buf *out, uint64_t value, size_t bytes)
 {
@@ -23,93 +19,72 @@ static void put_text(struct buf *out, struct str text)
     buf_add(out, text.p, text.len);
 }
 
-static void say(struct sim *sim, struct sim_rank *rank, struct buf *bytes)
+void meeting_begin(struct meeting *meeting, uint32_t attempt, uint32_t world, struct buf *out)
 {
-    struct proxy *proxy = rank->node->proxy;
-
-    proxy_set_now(proxy, sim->now_ns / SIM_MS);
-    proxy_take(proxy, rank->client, (struct str){bytes->p, bytes->len});
-    proxy_flush(proxy);
-    buf_done(bytes);
+    *meeting = (struct meeting){MEET_ADDS, attempt, world};
+    put_number(out, CODE_VALIDATE, 1);
+    put_number(out, MAGIC, 4);
+    put_number(out, CODE_ADD, 1);
+    put_text(out, STR("barrier"));
+    put_number(out, 1, 8);
 }
 
-void rank_meet(struct sim *sim, struct sim_rank *rank)
+static int after_add(struct meeting *meeting, struct str answer, struct buf *out, struct err *err)
 {
-    struct buf bytes = {0};
-
-    rank->client = proxy_client_new(rank->node->proxy, rank);
-    if (!rank->client) {
-        sim_break(sim, "the store of node %u takes no client", rank->node->index);
-        return;
-    }
-    rank->stage = MEET_ADDED;
-    put_number(&bytes, CODE_VALIDATE, 1);
-    put_number(&bytes, MAGIC, 4);
-    put_number(&bytes, CODE_ADD, 1);
-    put_text(&bytes, STR("barrier"));
-    put_number(&bytes, 1, 8);
-    say(sim, rank, &bytes);
-}
-
-static void after_add(struct sim *sim, struct sim_rank *rank, struct str reply)
-{
-    struct buf bytes = {0};
     char attempt[16];
     int64_t count = 0;
 
-    memcpy(&count, reply.p, sizeof(count));
-    if (count < 1 || count > rank->node->world) {
-        sim_break(sim, "the barrier of attempt %u counts %lld of %u", rank->attempt,
-                  (long long)count, rank->node->world);
-        return;
+    if (answer.len != sizeof(count))
+        return err_set(err, -EPROTO, "ADD is answered with %zu bytes", answer.len);
+    memcpy(&count, answer.p, sizeof(count));
+    if (count < 1 || count > meeting->world)
+        return err_set(err, -EPROTO, "the barrier of attempt %u counts %lld of %u",
+                       meeting->attempt, (long long)count, meeting->world);
+    if (count == meeting->world) {
+        (void)snprintf(attempt, sizeof(attempt), "%u", meeting->attempt);
+        put_number(out, CODE_SET, 1);
+        put_text(out, STR("go"));
+        put_text(out, str_of(attempt));
     }
-    rank->stage = MEET_WAITS;
-    (void)snprintf(attempt, sizeof(attempt), "%u", rank->attempt);
-    if (count == rank->node->world) {
-        put_number(&bytes, CODE_SET, 1);
-        put_text(&bytes, STR("go"));
-        put_text(&bytes, str_of(attempt));
-    }
-    put_number(&bytes, CODE_WAIT, 1);
-    put_number(&bytes, 1, 8);
-    put_text(&bytes, STR("go"));
-    say(sim, rank, &bytes);
+    put_number(out, CODE_WAIT, 1);
+    put_number(out, 1, 8);
+    put_text(out, STR("go"));
+    return 0;
 }
 
-static void after_wait(struct sim *sim, struct sim_rank *rank)
+static int after_wait(struct meeting *meeting, struct str answer, struct buf *out, struct err *err)
 {
-    struct buf bytes = {0};
-
-    rank->stage = MEET_READS;
-    put_number(&bytes, CODE_GET, 1);
-    put_text(&bytes, STR("go"));
-    say(sim, rank, &bytes);
+    (void)meeting;
+    if (answer.len != 1 || answer.p[0] != 0)
+        return err_set(err, -EPROTO, "WAIT is answered with %zu bytes", answer.len);
+    put_number(out, CODE_GET, 1);
+    put_text(out, STR("go"));
+    return 0;
 }
 
-static void after_get(struct sim *sim, struct sim_rank *rank, struct str reply)
+static int after_get(struct meeting *meeting, struct str answer, struct buf *out, struct err *err)
 {
+    struct str value = str_skip(answer, 8);
     uint64_t attempt;
 
-    if (str_to_u64(str_skip(reply, 8), 10, &attempt) < 0 || attempt != rank->attempt) {
-        sim_break(sim, "the store answers attempt %u with '%.*s'", rank->attempt,
-                  STR_ARG(str_skip(reply, 8)));
-        return;
-    }
-    rank->stage = MEET_DONE;
-    rank->met = true;
-    program_rank_met(sim, rank->attempt, rank->node->world);
+    (void)out;
+    if (str_to_u64(value, 10, &attempt) < 0 || attempt != meeting->attempt)
+        return err_set(err, -EPROTO, "the store answers attempt %u with '%.*s'", meeting->attempt,
+                       STR_ARG(value));
+    return 0;
 }
 
-/* Each request is sent when the one before is answered, so a reply is whole. */
-void rank_reply(struct sim *sim, struct sim_rank *rank, struct str bytes)
+int meeting_hear(struct meeting *meeting, struct str answer, struct buf *out, struct err *err)
 {
-    if (rank->stage == MEET_ADDED && bytes.len == 8)
-        after_add(sim, rank, bytes);
-    else if (rank->stage == MEET_WAITS && bytes.len == 1)
-        after_wait(sim, rank);
-    else if (rank->stage == MEET_READS && bytes.len > 8)
-        after_get(sim, rank, bytes);
-    else
-        sim_break(sim, "the store answers %zu bytes in stage %d of a meeting", bytes.len,
-                  rank->stage);
+    static int (*const stages[])(struct meeting * meeting, struct str answer, struct buf * out,
+                                 struct err * err) = {
+        [MEET_ADDS] = after_add, [MEET_WAITS] = after_wait, [MEET_READS] = after_get};
+    int r;
+
+    if (meeting->stage < MEET_ADDS || meeting->stage > MEET_READS)
+        return err_set(err, -EPROTO, "%zu bytes that nobody asked for", answer.len);
+    r = stages[meeting->stage](meeting, answer, out, err);
+    if (r == 0)
+        meeting->stage++;
+    return r;
 }

@@ -47,7 +47,6 @@ static void rank_ended(struct sim *sim, const struct sim_event *event)
     if (rank->life != event->epoch || !attempt)
         return;
     rank->attempt = 0;
-    rank->met = false;
     node->alive--;
     if (rank->client && node->proxy)
         proxy_client_gone(node->proxy, rank->client);
@@ -86,12 +85,51 @@ static void spawned(struct sim *sim, const struct sim_event *event)
     ranks_started(node->machine, node_clock(sim, node));
 }
 
+/* What the rank says to its node's store. */
+static void say(struct sim *sim, struct sim_rank *rank, struct buf *bytes)
+{
+    struct proxy *proxy = rank->node->proxy;
+
+    if (bytes->len) {
+        proxy_set_now(proxy, sim->now_ns / SIM_MS);
+        proxy_take(proxy, rank->client, (struct str){bytes->p, bytes->len});
+        proxy_flush(proxy);
+    }
+    buf_done(bytes);
+}
+
+static void rank_meets(struct sim *sim, struct sim_rank *rank)
+{
+    struct buf bytes = {0};
+
+    rank->client = proxy_client_new(rank->node->proxy, rank);
+    if (!rank->client) {
+        sim_break(sim, "the store of node %u takes no client", rank->node->index);
+        return;
+    }
+    meeting_begin(&rank->meeting, rank->attempt, rank->node->world, &bytes);
+    say(sim, rank, &bytes);
+}
+
+static void rank_hears(struct sim *sim, struct sim_rank *rank, struct str answer)
+{
+    struct buf bytes = {0};
+    struct err err = {0};
+
+    if (meeting_hear(&rank->meeting, answer, &bytes, &err) < 0)
+        sim_break(sim, "rank %u: %s", rank->node->first_rank + (uint32_t)(rank - rank->node->ranks),
+                  err.text);
+    else if (rank->meeting.stage == MEET_MET)
+        program_rank_met(sim, rank->attempt, rank->node->world);
+    say(sim, rank, &bytes);
+}
+
 static void rank_starts(struct sim *sim, const struct sim_event *event)
 {
     struct sim_rank *rank = &sim->nodes[event->node].ranks[event->a];
 
     if (rank->life == event->epoch && rank->attempt && rank->node->proxy)
-        rank_meet(sim, rank);
+        rank_meets(sim, rank);
 }
 
 static void spawn_failed(struct sim *sim, const struct sim_event *event)
@@ -189,7 +227,7 @@ static void replied(struct sim *sim, const struct sim_event *event)
     const struct copied *copied = event->data;
 
     if (rank->life == event->epoch && rank->attempt && node->proxy)
-        rank_reply(sim, rank, (struct str){copied->bytes, copied->len});
+        rank_hears(sim, rank, (struct str){copied->bytes, copied->len});
 }
 
 static void on_reply(void *data, void *client_data, struct str bytes)
@@ -451,6 +489,15 @@ void node_kill_agent(struct sim *sim, uint32_t index)
     node->exits.count = 0;
 }
 
+static void noticed(struct sim *sim, const struct sim_event *event)
+{
+    if (!sim->control || event->epoch != sim->controller_epoch ||
+        sim->nodes[event->node].agent_epoch != (uint32_t)event->a)
+        return;
+    control_agent_down(sim->control, event->node, "no answer", sim->now_ns);
+    control_agent_failed(sim->control, event->node, "the host does not answer", sim->now_ns);
+}
+
 void node_lose(struct sim *sim, uint32_t index, int64_t back_ns)
 {
     struct sim_node *node = &sim->nodes[index];
@@ -459,6 +506,9 @@ void node_lose(struct sim *sim, uint32_t index, int64_t back_ns)
     node->back_ns = back_ns;
     node_kill_agent(sim, index);
     sim->result.nodes_lost++;
+    if (sim->config.silence_s > 0)
+        sim_at(sim, (int64_t)(sim->config.silence_s * SIM_S), noticed, index, sim->controller_epoch,
+               node->agent_epoch, 0, NULL);
 }
 
 void node_done(struct sim *sim, uint32_t index)

@@ -24,8 +24,12 @@ struct sim_config {
     double partition_s;
     double clock_offset_ms; /* spread of the nodes' clocks */
     /* deaths */
-    double rank_crashes;     /* per rank */
-    double node_losses;      /* per node: agent and ranks die, the host never answers again */
+    double rank_crashes; /* per rank */
+    double node_losses;  /* per node: agent and ranks die, the host never answers again */
+    /* A lost host's silence is noticed after so long, told by the back end; 0: by missing PINGs
+     * alone. With it, job->node_timeout_s may be long, and a plan for 12,500 nodes is not made of
+     * heartbeats. */
+    double silence_s;
     double node_repair_h;    /* a lost node can be started again after so long; 0: never */
     double agent_kills;      /* per node: kill -9 of the agent alone */
     double controller_kills; /* it starts again after controller_restart_s */

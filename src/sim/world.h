@@ -16,6 +16,7 @@
 #include "control/control.h"
 #include "ranks/machine.h"
 #include "rendezvous/proxy.h"
+#include "sim/meeting.h"
 #include "sim/queue.h"
 #include "sim/sim.h"
 
@@ -23,15 +24,13 @@
 #define SIM_S       1000000000LL
 #define SIM_WALL_NS 1700000000000000000LL /* CLOCK_REALTIME when the simulation begins */
 
-/* A rank: it starts, meets the others at the store (ADD barrier, the last sets "go", all read it),
- * loads, trains. */
+/* A rank: it starts, meets the others at the store, loads, trains. */
 struct sim_rank {
     struct sim_node *node;
     uint32_t attempt; /* 0: there is no process */
-    bool met;         /* it has read "go" */
     bool ignores_sigterm;
     uint32_t life; /* grows with each process: what was planned for an older one is void */
-    int stage;     /* of the meeting */
+    struct meeting meeting;
     struct proxy_client *client;
 };
 
@@ -150,9 +149,6 @@ int64_t node_clock(const struct sim *sim, const struct sim_node *node);
 void network_send(struct sim *sim, uint32_t node, bool up, struct str bytes);
 void network_connect(struct sim *sim, uint32_t node); /* the agent tries until it succeeds */
 void network_cut(struct sim *sim, uint32_t node, bool silent);
-
-void rank_meet(struct sim *sim, struct sim_rank *rank);
-void rank_reply(struct sim *sim, struct sim_rank *rank, struct str bytes);
 
 void program_rank_met(struct sim *sim, uint32_t attempt, uint32_t world);
 void program_rank_ended(struct sim *sim, uint32_t attempt);

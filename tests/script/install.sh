@@ -10,7 +10,8 @@ cd "$work/root/opt/firstlight"
 failed=0
 wrong() { echo "WRONG: $*"; failed=1; }
 expected() {
-    printf '%s\n' bin/firstlight bin/firstlight-agent
+    printf '%s\n' bin/firstlight bin/firstlight-agent include/firstlight.h lib/libfirstlight.a \
+        share/firstlight/firstlight.py
     (cd "$FIRSTLIGHT_SOURCE/man" && printf 'share/man/man1/%s\n' *.1)
     printf '%s\n' share/bash-completion/completions/firstlight share/fish/vendor_completions.d/firstlight.fish \
         share/zsh/site-functions/_firstlight

@@ -33,18 +33,18 @@ static bool at_hand(const struct control *control, uint32_t attempt)
     return control->kv && control->kv_attempt == attempt && control->fold.attempt == attempt;
 }
 
-void store_close_attempt(struct control *control)
+void meeting_close(struct control *control)
 {
     kv_free(control->kv);
     control->kv = NULL;
     control->kv_ns = INT64_MAX;
 }
 
-void store_open_attempt(struct control *control)
+void meeting_open(struct control *control)
 {
     if (at_hand(control, control->fold.attempt))
         return;
-    store_close_attempt(control);
+    meeting_close(control);
     control->kv = kv_new(control->fold.nnodes, KV_BYTES_MAX);
     control->kv_attempt = control->fold.attempt;
 }
@@ -56,16 +56,21 @@ uint32_t control_attempt(const struct control *control)
     return fold->state >= RUN_SPAWNING && fold->state <= RUN_STOPPING ? fold->attempt : 0;
 }
 
-int control_replay_journal(struct control *control, struct str bytes, size_t *good, struct err *err)
+int control_replay_journal(struct control *control, struct str bytes, struct err *err)
 {
-    *good = 0;
+    control->journal_good = 0;
     if (!control_attempt(control))
         return 0;
-    store_open_attempt(control);
+    meeting_open(control);
     if (!control->kv)
         return err_set(err, -ENOMEM, "no memory for the rendezvous store");
     control->kv_ns = 0; /* there may be something to push */
-    return kv_replay(control->kv, bytes, good, err);
+    return kv_replay(control->kv, bytes, &control->journal_good, err);
+}
+
+size_t control_journal_good(const struct control *control)
+{
+    return control->journal_good;
 }
 
 static void tick(struct control *control)
@@ -78,7 +83,7 @@ static void tick(struct control *control)
         control_wake(control, control->kv_ns);
 }
 
-void store_take(struct control *control, uint32_t node, const struct msg_store *up)
+void meeting_take(struct control *control, uint32_t node, const struct msg_store *up)
 {
     const struct node_fact *fact = &control->fold.nodes[node];
     const struct kv_out out = out_of(control);
@@ -97,7 +102,7 @@ void store_take(struct control *control, uint32_t node, const struct msg_store *
     control->live[node].garbage = true;
 }
 
-void store_node_up(struct control *control, uint32_t node)
+void meeting_node_up(struct control *control, uint32_t node)
 {
     const struct node_fact *fact = &control->fold.nodes[node];
     const struct kv_out out = out_of(control);
@@ -106,7 +111,7 @@ void store_node_up(struct control *control, uint32_t node)
         kv_node_up(control->kv, (uint32_t)fact->node_rank, &out);
 }
 
-void store_tick(struct control *control)
+void meeting_tick(struct control *control)
 {
     if (control->kv && control->now_ns >= control->kv_ns)
         tick(control);

@@ -1,0 +1,127 @@
+#include "cli/run_drive.h"
+#include "cli/run_options.h"
+#include "cli/torchrun_options.h"
+#include "sched/slurm.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define SELF_BYTES 4096
+
+static int print_job(const struct subcommand *command, const struct run_options *options)
+{
+    struct buf yaml = {0};
+
+    job_print_yaml(&options->job, &yaml);
+    if (yaml.failed) {
+        buf_done(&yaml);
+        return subcommand_trouble(command, "no memory to print the job");
+    }
+    (void)fwrite(yaml.p, 1, yaml.len, stdout);
+    buf_done(&yaml);
+    return EXIT_WELL;
+}
+
+/* Outside an allocation: the same command line, run by the first node of one. */
+static int submit(const struct subcommand *command, struct arena *arena,
+                  const struct run_options *options, char *const *argv, int argc)
+{
+    const struct job *job = &options->job;
+    const char **words = arena_alloc(arena, ((size_t)argc + 2) * sizeof(*words));
+    char *self = arena_alloc(arena, SELF_BYTES);
+    const char *job_id;
+    struct err err = {0};
+
+    if (!words || !self || readlink("/proc/self/exe", self, SELF_BYTES - 1) < 0)
+        return subcommand_trouble(command, "no memory to submit the job");
+    words[0] = self;
+    for (int i = 0; i < argc; i++)
+        words[i + 1] = argv[i];
+    if (slurm_submit(arena, words, (uint32_t)(job->nodes + job->spares), job->time_limit_s,
+                     job->slurm.items, job->slurm.count, &job_id, &err) < 0)
+        return subcommand_trouble(command, "%s", err.text);
+    (void)printf("submitted as Slurm job %s\n", job_id);
+    return EXIT_WELL;
+}
+
+static int start(const struct subcommand *command, struct arena *arena,
+                 const struct run_options *options)
+{
+    struct run_ready ready;
+    const struct run_start begin = {.job = &options->job,
+                                    .state = options->state,
+                                    .agent = options->agent,
+                                    .listen = options->listen,
+                                    .ssh_options = options->ssh_options.items,
+                                    .ssh_option_count = options->ssh_options.count};
+    const struct run_drive drive = {.command = command,
+                                    .ready = &ready,
+                                    .detach = options->detach,
+                                    .quiet = options->quiet,
+                                    .json = options->json};
+    struct err err = {0};
+    const char *type;
+
+    if (run_prepare(arena, &begin, &ready, &err) < 0)
+        return subcommand_trouble(command, "%s", err.text);
+    if (store_on_network(ready.dir, &type) && !options->quiet)
+        (void)fprintf(stderr,
+                      "firstlight run: the state folder %s is on %s, a network file system: "
+                      "name a local one by --state\n",
+                      ready.dir, type);
+    return run_drive(&drive);
+}
+
+static int go(const struct subcommand *command, struct arena *arena,
+              const struct options_world *world, struct run_options *options, char *const *argv,
+              int argc)
+{
+    struct err err = {0};
+
+    for (size_t i = 0; i < options->notes.count && !options->quiet; i++)
+        (void)fprintf(stderr, "firstlight %s: %s\n", command->name, options->notes.items[i]);
+    if (options->print_job)
+        return print_job(command, options);
+    if (run_options_finish(arena, world, options, &err) < 0)
+        return subcommand_trouble(command, "%s", err.text);
+    return options->submit ? submit(command, arena, options, argv, argc)
+                           : start(command, arena, options);
+}
+
+static int run_with(const struct subcommand *command, int argc, char **argv,
+                    int (*parse)(struct arena *arena, const struct options_world *world, int argc,
+                                 char **argv, struct run_options *out, struct err *err))
+{
+    struct arena *arena = arena_new(0);
+    struct options_world world;
+    struct run_options options;
+    char **given = arena ? arena_alloc(arena, (size_t)argc * sizeof(*given)) : NULL;
+    struct err err = {0};
+    int code;
+
+    if (!given) {
+        arena_free(arena);
+        return subcommand_trouble(command, "no memory");
+    }
+    for (int i = 0; i < argc; i++)
+        given[i] = argv[i]; /* parsing moves them about */
+    if (options_world_here(arena, &world, &err) < 0 ||
+        parse(arena, &world, argc, argv, &options, &err) < 0)
+        code = subcommand_trouble(command, "%s", err.text);
+    else
+        code = go(command, arena, &world, &options, given, argc);
+    arena_free(arena);
+    return code;
+}
+
+int cmd_run(const struct subcommand *command, int argc, char **argv)
+{
+    return run_with(command, argc, argv, run_options_parse);
+}
+
+int cmd_torchrun(const struct subcommand *command, int argc, char **argv)
+{
+    return run_with(command, argc, argv, torchrun_options_parse);
+}
