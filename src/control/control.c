@@ -19,6 +19,8 @@ static bool make_arrays(struct control *c)
     c->fold.assigned = calloc((size_t)job->nodes, sizeof(*c->fold.assigned));
     c->fold.rank_ends = calloc(c->world_max, sizeof(*c->fold.rank_ends));
     c->fold.deaths = calloc((size_t)c->world_max + nodes, sizeof(*c->fold.deaths));
+    c->listed = calloc((size_t)job->nodes, sizeof(*c->listed));
+    c->marks = calloc(nodes, sizeof(*c->marks));
     c->live = calloc(nodes, sizeof(*c->live));
     c->ranks = calloc(c->world_max, sizeof(*c->ranks));
     c->hosts = calloc((size_t)job->nodes, sizeof(*c->hosts));
@@ -26,8 +28,8 @@ static bool make_arrays(struct control *c)
     c->acks.nodes = calloc(nodes, sizeof(*c->acks.nodes));
     job_print_json(job, &c->job_json);
     return c->fold.nodes && c->fold.slots && c->fold.assigned && c->fold.rank_ends &&
-           c->fold.deaths && c->live && c->ranks && c->hosts && c->plan && c->acks.nodes &&
-           !c->job_json.failed;
+           c->fold.deaths && c->listed && c->marks && c->live && c->ranks && c->hosts && c->plan &&
+           c->acks.nodes && !c->job_json.failed;
 }
 
 /* The first nodes in rank order have the places, the others are spares. */
@@ -81,6 +83,8 @@ void control_free(struct control *c)
     free(c->fold.assigned);
     free(c->fold.rank_ends);
     free(c->fold.deaths);
+    free(c->listed);
+    free(c->marks);
     free(c->live);
     free(c->ranks);
     free(c->hosts);

@@ -119,6 +119,8 @@ struct control {
     struct str *hosts; /* (nnodes) names in rank order, for START */
     struct buf job_json;
     uint32_t nproc, world_max;
+    uint32_t *listed; /* (job->nodes) scratch of the fold */
+    bool *marks;      /* (node_count) scratch */
 
     int64_t now_ns, wall_minus_mono_ns, last_call_ns;
     int64_t wake_ns;           /* what the world was asked for */

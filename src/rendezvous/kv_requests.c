@@ -81,14 +81,8 @@ static void do_poll(struct kv *kv, uint32_t node, uint64_t number, struct kv_key
     int64_t sum;
 
     (void)item;
-    if (!add(kv, node, number, key, 0, &sum))
-        return;
-    session_poll(kv, node, key);
-    session_put(kv, node,
-                &(struct item){.kind = DOWN_VALUE,
-                               .key = key->named.name,
-                               .value = {key->value, key->len},
-                               .amount = KEEP_POLL});
+    if (add(kv, node, number, key, 0, &sum))
+        session_poll(kv, node, key); /* its value goes at the head of the message */
 }
 
 static void do_read(struct kv *kv, uint32_t node, uint64_t number, struct kv_key *key,

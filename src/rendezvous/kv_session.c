@@ -192,5 +192,5 @@ void session_poll(struct kv *kv, uint32_t node, struct kv_key *key)
             drop_oldest_poll(kv, node);
     }
     session->polls[session->poll_count].key = key;
-    session->polls[session->poll_count++].version = key->version;
+    session->polls[session->poll_count++].version = 0; /* none yet */
 }

@@ -244,7 +244,7 @@ static bool must_ask_again(const struct proxy *proxy, const struct waiter *waite
         return false;
     if (verb == KV_BARRIER)
         return !entry->polled;
-    return entry->state == ENTRY_EXISTS;
+    return verb == KV_ADD || entry->state == ENTRY_EXISTS;
 }
 
 void op_resolve(struct proxy *proxy, struct entry *entry)
