@@ -151,7 +151,7 @@ static void say_time(const char *name, int64_t at_ns)
     time_t seconds = (time_t)(at_ns / 1000000000);
     struct tm tm;
 
-    if (at_ns >= 0 && localtime_r(&seconds, &tm) && strftime(text, sizeof(text), "%F %T %z", &tm))
+    if (at_ns >= 0 && gmtime_r(&seconds, &tm) && strftime(text, sizeof(text), "%F %T UTC", &tm))
         say(name, text);
 }
 

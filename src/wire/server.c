@@ -12,9 +12,9 @@
 #define NO_SPACE_MS    100  /* out of descriptors or memory: look again after that */
 
 /* One ephemeral key answers the hellos of a burst (12,500 agents come at once, and making a key is
- * a third of a handshake's price). Each session has keys of its own all the same, for both hellos
- * have fresh nonces that go into them; what is shared is only when the secret is wiped, and it is
- * when nobody waits any more, at the latest after these. */
+ * a third of a handshake's price), so many and so long. Each session has keys of its own all the
+ * same, for both hellos have fresh nonces that go into them; what is shared is only when the secret
+ * is wiped, and that is when nobody waits any more, or at a tick: LINK_HELLO_MS at the latest. */
 #define EPHEMERAL_HELLOS 1024
 #define EPHEMERAL_MS     1000
 

@@ -100,7 +100,7 @@ static void init(struct attempt *attempt, uint32_t nproc, const char **words)
     assert_non_null(attempt->base);
     (void)snprintf(attempt->folder, sizeof(attempt->folder), "%s/test-spawn-%d-%d",
                    tmp ? tmp : "/tmp", (int)getpid(), ++count);
-    (void)snprintf(attempt->pages, sizeof(attempt->pages), "%s/pages", attempt->folder);
+    (void)snprintf(attempt->pages, sizeof(attempt->pages), "/dev/shm/test-spawn-%d", (int)getpid());
     attempt->request = (struct spawn_request){
         .base = attempt->base,
         .job = &attempt->job,
@@ -160,6 +160,8 @@ static void done(struct attempt *attempt)
 
     spawn_free(attempt->spawn);
     event_base_free(attempt->base);
+    (void)rmdir(attempt->pages); /* empty: pages go with the attempt */
+    assert_int_equal(access(attempt->pages, F_OK), -1);
     (void)snprintf(command, sizeof(command), "rm -r '%s'", attempt->folder);
     assert_int_equal(system(command), 0);
 }
