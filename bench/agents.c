@@ -50,7 +50,7 @@ struct world {
     struct event_base *base;
     struct saved saved;
     struct agent *agents;
-    struct agent **turn; /* that have something to do when the loop turns */
+    struct agent **turn, **other_turn; /* that have something to do when the loop turns */
     size_t turn_count;
     uint32_t nodes, nproc, next, connecting, up, started, met, left;
     int64_t began_ns, up_ns, started_ns, met_ns;
@@ -131,12 +131,17 @@ static void start(struct agent *agent, struct buf *scratch)
 }
 
 /* What agents could not do inside callbacks. */
-static void turn(struct world *world)
+static void take_turn(struct world *world)
 {
+    struct agent **turn = world->turn;
+    size_t count = world->turn_count;
     struct buf scratch = {0};
 
-    for (size_t i = 0; i < world->turn_count; i++) {
-        struct agent *agent = world->turn[i];
+    world->turn = world->other_turn; /* what comes up meanwhile is the next turn's */
+    world->other_turn = turn;
+    world->turn_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct agent *agent = turn[i];
 
         agent->busy = false;
         if (agent->spawned)
@@ -149,7 +154,6 @@ static void turn(struct world *world)
         if (world->met_ns && !agent->ended)
             leave(agent);
     }
-    world->turn_count = 0;
     buf_done(&scratch);
 }
 
@@ -447,16 +451,17 @@ int main(int argc, char **argv)
     world.base = event_base_new();
     world.agents = calloc(world.nodes, sizeof(*world.agents));
     world.turn = calloc(world.nodes, sizeof(struct agent *));
-    if (!arena || !world.base || !world.agents || !world.turn)
+    world.other_turn = calloc(world.nodes, sizeof(struct agent *));
+    if (!arena || !world.base || !world.agents || !world.turn || !world.other_turn)
         fail("start", "no memory");
     world.began_ns = now_ns();
     start_controller(&world, argv[3], argv[4]);
     find_run(&world, arena, argv[4]);
     while (world.left < world.nodes) {
         connect_some(&world);
-        if (event_base_loop(world.base, EVLOOP_ONCE) != 0)
+        if (event_base_loop(world.base, world.turn_count ? EVLOOP_NONBLOCK : EVLOOP_ONCE) < 0)
             break;
-        turn(&world);
+        take_turn(&world);
         if (world.met_ns && !world.controller_kb)
             world.controller_kb = peak_kb(world.controller);
     }

@@ -1,5 +1,5 @@
-#include "cli/subcommand.h"
 #include "cli/run_drive.h"
+#include "cli/subcommand.h"
 
 #include <stddef.h>
 

@@ -37,6 +37,13 @@ static const char simulate_text[] =
     "abort,\n"
     "spares, restart from the last checkpoint. Prints what share of the time trains.\n";
 
+static const char run_name_text[] =
+    "RUN is a run's id or a unique beginning of it, a name whose newest run is meant, or last.\n";
+
+static const char stop_text[] =
+    "RUN is a run's id or a unique beginning of it, a name whose newest run is meant, or last.\n"
+    "Exit codes: 0 done, 1 the run had ended, 2 trouble with the request.\n";
+
 static const struct subcommand *find(const char *name)
 {
     for (const struct subcommand *command = subcommands; command->name; command++)
@@ -143,6 +150,17 @@ const struct subcommand subcommands[] = {
      &resume_opt_count, cmd_resume},
     {"attach", "Watch a run live", "[OPTION ...] RUN", NULL, attach_opts, &attach_opt_count,
      cmd_attach},
+    {"ps", "List runs", "[OPTION ...]", NULL, ps_opts, &ps_opt_count, cmd_ps},
+    {"show", "Tell all about a run: attempts, causes, restarts, checkpoints", "[OPTION ...] RUN",
+     run_name_text, show_opts, &show_opt_count, cmd_show},
+    {"events", "What happened in a run, in order", "[OPTION ...] RUN", run_name_text, events_opts,
+     &events_opt_count, cmd_events},
+    {"logs", "What the ranks of a run printed", "[OPTION ...] RUN", run_name_text, logs_opts,
+     &logs_opt_count, cmd_logs},
+    {"stop", "Stop a run, or have it save", "[OPTION ...] RUN", stop_text, stop_opts,
+     &stop_opt_count, cmd_stop},
+    {"query", "Ask the history of all runs in SQL", "[OPTION ...] SQL | --schema", NULL, query_opts,
+     &query_opt_count, cmd_query},
     {"simulate", "What would a policy of checkpoints and spares give?", "[OPTION ...]",
      simulate_text, simulate_opts, &simulate_opt_count, cmd_simulate},
     {"completion", "Print the completion script of a shell", "bash|zsh|fish", NULL, NULL, NULL,

@@ -16,12 +16,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ADDRESSES_MAX  8
-#define VIEW_MS        1000
-#define RETRY_MS       1000 /* of a store that can't be written */
-#define LOG_ASKS_MAX   4096
-#define JOURNAL_BYTES  ((size_t)4 << 30)
-#define LEAVE_FLUSH_MS 200 /* LEAVE is given so long to go out */
+#define ADDRESSES_MAX 8
+#define VIEW_MS       1000
+#define RETRY_MS      1000 /* of a store that can't be written */
+#define LOG_ASKS_MAX  4096
+#define JOURNAL_BYTES ((size_t)4 << 30)
+#define LEAVE_MS      1000 /* agents have so long to go when the run has ended */
+#define CREDIT_BYTES  (64u << 20)
+#define CREDIT_LEAST  (64u << 10)
 
 struct peer {
     struct driver *driver;
@@ -146,12 +148,22 @@ static void world_log_data(void *data, uint32_t node, const struct msg_log_data 
     }
 }
 
+static void give_credit(struct driver *driver, uint32_t node, uint64_t bytes)
+{
+    const struct message message = {.id = MSG_LOG_CREDIT, .log_credit = {bytes}};
+
+    if (bytes)
+        ledger_send(&driver->ledger, node, &message);
+}
+
 static void world_output(void *data, uint32_t node, const struct msg_log *log)
 {
     struct driver *driver = data;
 
     if (driver->config.front.output)
-        driver->config.front.output(driver->config.front.data, log, name_of(driver, node));
+        give_credit(
+            driver, node,
+            driver->config.front.output(driver->config.front.data, log, name_of(driver, node)));
 }
 
 static void world_ended(void *data, int exit_code)
@@ -274,6 +286,14 @@ static void refuse(struct peer *peer, const char *sentence)
     free(peer);
 }
 
+/* All nodes together may have so much on its way. */
+static uint64_t first_credit(const struct driver *driver)
+{
+    uint64_t share = CREDIT_BYTES / driver->saved.node_count;
+
+    return share > CREDIT_LEAST ? share : CREDIT_LEAST;
+}
+
 static void on_hello(struct peer *peer, const struct msg_hello *hello)
 {
     struct driver *driver = peer->driver;
@@ -290,6 +310,8 @@ static void on_hello(struct peer *peer, const struct msg_hello *hello)
         return;
     }
     peer->node = hello->node;
+    if (driver->config.front.output && driver->saved.job.show != JOB_SHOW_NONE)
+        give_credit(driver, hello->node, first_credit(driver));
 }
 
 static void on_message(struct link *link, void *data, const struct message *message)
@@ -585,6 +607,25 @@ static bool output_left(const struct driver *driver)
     return driver->ledger.deeds.count || driver->ledger.events.count;
 }
 
+static bool any_link(const struct driver *driver)
+{
+    for (uint32_t i = 0; i < driver->saved.node_count; i++)
+        if (driver->links[i])
+            return true;
+    return false;
+}
+
+/* LEAVE is on its way; an agent that has cleaned up closes its link. */
+static void await_leave(struct driver *driver)
+{
+    int64_t until = now_ns() + LEAVE_MS * 1000000LL;
+
+    while (any_link(driver) && now_ns() < until) {
+        set_timer(driver->view, until - now_ns());
+        (void)event_base_loop(driver->base, EVLOOP_ONCE);
+    }
+}
+
 int driver_run(struct driver *driver)
 {
     do {
@@ -598,6 +639,7 @@ int driver_run(struct driver *driver)
         if (driver->view_due)
             show_view(driver);
     }
+    await_leave(driver);
     show_view(driver);
     return driver->exit_code;
 }
@@ -659,18 +701,6 @@ const char *driver_run_dir(const struct driver *driver)
     return driver->run_dir;
 }
 
-/* LEAVE may still be on its way: the links are closed, and the loop lives until they are flushed.
- */
-static void close_links(struct driver *driver)
-{
-    static const struct timeval longest = {0, LEAVE_FLUSH_MS * 1000};
-
-    for (uint32_t i = 0; i < driver->saved.node_count; i++)
-        drop_link(driver, i);
-    (void)event_base_loopexit(driver->base, &longest);
-    (void)event_base_dispatch(driver->base);
-}
-
 void driver_free(struct driver *driver)
 {
     if (!driver)
@@ -682,8 +712,8 @@ void driver_free(struct driver *driver)
     if (driver->view)
         event_free(driver->view);
     launch_close(&driver->launch);
-    if (driver->links && driver->base)
-        close_links(driver);
+    for (uint32_t i = 0; driver->links && i < driver->saved.node_count; i++)
+        drop_link(driver, i);
     control_free(driver->control);
     ledger_done(&driver->ledger);
     vec_done(&driver->log_asks);

@@ -212,8 +212,11 @@ static void world_send(void *data, const struct message *message)
 
 static void world_cut(void *data, const char *why)
 {
+    struct serve *serve = data;
+
     (void)why;
-    uplink_cut(((struct serve *)data)->uplink);
+    serve->credit = 0; /* what is printed meanwhile is counted as skipped */
+    uplink_cut(serve->uplink);
 }
 
 static void world_wake(void *data, int64_t at_ns)
@@ -268,10 +271,7 @@ static void on_signal(evutil_socket_t signo, short what, void *data)
 
 static void on_link_up(void *data, const char *own_address)
 {
-    struct serve *serve = data;
-
-    serve->credit = 0; /* a controller that comes back gives a new one */
-    ranks_link_up(serve->machine, own_address, now_ns());
+    ranks_link_up(((struct serve *)data)->machine, own_address, now_ns());
 }
 
 static void on_link_message(void *data, const struct message *message)
@@ -288,8 +288,11 @@ static void on_link_message(void *data, const struct message *message)
 
 static void on_link_down(void *data, const char *why)
 {
+    struct serve *serve = data;
+
     (void)why;
-    ranks_link_down(((struct serve *)data)->machine, now_ns());
+    serve->credit = 0; /* a controller that comes back gives a new one */
+    ranks_link_down(serve->machine, now_ns());
 }
 
 static bool on_mine(void *data, pid_t pid)
@@ -405,6 +408,7 @@ static int begin(struct serve *serve, struct err *err)
         .data = serve, .up = on_link_up, .message = on_link_message, .down = on_link_down};
     uint64_t incarnation;
 
+    (void)signal(SIGHUP, SIG_IGN); /* a run outlives its terminal */
     if (mkdir(options->folder, 0700) < 0 && errno != EEXIST)
         return err_set(err, -errno, "%s: %s", options->folder, strerror(errno));
     if (getrandom(&incarnation, sizeof(incarnation), 0) != sizeof(incarnation))

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/str.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,14 +15,28 @@ struct slurm_allocation {
     uint32_t node_count;
     int64_t ends_at_s;      /* Unix time; 0: not known */
     uint32_t restart_count; /* SLURM_RESTART_COUNT */
-    const char **topology;  /* SLURM_TOPOLOGY_ADDR is of one node only: from `scontrol show topo`
-                               where it is there; else NULL */
+    const char **topology;  /* of each node, as place_order takes it: from `scontrol show topology`
+                               where SLURM_TOPOLOGY_ADDR_PATTERN tells of switches; else NULL */
 };
 
 /* Are we inside an allocation? 1 with *out, 0, or a negative errno with a sentence (a node list
  * that can't be read). `env` is getenv's twin for tests. */
 int slurm_allocation(struct arena *arena, const char *(*env)(const char *name),
                      struct slurm_allocation *out, struct err *err);
+
+/* The switches above each node as a path "root/leaf", NULL where none is told, from the text of
+ * `scontrol show topology`. Returns 0, -E2BIG or -ENOMEM. */
+int slurm_topology(struct arena *arena, struct str text, const char *const *names, uint32_t count,
+                   const char **groups);
+
+/* Set in a job that slurm_submit made: the user's words for Slurm were sbatch's already. */
+#define SLURM_SUBMITTED "FIRSTLIGHT_SUBMITTED"
+
+/* sbatch's own words (NULL when there is no memory), and the script that it gets. Whole nodes, but
+ * when the user's options say otherwise: ranks are no tasks of Slurm's. */
+const char **slurm_submit_words(struct arena *arena, uint32_t nodes, double time_limit_s,
+                                const char *const *options, size_t option_count);
+void slurm_script(const char *const *words, struct buf *out);
 
 /* Submit `words` (a firstlight command line) as a batch job whose first node runs it. Returns 0 and
  * the job's id. */

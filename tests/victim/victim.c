@@ -23,6 +23,18 @@ static void say_ready(void)
         (void)!write(atoi(fd), "x", 1);
 }
 
+/* A fork that fails ends the victim with a word, or a test would wait for what never comes. */
+static pid_t split(void)
+{
+    pid_t pid = fork();
+
+    if (pid < 0) {
+        perror("victim: fork");
+        _exit(1);
+    }
+    return pid;
+}
+
 static void sleep_on(void)
 {
     say_ready();
@@ -33,14 +45,14 @@ static void sleep_on(void)
 /* child: a child that sleeps; deep: a child of a child of a child */
 static void child(void)
 {
-    if (fork() == 0)
+    if (split() == 0)
         sleep_on();
 }
 
 static void deep(void)
 {
     for (int i = 0; i < 3; i++) {
-        if (fork() > 0) {
+        if (split() > 0) {
             if (i)
                 sleep_on();
             return;
@@ -51,7 +63,7 @@ static void deep(void)
 
 static void session(void)
 {
-    if (fork() == 0) {
+    if (split() == 0) {
         (void)setsid();
         sleep_on();
     }
@@ -59,9 +71,9 @@ static void session(void)
 
 static void a_daemon(void)
 {
-    if (fork() == 0) {
+    if (split() == 0) {
         (void)setsid();
-        if (fork() == 0) {
+        if (split() == 0) {
             (void)setsid();
             sleep_on();
         }
@@ -76,17 +88,18 @@ static void ignore(void)
     (void)signal(SIGHUP, SIG_IGN);
 }
 
-/* Comes back for as long as it can: a chain of children, each of which ends its parent's part. */
+/* Runs away: a chain of children in sessions of their own, whose parents end at once. Bounded, as
+ * nobody reaps what a failed test leaves. */
 static void runner(void)
 {
-    if (fork() > 0)
+    if (split() > 0)
         return;
     say_ready();
-    for (int i = 0; i < 100000; i++) {
-        if (fork() > 0)
+    for (int i = 0; i < 2000; i++) {
+        if (split() > 0)
             _exit(0);
         (void)setsid();
-        (void)usleep(500);
+        (void)usleep(1000);
         (void)alarm(LIFE_S);
     }
     _exit(0);

@@ -2,6 +2,7 @@
 #ifndef TESTS_RANKS_VICTIMS_H
 #define TESTS_RANKS_VICTIMS_H
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -25,18 +26,26 @@ static inline int victims_next(int fd)
 {
     struct pollfd wait = {.fd = fd, .events = POLLIN};
     char byte;
+    int r;
 
-    if (poll(&wait, 1, VICTIMS_BOUND_MS) <= 0)
+    do
+        r = poll(&wait, 1, VICTIMS_BOUND_MS);
+    while (r < 0 && errno == EINTR); /* a child has ended */
+    if (r <= 0)
         return -1;
     return read(fd, &byte, 1) == 1 ? byte : 0;
 }
 
 static inline bool victims_ready(int fd, int count)
 {
-    while (count-- > 0)
-        if (victims_next(fd) != 'x')
-            return false;
-    return true;
+    int ready = 0, byte = 'x';
+
+    while (ready < count && (byte = victims_next(fd)) == 'x')
+        ready++;
+    if (ready < count)
+        (void)fprintf(stderr, "%d of %d victims came%s\n", ready, count,
+                      byte ? "" : ", then all were gone");
+    return ready == count;
 }
 
 static inline bool victims_gone(int fd)
