@@ -373,6 +373,10 @@ static int follow(struct logs *logs, struct err *err)
         if (r == 0)
             (void)nanosleep(&(struct timespec){0, FOLLOW_EVERY_NS}, NULL);
     }
+    if (r > 0 && logs->run.ended_ns < 0 && !logs->run.alive)
+        (void)fprintf(stderr,
+                      "run %s has no controller now: whether its ranks go on is not known\n",
+                      logs->run.id);
     return r < 0 ? r : 0;
 }
 
