@@ -12,6 +12,10 @@ struct hash128 {
 uint64_t hash64(const void *bytes, size_t len);
 struct hash128 hash128(const void *bytes, size_t len);
 
+/* hash64 of what is read from `fd` to its end; *bytes: how many those were. Returns 0, a negative
+ * errno of read, or -ENOMEM. */
+int hash64_fd(int fd, uint64_t *hash, uint64_t *bytes);
+
 /* Fold `value` into `seed`; order matters. */
 static inline uint64_t hash_mix(uint64_t seed, uint64_t value)
 {

@@ -1,4 +1,5 @@
 #include "cli/run_drive.h"
+#include "cli/subcommand.h"
 
 #include <stddef.h>
 

@@ -4,10 +4,12 @@
 #include "base/vec.h"
 #include "cli/collapse.h"
 #include "cli/live.h"
+#include "cli/writer.h"
 
 #include <errno.h>
 #include <jansson.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,20 +17,25 @@
 #include <unistd.h>
 
 #define WINDOW_MS     150 /* a line waits so long for its like */
+#define SAY_BYTES     4608
 #define SECOND_NS     1000000000LL
 #define SIGNAL_COUNT  4
 #define DRAW_EVERY_NS 100000000LL /* of a status that changes faster than eyes */
+#define BEHIND_BYTES  (4u << 20)  /* that wait to be written: ranks' output is left in their logs */
+#define PATIENCE_MS   2000        /* at the end, for a reader that takes nothing */
+#define SHOW_ALL_MAX  256         /* ranks whose output is all shown, when nothing else is asked */
 
 struct front {
     struct front_options options;
     struct driver *driver;
+    struct writer *writer;
     struct collapse *collapse; /* NULL: output is handed on as it is */
     struct event *tick, *signals[SIGNAL_COUNT];
     struct buf status;     /* the lines on the screen */
     unsigned status_lines; /* drawn now */
     int64_t began_ns, drawn_ns;
     uint32_t attempts, stops;
-    bool terminal, colour, gone; /* gone: nobody looks any more */
+    bool terminal, colour;
 };
 
 static int64_t now_ns(void)
@@ -39,36 +46,42 @@ static int64_t now_ns(void)
     return t.tv_sec * SECOND_NS + t.tv_nsec;
 }
 
+static void say(struct front *front, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void put(struct front *front, int fd, struct str bytes)
+{
+    (void)writer_put(front->writer, fd, bytes); /* what is too much is in the logs */
+}
+
+static void say(struct front *front, const char *format, ...)
+{
+    char line[SAY_BYTES];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(line, sizeof(line), format, args);
+    va_end(args);
+    put(front, STDERR_FILENO, str_of(line));
+}
+
 /* The status lies below all output: it is taken away before anything is printed. */
 static void erase(struct front *front)
 {
-    if (!front->status_lines)
-        return;
-    (void)fprintf(stderr, "\r\033[%uA\033[J", front->status_lines);
-    (void)fflush(stderr);
+    if (front->status_lines)
+        say(front, "\r\033[%uA\033[J", front->status_lines);
     front->status_lines = 0;
 }
 
 static void draw(struct front *front)
 {
-    if (!front->terminal || front->gone || front->options.quiet || !front->status.len)
+    if (!front->terminal || front->options.quiet || !front->status.len ||
+        writer_waiting(front->writer) > 0)
         return;
     erase(front);
-    (void)fwrite(front->status.p, 1, front->status.len, stderr);
-    (void)fflush(stderr);
+    put(front, STDERR_FILENO, (struct str){front->status.p, front->status.len});
     for (size_t i = 0; i < front->status.len; i++)
         front->status_lines += front->status.p[i] == '\n';
     front->drawn_ns = now_ns();
-}
-
-static void put(struct front *front, int stream, const char *bytes, size_t len)
-{
-    FILE *file = stream == 2 ? stderr : stdout;
-
-    if (front->gone)
-        return;
-    if (fwrite(bytes, 1, len, file) != len && ferror(file))
-        clearerr(file); /* a reader that has gone is no reason to end a run */
 }
 
 static void put_line(void *data, const struct collapse_line *line)
@@ -84,7 +97,7 @@ static void put_line(void *data, const struct collapse_line *line)
     buf_puts(&text, "\n");
     erase(front);
     if (!text.failed)
-        put(front, line->stream, text.p, text.len);
+        put(front, line->stream, (struct str){text.p, text.len});
     buf_done(&text);
 }
 
@@ -107,35 +120,41 @@ static void on_tick(evutil_socket_t fd, short what, void *data)
     (void)fd;
     (void)what;
     set_tick(front, collapse_tick(front->collapse, now_ns()));
-    (void)fflush(stdout);
     draw(front);
 }
 
-static void on_output(void *data, const struct msg_log *log, const char *node_name)
+static bool is_shown(const struct front *front, uint32_t rank)
+{
+    const struct job *job = front->options.job;
+
+    if (front->options.json || job->show == JOB_SHOW_NONE)
+        return false;
+    return rank == 0 || job->show == JOB_SHOW_ALL ||
+           (job->show == JOB_SHOW_AUTO && job->ranks <= SHOW_ALL_MAX);
+}
+
+static uint64_t on_output(void *data, const struct msg_log *log, const char *node_name)
 {
     struct front *front = data;
     struct str rest = log->bytes, line;
 
-    if (front->options.json)
-        return;
-    if (log->skipped) {
-        erase(front);
-        (void)fprintf(stderr, "rank %u on %s: %llu lines are only in its log\n", log->rank,
-                      node_name, (unsigned long long)log->skipped);
-    }
-    if (!front->collapse) {
-        erase(front);
-        put(front, (int)log->stream, rest.p, rest.len);
-        (void)fflush(stdout);
-    } else {
-        while (str_line(&rest, &line))
-            collapse_add(front->collapse, log->rank, (int)log->stream, line, now_ns());
+    if (!is_shown(front, log->rank))
+        return log->bytes.len;
+    erase(front);
+    if (log->skipped)
+        say(front, "rank %u on %s: %llu lines are only in its log\n", log->rank, node_name,
+            (unsigned long long)log->skipped);
+    if (!front->collapse)
+        put(front, (int)log->stream, rest);
+    while (front->collapse && str_line(&rest, &line))
+        collapse_add(front->collapse, log->rank, (int)log->stream, line, now_ns());
+    if (front->collapse)
         set_tick(front, collapse_tick(front->collapse, now_ns()));
-    }
     draw(front);
+    return writer_waiting(front->writer) < BEHIND_BYTES ? log->bytes.len : 0;
 }
 
-static void print_json(const struct run_event *event)
+static void print_json(struct front *front, const struct run_event *event)
 {
     struct arena *arena = arena_new(0);
     struct store_event row;
@@ -150,11 +169,28 @@ static void print_json(const struct run_event *event)
         text = json_dumps(value, JSON_COMPACT);
         json_decref(value);
     }
-    if (text)
-        (void)puts(text);
-    (void)fflush(stdout);
+    if (text) {
+        put(front, STDOUT_FILENO, str_of(text));
+        put(front, STDOUT_FILENO, STR("\n"));
+    }
     free(text);
     arena_free(arena);
+}
+
+/* The first attempt begins and the last ends without words: the plan and the end say it. */
+static bool is_calm(const struct run_event *event)
+{
+    switch (event->kind) {
+    case EV_RUN_CREATED:
+    case EV_ATTEMPT_ENDED:
+    case EV_RUN_ENDED:
+        return true;
+    case EV_ATTEMPT_BEGUN:
+    case EV_ATTEMPT_RUNNING:
+        return event->attempt == 1;
+    default:
+        return false;
+    }
 }
 
 static void on_event(void *data, const struct run_event *event, const char *node_name)
@@ -163,10 +199,10 @@ static void on_event(void *data, const struct run_event *event, const char *node
     struct buf line = {0};
 
     if (front->options.json)
-        print_json(event);
+        print_json(front, event);
     if (event->kind == EV_ATTEMPT_BEGUN)
         front->attempts++;
-    if (front->options.quiet || front->options.json || front->gone ||
+    if (front->options.quiet || front->options.json || is_calm(event) ||
         !live_event(event, node_name, &line)) {
         buf_done(&line);
         return;
@@ -175,8 +211,8 @@ static void on_event(void *data, const struct run_event *event, const char *node
         collapse_flush(front->collapse);
     erase(front);
     if (!line.failed)
-        (void)fprintf(stderr, "%s%s%s", front->colour ? "\033[33m" : "", line.p,
-                      front->colour ? "\033[0m" : "");
+        say(front, "%s%s%s", front->colour ? "\033[33m" : "", line.p,
+            front->colour ? "\033[0m" : "");
     buf_done(&line);
     draw(front);
 }
@@ -200,10 +236,8 @@ static void on_trouble(void *data, const char *sentence)
 {
     struct front *front = data;
 
-    if (front->gone)
-        return;
     erase(front);
-    (void)fprintf(stderr, "firstlight run: %s\n", sentence);
+    say(front, "firstlight run: %s\n", sentence);
     draw(front);
 }
 
@@ -214,14 +248,19 @@ struct front *front_new(const struct front_options *options, struct driver_front
     if (!front)
         return NULL;
     front->options = *options;
+    front->writer = writer_new();
+    if (!front->writer) {
+        free(front);
+        return NULL;
+    }
     front->began_ns = now_ns();
     front->terminal = isatty(STDERR_FILENO);
     front->colour = term_has_colour(stderr);
     if (options->job->ranks > 1 && isatty(STDOUT_FILENO))
         front->collapse = collapse_new((uint32_t)options->job->ranks, WINDOW_MS, put_line, front);
     if (!options->quiet && !options->json && options->plan && options->job->ranks > 1)
-        (void)fprintf(stderr, "%s: %s%s", options->run, options->plan,
-                      strchr(options->plan, '\n') ? "" : "\n");
+        say(front, "%s: %s%s", options->run, options->plan,
+            strchr(options->plan, '\n') ? "" : "\n");
     *out = (struct driver_front){front, on_event, on_output, on_view, on_trouble};
     return front;
 }
@@ -243,9 +282,7 @@ static void on_hang_up(evutil_socket_t signo, short what, void *data)
 
     (void)signo;
     (void)what;
-    front->gone = true;
-    (void)freopen("/dev/null", "w", stdout);
-    (void)freopen("/dev/null", "w", stderr);
+    writer_mute(front->writer);
 }
 
 static void on_warning(evutil_socket_t signo, short what, void *data)
@@ -282,22 +319,21 @@ void front_end(struct front *front, int exit_code)
     if (front->collapse)
         collapse_flush(front->collapse);
     erase(front);
-    (void)fflush(stdout);
-    if (front->gone || front->options.quiet || front->options.json)
+    if (front->options.quiet || front->options.json)
         return;
     if (exit_code == 0) {
         if (front->terminal || front->attempts > 1)
-            (void)fprintf(stderr, "%s: done in %.1f s%s\n", run, seconds,
-                          front->attempts > 1 ? ", after restarts: 'firstlight show' tells" : "");
+            say(front, "%s: done in %.1f s%s\n", run, seconds,
+                front->attempts > 1 ? ", after restarts: 'firstlight show' tells" : "");
         return;
     }
-    for (size_t i = 0; i < CAUSE_COUNT; i++)
-        if (i != CAUSE_NONE && run_exits[i].code == exit_code) {
-            (void)fprintf(stderr, "%s: %s (exit %d) after %.1f s\n", run, run_exits[i].meaning,
-                          exit_code, seconds);
+    for (size_t i = CAUSE_NONE + 1; i < CAUSE_COUNT; i++)
+        if (run_exits[i].code == exit_code) {
+            say(front, "%s: %s (exit %d) after %.1f s\n", run, run_exits[i].meaning, exit_code,
+                seconds);
             break;
         }
-    (void)fprintf(stderr, "firstlight show %s, firstlight logs %s tell more\n", run, run);
+    say(front, "'firstlight show %s' and 'firstlight logs %s' tell more\n", run, run);
 }
 
 void front_free(struct front *front)
@@ -310,6 +346,7 @@ void front_free(struct front *front)
         if (front->signals[i])
             event_free(front->signals[i]);
     collapse_free(front->collapse);
+    writer_free(front->writer, PATIENCE_MS);
     buf_done(&front->status);
     free(front);
 }

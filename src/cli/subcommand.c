@@ -18,6 +18,32 @@ static const char collect_text[] =
     "to each host over ssh, runs it there and removes it again; FIRSTLIGHT_SSH names another ssh.\n"
     "Exit codes: 0 all hosts arrived, 1 some did not, 2 trouble with the request.\n";
 
+static const char run_text[] =
+    "A rank that fails stops all; the run goes on from its newest complete checkpoint, with spares "
+    "for\n"
+    "lost nodes, until three attempts in a row make no progress. Ctrl-C once: ranks may save and "
+    "leave;\n"
+    "twice: they are killed. Exit codes: 0 done, 1 the program failed, 2 trouble with the request; "
+    "the\n"
+    "man page has the others.\n";
+
+static const char torchrun_text[] =
+    "Takes torchrun's options (--nnodes, --nproc-per-node, -m, --no-python ...) in both spellings; "
+    "what\n"
+    "has no meaning here is accepted and said once. --print-job shows the job as a file.\n";
+
+static const char simulate_text[] =
+    "Simulates the cluster with the machines that run real jobs: failures from a seed, detection, "
+    "abort,\n"
+    "spares, restart from the last checkpoint. Prints what share of the time trains.\n";
+
+static const char run_name_text[] =
+    "RUN is a run's id or a unique beginning of it, a name whose newest run is meant, or last.\n";
+
+static const char stop_text[] =
+    "RUN is a run's id or a unique beginning of it, a name whose newest run is meant, or last.\n"
+    "Exit codes: 0 done, 1 the run had ended, 2 trouble with the request.\n";
+
 static const struct subcommand *find(const char *name)
 {
     for (const struct subcommand *command = subcommands; command->name; command++)
@@ -115,6 +141,28 @@ const struct subcommand subcommands[] = {
      explain_opts, &explain_opt_count, cmd_explain},
     {"rules", "List the rules, or explain one", "[show RULE ...] [OPTION ...]", NULL, rules_opts,
      &rules_opt_count, cmd_rules},
+    {"run", "Start and manage a job: here, over ssh, or by Slurm",
+     "[OPTION ...] [JOB.yaml | [--] PROGRAM [ARGUMENT ...]]", run_text, run_opts, &run_opt_count,
+     cmd_run},
+    {"torchrun", "The same by torchrun's command line", "[OPTION ...] SCRIPT [ARGUMENT ...]",
+     torchrun_text, NULL, NULL, cmd_torchrun},
+    {"resume", "Take over a run whose controller is gone", "[OPTION ...] RUN", NULL, resume_opts,
+     &resume_opt_count, cmd_resume},
+    {"attach", "Watch a run live", "[OPTION ...] RUN", NULL, attach_opts, &attach_opt_count,
+     cmd_attach},
+    {"ps", "List runs", "[OPTION ...]", NULL, ps_opts, &ps_opt_count, cmd_ps},
+    {"show", "Tell all about a run: attempts, causes, restarts, checkpoints", "[OPTION ...] RUN",
+     run_name_text, show_opts, &show_opt_count, cmd_show},
+    {"events", "What happened in a run, in order", "[OPTION ...] RUN", run_name_text, events_opts,
+     &events_opt_count, cmd_events},
+    {"logs", "What the ranks of a run printed", "[OPTION ...] RUN", run_name_text, logs_opts,
+     &logs_opt_count, cmd_logs},
+    {"stop", "Stop a run, or have it save", "[OPTION ...] RUN", stop_text, stop_opts,
+     &stop_opt_count, cmd_stop},
+    {"query", "Ask the history of all runs in SQL", "[OPTION ...] SQL | --schema", NULL, query_opts,
+     &query_opt_count, cmd_query},
+    {"simulate", "What would a policy of checkpoints and spares give?", "[OPTION ...]",
+     simulate_text, simulate_opts, &simulate_opt_count, cmd_simulate},
     {"completion", "Print the completion script of a shell", "bash|zsh|fish", NULL, NULL, NULL,
      cmd_completion},
     {"version", "Print the version", "", NULL, NULL, NULL, cmd_version},

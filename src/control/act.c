@@ -11,8 +11,9 @@ static void send_start(struct control *c, uint32_t node)
     struct message message = {.id = MSG_START};
     struct msg_start *start = &message.start;
 
-    if (!live->linked || live->start_sent || fold->nodes[node].started)
-        return;
+    if (!live->linked || !live->clean || live->attempt == fold->attempt ||
+        fold->nodes[node].started || !c->live[fold->assigned[0]].hello)
+        return; /* the first node's address is told to all */
     start->attempt = fold->attempt;
     start->node_rank = (uint32_t)fold->nodes[node].node_rank;
     start->nnodes = fold->nnodes;
@@ -26,7 +27,6 @@ static void send_start(struct control *c, uint32_t node)
     start->master_port = c->config.job->store == JOB_STORE_RANK0 ? c->config.master_port : 0;
     if (fold->nnodes <= HOSTS_MAX)
         start->hosts = (struct text_list){c->hosts, fold->nnodes};
-    live->start_sent = true;
     live->attempt = fold->attempt;
     node_count(c, node, true, false);
     c->world.send(c->world.data, node, &message);
@@ -87,6 +87,7 @@ static void enter_spawning(struct control *c)
 
 static void enter_running(struct control *c)
 {
+    meeting_open(c); /* a controller that was started again may have had no journal to read */
     c->save_ns = c->now_ns;
     c->step_ns = c->now_ns;
 }
@@ -174,7 +175,9 @@ void act_on_node(struct control *c, uint32_t node)
         send_stop(c, node, live->attempt, STOP_KILL, "it is left from an older attempt");
     if (!ours)
         return;
-    if (fold->state == RUN_SPAWNING && live->clean)
+    if (fold->state == RUN_SPAWNING && node == fold->assigned[0])
+        each_node(c, send_start);
+    else if (fold->state == RUN_SPAWNING)
         send_start(c, node);
     else if (fold->state >= RUN_ABORTING)
         stop_node(c, node);

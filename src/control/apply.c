@@ -186,13 +186,14 @@ static void node_swapped(struct control *control, const struct run_event *event)
     fold->slots[node->slot] = (uint32_t)event->node;
 }
 
-/* "0-62,64" into assigned[]. Returns how many, 0 when it is no such list. */
-static uint32_t read_nodes(const struct control *control, struct str text, uint32_t *assigned)
+/* "0-62,64" into listed[], each node once. Returns how many, 0 when it is no such list. */
+static uint32_t read_nodes(const struct control *control, struct str text)
 {
     uint32_t count = 0, max = (uint32_t)control->config.job->nodes;
     struct str item, low;
     uint64_t from, to;
 
+    memset(control->marks, false, control->config.node_count);
     while (str_cut(&text, ',', &item)) {
         if (!str_cut(&item, '-', &low) || str_to_u64(low, 10, &from) < 0)
             return 0;
@@ -201,8 +202,12 @@ static uint32_t read_nodes(const struct control *control, struct str text, uint3
             return 0;
         if (to < from || to >= control->config.node_count || to - from >= max - count)
             return 0;
-        for (; from <= to; from++)
-            assigned[count++] = (uint32_t)from;
+        for (; from <= to; from++) {
+            if (control->marks[from])
+                return 0;
+            control->marks[from] = true;
+            control->listed[count++] = (uint32_t)from;
+        }
     }
     return count;
 }
@@ -232,16 +237,17 @@ static void forget_attempt(struct control *control)
 static void attempt_begun(struct control *control, const struct run_event *event)
 {
     struct fold *fold = &control->fold;
-    uint32_t nnodes = read_nodes(control, event->text, fold->assigned);
+    uint32_t nnodes = read_nodes(control, event->text);
 
     if (!nnodes || event->b < 1 || event->b > control->world_max ||
         event->b > (int64_t)nnodes * control->nproc)
         return;
     forget_attempt(control);
     fold->attempt = event->attempt;
-    fold->nnodes = nnodes;
     fold->world = (uint32_t)event->b;
     fold->resume_step = event->c;
+    fold->nnodes = nnodes;
+    memcpy(fold->assigned, control->listed, nnodes * sizeof(*fold->assigned));
     for (uint32_t i = 0; i < nnodes; i++)
         fold->nodes[fold->assigned[i]].node_rank = (int32_t)i;
     step_on(fold, EV_ATTEMPT_BEGUN);

@@ -19,6 +19,8 @@ static bool make_arrays(struct control *c)
     c->fold.assigned = calloc((size_t)job->nodes, sizeof(*c->fold.assigned));
     c->fold.rank_ends = calloc(c->world_max, sizeof(*c->fold.rank_ends));
     c->fold.deaths = calloc((size_t)c->world_max + nodes, sizeof(*c->fold.deaths));
+    c->listed = calloc((size_t)job->nodes, sizeof(*c->listed));
+    c->marks = calloc(nodes, sizeof(*c->marks));
     c->live = calloc(nodes, sizeof(*c->live));
     c->ranks = calloc(c->world_max, sizeof(*c->ranks));
     c->hosts = calloc((size_t)job->nodes, sizeof(*c->hosts));
@@ -26,8 +28,8 @@ static bool make_arrays(struct control *c)
     c->acks.nodes = calloc(nodes, sizeof(*c->acks.nodes));
     job_print_json(job, &c->job_json);
     return c->fold.nodes && c->fold.slots && c->fold.assigned && c->fold.rank_ends &&
-           c->fold.deaths && c->live && c->ranks && c->hosts && c->plan && c->acks.nodes &&
-           !c->job_json.failed;
+           c->fold.deaths && c->listed && c->marks && c->live && c->ranks && c->hosts && c->plan &&
+           c->acks.nodes && !c->job_json.failed;
 }
 
 /* The first nodes in rank order have the places, the others are spares. */
@@ -61,7 +63,6 @@ struct control *control_new(const struct control_config *config, const struct co
     c->fold.best_step = c->fold.resume_step = c->fold.last_first = c->fold.step = -1;
     c->fold.saved_step = c->fold.exit_code = -1;
     c->wake_ns = c->kv_ns = INT64_MAX;
-    c->seen_state = RUN_ENDED;
     if (make_arrays(c) && make_layout(c)) {
         steps_reset(c);
         return c;
@@ -82,6 +83,8 @@ void control_free(struct control *c)
     free(c->fold.assigned);
     free(c->fold.rank_ends);
     free(c->fold.deaths);
+    free(c->listed);
+    free(c->marks);
     free(c->live);
     free(c->ranks);
     free(c->hosts);
@@ -278,9 +281,9 @@ static void take_hello(struct control *c, const struct msg_hello *hello)
     live->seen_ns = live->ping_ns = c->now_ns;
     live->burst = BURST;
     live->return_ns = live->launched_ns = 0;
-    live->gone = live->garbage = live->stop_sent = false;
+    live->gone = live->garbage = false;
     live->attempt = hello->attempt;
-    live->start_sent = hello->attempt == c->fold.attempt;
+    live->hello = true;
     live->why[0] = '\0';
     text_keep(live->addr, ADDR_BYTES, hello->data_addr);
     node_count(c, hello->node, true, hello->empty || !hello->attempt);

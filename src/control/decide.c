@@ -78,12 +78,21 @@ static void stopping(struct control *c)
         end_attempt(c, 2);
 }
 
+/* Agents that have not left, or, to a controller that was started again, have not come back. */
+static bool anybody_left(const struct control *c)
+{
+    for (uint32_t i = 0; i < c->config.node_count && !c->linked; i++)
+        if (c->live[i].return_ns)
+            return true;
+    return c->linked > 0;
+}
+
 static void leaving(struct control *c)
 {
     struct run_event event = event_of(EV_RUN_ENDED);
     struct control_view view;
 
-    if (c->linked && c->now_ns < c->entered_ns + LEAVE_NS) {
+    if (c->now_ns < c->entered_ns + LEAVE_NS && anybody_left(c)) {
         control_wake(c, c->entered_ns + LEAVE_NS);
         return;
     }
@@ -112,6 +121,7 @@ static void decide(struct control *c)
 
 static void enter(struct control *c)
 {
+    c->entered = true;
     c->seen_state = c->fold.state;
     c->seen_attempt = c->fold.attempt;
     c->entered_ns = c->now_ns;
@@ -128,7 +138,7 @@ void control_settle(struct control *c)
         if (!c->begun || c->over)
             return;
         seq = c->fold.seq;
-        if (c->seen_state != c->fold.state || c->seen_attempt != c->fold.attempt)
+        if (!c->entered || c->seen_state != c->fold.state || c->seen_attempt != c->fold.attempt)
             enter(c);
         act_on_force(c);
         decide(c);

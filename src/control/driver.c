@@ -1,7 +1,7 @@
 #include "control/driver.h"
 
 #include "base/file.h"
-#include "control/outbox.h"
+#include "control/ledger.h"
 #include "control/socket.h"
 #include "sched/launch.h"
 #include "wire/link.h"
@@ -16,12 +16,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ADDRESSES_MAX  8
-#define VIEW_MS        1000
-#define RETRY_MS       1000 /* of a store that can't be written */
-#define LOG_ASKS_MAX   4096
-#define JOURNAL_BYTES  ((size_t)4 << 30)
-#define LEAVE_FLUSH_MS 200 /* LEAVE is given so long to go out */
+#define ADDRESSES_MAX 8
+#define VIEW_MS       1000
+#define RETRY_MS      1000 /* of a store that can't be written */
+#define LOG_ASKS_MAX  4096
+#define JOURNAL_BYTES ((size_t)4 << 30)
+#define LEAVE_MS      1000 /* agents have so long to go when the run has ended */
+#define CREDIT_BYTES  (64u << 20)
+#define CREDIT_LEAST  (64u << 10)
 
 struct peer {
     struct driver *driver;
@@ -47,7 +49,7 @@ struct driver {
     struct control *control;
     struct control_socket *socket;
     struct launch launch;
-    struct outbox outbox;
+    struct ledger ledger;
     struct link **links; /* by node; NULL: none */
     VEC(struct log_ask) log_asks;
     VEC(uint32_t) launch_failed; /* nodes whose launch failed in this turn */
@@ -89,7 +91,7 @@ static void world_event(void *data, const struct run_event *event)
 {
     struct driver *driver = data;
 
-    outbox_event(&driver->outbox, event);
+    ledger_event(&driver->ledger, event);
     driver->view_due = true;
     if (driver->config.front.event)
         driver->config.front.event(driver->config.front.data, event, name_of(driver, event->node));
@@ -97,27 +99,27 @@ static void world_event(void *data, const struct run_event *event)
 
 static void world_metric(void *data, const struct store_metric *metric)
 {
-    outbox_metric(&((struct driver *)data)->outbox, metric);
+    ledger_metric(&((struct driver *)data)->ledger, metric);
 }
 
 static void world_journal(void *data, uint32_t attempt, struct str bytes)
 {
-    outbox_journal(&((struct driver *)data)->outbox, attempt, bytes);
+    ledger_journal(&((struct driver *)data)->ledger, attempt, bytes);
 }
 
 static void world_send(void *data, uint32_t node, const struct message *message)
 {
-    outbox_send(&((struct driver *)data)->outbox, node, message);
+    ledger_send(&((struct driver *)data)->ledger, node, message);
 }
 
 static void world_launch(void *data, uint32_t node)
 {
-    outbox_deed(&((struct driver *)data)->outbox, DEED_LAUNCH, node, 0);
+    ledger_deed(&((struct driver *)data)->ledger, DEED_LAUNCH, node, 0);
 }
 
 static void world_forget(void *data, uint32_t node)
 {
-    outbox_deed(&((struct driver *)data)->outbox, DEED_FORGET, node, 0);
+    ledger_deed(&((struct driver *)data)->ledger, DEED_FORGET, node, 0);
 }
 
 static void world_wake(void *data, int64_t at_ns)
@@ -146,17 +148,27 @@ static void world_log_data(void *data, uint32_t node, const struct msg_log_data 
     }
 }
 
+static void give_credit(struct driver *driver, uint32_t node, uint64_t bytes)
+{
+    const struct message message = {.id = MSG_LOG_CREDIT, .log_credit = {bytes}};
+
+    if (bytes)
+        ledger_send(&driver->ledger, node, &message);
+}
+
 static void world_output(void *data, uint32_t node, const struct msg_log *log)
 {
     struct driver *driver = data;
 
     if (driver->config.front.output)
-        driver->config.front.output(driver->config.front.data, log, name_of(driver, node));
+        give_credit(
+            driver, node,
+            driver->config.front.output(driver->config.front.data, log, name_of(driver, node)));
 }
 
 static void world_ended(void *data, int exit_code)
 {
-    outbox_deed(&((struct driver *)data)->outbox, DEED_END, 0, exit_code);
+    ledger_deed(&((struct driver *)data)->ledger, DEED_END, 0, exit_code);
 }
 
 /* What is done once it is stored. */
@@ -274,6 +286,14 @@ static void refuse(struct peer *peer, const char *sentence)
     free(peer);
 }
 
+/* All nodes together may have so much on its way. */
+static uint64_t first_credit(const struct driver *driver)
+{
+    uint64_t share = CREDIT_BYTES / driver->saved.node_count;
+
+    return share > CREDIT_LEAST ? share : CREDIT_LEAST;
+}
+
 static void on_hello(struct peer *peer, const struct msg_hello *hello)
 {
     struct driver *driver = peer->driver;
@@ -290,6 +310,8 @@ static void on_hello(struct peer *peer, const struct msg_hello *hello)
         return;
     }
     peer->node = hello->node;
+    if (driver->config.front.output && driver->saved.job.show != JOB_SHOW_NONE)
+        give_credit(driver, hello->node, first_credit(driver));
 }
 
 static void on_message(struct link *link, void *data, const struct message *message)
@@ -461,7 +483,7 @@ static int fold(struct driver *driver, struct err *err)
     if (r < 0)
         return r;
     control_view(driver->control, now_ns(), &view);
-    path = outbox_journal_path(driver->arena, driver->run_dir, view.attempt);
+    path = ledger_journal_path(driver->arena, driver->run_dir, view.attempt);
     if (!path || access(path, F_OK) < 0)
         return 0; /* nothing was said to that attempt's store */
     r = file_read(path, JOURNAL_BYTES, &text, &len, err);
@@ -510,7 +532,7 @@ static int begin(struct driver *driver, struct err *err)
     driver->lock_fd = store_run_lock(driver->config.store, driver->config.run, &generation, err);
     if (driver->lock_fd < 0)
         return driver->lock_fd;
-    r = outbox_init(&driver->outbox, driver->config.store, driver->config.run, driver->run_dir);
+    r = ledger_init(&driver->ledger, driver->config.store, driver->config.run, driver->run_dir);
     if (r < 0)
         return err_set(err, r, "no memory for the run");
     if (!driver->config.resumed)
@@ -542,7 +564,7 @@ struct driver *driver_new(const struct driver_config *config, const struct saved
         return NULL;
     }
     *driver = (struct driver){.config = *config, .saved = *saved, .lock_fd = -1};
-    driver->outbox.journal_fd = -1;
+    driver->ledger.journal_fd = -1;
     driver->created_ns = clock_ns(CLOCK_REALTIME);
     driver->arena = arena_new(0);
     driver->base = event_base_new();
@@ -565,9 +587,9 @@ struct driver *driver_new(const struct driver_config *config, const struct saved
 static void flush(struct driver *driver)
 {
     static const struct timeval retry = {RETRY_MS / 1000, RETRY_MS % 1000 * 1000};
-    const struct outbox_doer doer = {driver, do_send, do_launch, do_forget, do_end};
+    const struct ledger_doer doer = {driver, do_send, do_launch, do_forget, do_end};
     struct err err = {0};
-    int r = outbox_flush(&driver->outbox, &doer, &err);
+    int r = ledger_flush(&driver->ledger, &doer, &err);
 
     if (r < 0 && !driver->stalled && driver->config.front.trouble)
         driver->config.front.trouble(driver->config.front.data, err.text);
@@ -582,7 +604,26 @@ static void flush(struct driver *driver)
 
 static bool output_left(const struct driver *driver)
 {
-    return driver->outbox.deeds.count || driver->outbox.events.count;
+    return driver->ledger.deeds.count || driver->ledger.events.count;
+}
+
+static bool any_link(const struct driver *driver)
+{
+    for (uint32_t i = 0; i < driver->saved.node_count; i++)
+        if (driver->links[i])
+            return true;
+    return false;
+}
+
+/* LEAVE is on its way; an agent that has cleaned up closes its link. */
+static void await_leave(struct driver *driver)
+{
+    int64_t until = now_ns() + LEAVE_MS * 1000000LL;
+
+    while (any_link(driver) && now_ns() < until) {
+        set_timer(driver->view, until - now_ns());
+        (void)event_base_loop(driver->base, EVLOOP_ONCE);
+    }
 }
 
 int driver_run(struct driver *driver)
@@ -598,6 +639,7 @@ int driver_run(struct driver *driver)
         if (driver->view_due)
             show_view(driver);
     }
+    await_leave(driver);
     show_view(driver);
     return driver->exit_code;
 }
@@ -641,7 +683,7 @@ void driver_log_read(struct driver *driver, const struct msg_log_read *ask, uint
     }
     message.log_read.id = ++driver->log_id;
     *row = (struct log_ask){driver->log_id, node, answer, data};
-    outbox_send(&driver->outbox, node, &message);
+    ledger_send(&driver->ledger, node, &message);
 }
 
 struct control *driver_control(struct driver *driver)
@@ -659,18 +701,6 @@ const char *driver_run_dir(const struct driver *driver)
     return driver->run_dir;
 }
 
-/* LEAVE may still be on its way: the links are closed, and the loop lives until they are flushed.
- */
-static void close_links(struct driver *driver)
-{
-    static const struct timeval longest = {0, LEAVE_FLUSH_MS * 1000};
-
-    for (uint32_t i = 0; i < driver->saved.node_count; i++)
-        drop_link(driver, i);
-    (void)event_base_loopexit(driver->base, &longest);
-    (void)event_base_dispatch(driver->base);
-}
-
 void driver_free(struct driver *driver)
 {
     if (!driver)
@@ -682,10 +712,10 @@ void driver_free(struct driver *driver)
     if (driver->view)
         event_free(driver->view);
     launch_close(&driver->launch);
-    if (driver->links && driver->base)
-        close_links(driver);
+    for (uint32_t i = 0; driver->links && i < driver->saved.node_count; i++)
+        drop_link(driver, i);
     control_free(driver->control);
-    outbox_done(&driver->outbox);
+    ledger_done(&driver->ledger);
     vec_done(&driver->log_asks);
     vec_done(&driver->launch_failed);
     free(driver->links);

@@ -1,7 +1,7 @@
 /* control/driver - the controller as a process: the machine, its links, its store, its agents.
  *
  * One thread round one event loop. In each turn of the loop the machine's outputs are gathered
- * (control/outbox.h); then its events and journal are written, and only then its actions are
+ * (control/ledger.h); then its events and journal are written, and only then its actions are
  * carried out. While the store can't be written (a full disk) actions wait, and `trouble` says so.
  */
 #ifndef CONTROL_DRIVER_H
@@ -20,7 +20,9 @@ struct driver;
 struct driver_front {
     void *data;
     void (*event)(void *data, const struct run_event *event, const char *node_name);
-    void (*output)(void *data, const struct msg_log *log, const char *node_name);
+    /* Live output. Returns how many bytes more may come from that node: what was taken, less when
+     * whoever reads is slow. NULL: nobody wants any. */
+    uint64_t (*output)(void *data, const struct msg_log *log, const char *node_name);
     void (*view)(void *data, const struct control_view *view); /* each second, and on events */
     void (*trouble)(void *data, const char *sentence);
 };

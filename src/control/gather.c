@@ -80,11 +80,10 @@ static void fill_from_spares(struct control *c, bool blamed, bool *taken)
 
 static void make_plan(struct control *c)
 {
-    bool *taken = calloc(c->config.node_count, sizeof(*taken));
+    bool *taken = c->marks;
 
+    memset(taken, false, c->config.node_count);
     c->planned = 0;
-    if (!taken)
-        return;
     for (uint32_t s = 0; s < c->config.job->nodes; s++) {
         uint32_t node = c->fold.slots[s];
 
@@ -95,7 +94,6 @@ static void make_plan(struct control *c)
     for (uint32_t s = 0; s < c->config.job->nodes; s++)
         put(c, s, ready(c, c->fold.slots[s]) ? (int64_t)c->fold.slots[s] : -1, taken);
     fill_from_spares(c, true, taken);
-    free(taken);
 }
 
 /* Until when is it worth to wait for this node rather than to put a spare in its place? */
@@ -195,11 +193,12 @@ static void say_swaps(struct control *c)
     for (uint32_t s = 0; s < c->config.job->nodes; s++) {
         uint32_t old = c->fold.slots[s];
         struct run_event event = event_of(EV_NODE_SWAPPED);
-        struct place_span span = place_span(node_rank, c->planned, c->nproc, world);
+        struct place_span span;
         char text[SENTENCE_MAX];
 
         if (c->plan[s] < 0)
             continue;
+        span = place_span(node_rank, c->planned, c->nproc, world);
         event.node = c->plan[s];
         event.a = node_rank++;
         event.b = old;

@@ -92,8 +92,9 @@ struct node_live {
     uint32_t burst;      /* PINGs that follow their answers at once */
     uint32_t backoff_s;
     uint32_t attempt;         /* that lives there */
+    bool hello;               /* it has spoken to this controller */
     bool linked, clean, gone; /* clean: nothing old lives there; gone: its process has ended */
-    bool ack_due, start_sent, stop_sent, clock_told, garbage;
+    bool ack_due, clock_told, garbage;
     int64_t clock_told_ns, told_offset_ns;
     char why[WHY_BYTES];   /* it is not there */
     char addr[ADDR_BYTES]; /* ours, that others reach it by */
@@ -119,6 +120,8 @@ struct control {
     struct str *hosts; /* (nnodes) names in rank order, for START */
     struct buf job_json;
     uint32_t nproc, world_max;
+    uint32_t *listed; /* (job->nodes) scratch of the fold */
+    bool *marks;      /* (node_count) scratch */
 
     int64_t now_ns, wall_minus_mono_ns, last_call_ns;
     int64_t wake_ns;           /* what the world was asked for */
@@ -130,7 +133,7 @@ struct control {
     uint32_t seen_attempt;
     enum stop_how seen_how;
     uint32_t linked, ready; /* ready: linked and clean */
-    bool begun, over, phases_done;
+    bool begun, entered, over, phases_done;
     struct {
         uint32_t *nodes;
         size_t count;

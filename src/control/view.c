@@ -18,9 +18,8 @@ int64_t control_node_of_rank(const struct control *c, uint32_t rank)
 {
     uint32_t node_rank = rank / c->nproc;
 
-    return rank < c->fold.world && node_rank < c->fold.nnodes
-               ? (int64_t)c->fold.assigned[node_rank]
-               : -1;
+    return rank < c->fold.world && node_rank < c->fold.nnodes ? (int64_t)c->fold.assigned[node_rank]
+                                                              : -1;
 }
 
 static void print_training(const struct control *c, struct buf *out)

@@ -9,12 +9,13 @@
 #include "base/err.h"
 
 #include <stdbool.h>
-#include <stdint.h>
+#include <stddef.h>
 
 struct cgroup;
 
 /* Where is the group of this process? `proc` is "/proc/self" (tests have their own): its files
- * mountinfo and cgroup are read. Returns 0, or a negative errno with the reason why there is none. */
+ * mountinfo and cgroup are read. Returns 0, or a negative errno with the reason why there is none.
+ */
 int cgroup_own(const char *proc, char *path, size_t bytes, struct err *why);
 
 /* Make `name`-OURPID below the group `parent`. Groups that dead processes of ours left there with

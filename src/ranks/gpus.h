@@ -1,4 +1,5 @@
-/* ranks/gpus - the GPUs of this node: how many, at which PCI addresses, which one for which rank. */
+/* ranks/gpus - the GPUs of this node: how many, at which PCI addresses, which one for which rank.
+ */
 #ifndef RANKS_GPUS_H
 #define RANKS_GPUS_H
 
@@ -10,8 +11,9 @@
 #define GPUS_MAX 256
 
 struct gpus {
-    const char **addresses; /* "0000:65:00.0" in order of the bus, as CUDA_DEVICE_ORDER=PCI_BUS_ID */
-    const char **names;     /* what CUDA_VISIBLE_DEVICES calls them: "0", "1", or the given words */
+    const char *
+        *addresses;     /* "0000:65:00.0" in order of the bus, as CUDA_DEVICE_ORDER=PCI_BUS_ID */
+    const char **names; /* what CUDA_VISIBLE_DEVICES calls them: "0", "1", or the given words */
     size_t count;
 };
 

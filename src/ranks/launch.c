@@ -16,7 +16,8 @@
 
 #define USUAL_PATH "/usr/local/bin:/usr/bin:/bin"
 
-/* AddressSanitizer marks the stack of a function that never returns; the parent would trip on it. */
+/* AddressSanitizer marks the stack of a function that never returns; the parent would trip on it.
+ */
 #define ON_PARENTS_STACK __attribute__((noinline, no_sanitize("address", "undefined", "thread")))
 
 enum step { STEP_NONE, STEP_FILES, STEP_CWD, STEP_EXEC };
@@ -30,8 +31,7 @@ struct birth { /* shared with the child until it executes */
     volatile int error;
 };
 
-static ON_PARENTS_STACK void __attribute__((noreturn))
-give_up(struct birth *birth, enum step step)
+static ON_PARENTS_STACK void __attribute__((noreturn)) give_up(struct birth *birth, enum step step)
 {
     birth->error = errno;
     birth->failed = step;
@@ -284,8 +284,8 @@ int launch_init(struct launch *launch, struct arena *arena, const char *name, co
 {
     int r;
 
-    *launch = (struct launch){
-        .name = name, .node = node, .cwd_fd = -1, .null_fd = -1, .cgroup_fd = -1};
+    *launch =
+        (struct launch){.name = name, .node = node, .cwd_fd = -1, .null_fd = -1, .cgroup_fd = -1};
     (void)getrlimit(RLIMIT_NOFILE, &launch->files);
     if (cwd) {
         launch->cwd_fd = open_high(cwd, O_PATH | O_DIRECTORY);

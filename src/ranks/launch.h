@@ -24,8 +24,8 @@ struct launch {
     struct rlimit files; /* what ranks get */
 };
 
-/* `path` is PATH of the ranks' environment (NULL: the usual folders). Returns 0, or a negative errno
- * with a sentence: "python4: no such program in PATH on n003". Strings live in `arena`. */
+/* `path` is PATH of the ranks' environment (NULL: the usual folders). Returns 0, or a negative
+ * errno with a sentence: "python4: no such program in PATH on n003". Strings live in `arena`. */
 int launch_init(struct launch *launch, struct arena *arena, const char *name, const char *path,
                 const char *cwd, const char *node, struct err *err);
 void launch_done(struct launch *launch);

@@ -1,5 +1,5 @@
-/* ranks/oom - was it the kernel's OOM killer? Its log names the process; where we may not read that,
- * a control group counts what was killed in it. */
+/* ranks/oom - was it the kernel's OOM killer? Its log names the process; where we may not read
+ * that, a control group counts what was killed in it. */
 #ifndef RANKS_OOM_H
 #define RANKS_OOM_H
 

@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define PORTS     65536
-#define FRESH_NS  1000000000
+#define PORTS      65536
+#define FRESH_NS   1000000000
 #define LINE_BYTES 512
 
 struct socket_seen {

@@ -121,7 +121,8 @@ void procs_each_child(procs_visit *visit, void *data)
         procs_each(child_by_parent, &children);
 }
 
-/* "PID (name) S PPID PGRP SESSION ..."; the name may hold anything, ')' too. Field 22 is the start. */
+/* "PID (name) S PPID PGRP SESSION ..."; the name may hold anything, ')' too. Field 22 is the start.
+ */
 bool procs_read(pid_t pid, struct procs_row *row)
 {
     char path[64], text[1024];

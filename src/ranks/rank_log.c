@@ -9,11 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PIECES      4 /* of the newest half; the oldest goes when a fifth begins */
-#define NAME_BYTES  64
-#define NOTE_BYTES  96
-#define DIGITS      15 /* a petabyte */
-#define LISTED_MAX  4096
+#define PIECES     4 /* of the newest half; the oldest goes when a fifth begins */
+#define NAME_BYTES 64
+#define NOTE_BYTES 96
+#define DIGITS     15 /* a petabyte */
+#define LISTED_MAX 4096
 
 struct piece {
     int64_t begin, bytes;
@@ -23,8 +23,8 @@ struct rank_log {
     const char *folder;
     uint32_t rank;
     int64_t head_max, piece_max, head;
-    int64_t size;                 /* written by the rank */
-    struct piece pieces[PIECES];  /* oldest first */
+    int64_t size;                /* written by the rank */
+    struct piece pieces[PIECES]; /* oldest first */
     int count;
     int fd; /* of the file that grows; -1: none yet */
     bool ended;

@@ -53,8 +53,8 @@ struct spawn_watch {
 
 /* Start all ranks: all of them run, or none (those that ran are killed) and the sentence says why:
  * "python4: no such program in PATH on n003". At some thousands a second. Callbacks come from the
- * event loop alone; in them all calls are allowed, in `empty` also spawn_free. `request` may go when
- * it returns. One attempt at a time: the open files that we may have are set for it. */
+ * event loop alone; in them all calls are allowed, in `empty` also spawn_free. `request` may go
+ * when it returns. One attempt at a time: the open files that we may have are set for it. */
 int spawn_start(const struct spawn_request *request, const struct spawn_watch *watch,
                 struct spawn **spawn, struct err *err);
 

@@ -229,8 +229,8 @@ static bool is_ours(pid_t pid)
 
 static void look_at(struct strays *strays, const struct procs_row *row)
 {
-    if (row->state == 'Z' || procs_below(&strays->procs, getpid(), row->pid) || !is_ours(row->pid) ||
-        !procs_env_has(row->pid, strays->word) || cared_for(strays, row->pid))
+    if (row->state == 'Z' || procs_below(&strays->procs, getpid(), row->pid) ||
+        !is_ours(row->pid) || !procs_env_has(row->pid, strays->word) || cared_for(strays, row->pid))
         return;
     strays->found++;
     procs_signal(row, SIGKILL);

@@ -10,8 +10,11 @@
  * Counters that many nodes poll (torch's barriers ask ADD 0 every 10 ms) are pushed to the nodes
  * that asked, at most every KV_PUSH_MS, later when very many ask.
  *
- * Crash: every change, and every answer that cannot be computed twice, is a record in a journal. A
- * store that is read back from its journal answers a repeated batch as before it died. */
+ * Crash: every batch that came in is a record in a journal, and the store is a function of them. So
+ * one that is read back from its journal has the same keys, and answers a repeated batch as before
+ * it died.
+ *
+ * When there is no memory, kv_take says -ENOMEM from then on: the attempt is over. */
 #ifndef RENDEZVOUS_KV_H
 #define RENDEZVOUS_KV_H
 
@@ -23,7 +26,7 @@
 #include <stdint.h>
 
 #define KV_BYTES_MAX ((size_t)2 << 30) /* keys and values of one attempt */
-#define KV_PUSH_MS   5
+#define KV_PUSH_MS   5 /* and 1 ms more for each 50 nodes that listen to one that still moves */
 
 struct kv;
 
@@ -43,7 +46,8 @@ struct kv_out {
 int kv_take(struct kv *kv, uint32_t node, uint64_t incarnation, struct str bytes, int64_t now_ms,
             const struct kv_out *out, struct err *err);
 
-/* Push what is due. Returns when to call again (ms), or -1: nothing waits. */
+/* Push what is due; also after a kv_take, which may make something due. Returns when to call again
+ * (the time, in ms), or -1: nothing waits. */
 int64_t kv_tick(struct kv *kv, int64_t now_ms, const struct kv_out *out);
 
 /* A new connection of the node (of the same or a new agent): what was sent and not acknowledged is

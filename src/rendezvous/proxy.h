@@ -1,5 +1,8 @@
 /* rendezvous/proxy - the agent's half of the store: it speaks TCPStore with a node's ranks.
  *
+ * What it has learnt of a key it answers to other clients too, as long as the store has not told of
+ * a change; a client that reads the same key again is answered from above.
+ *
  * No I/O. Bytes of client connections come in; answers come out, either at once from what is known
  * here, or when the controller has answered. Equal requests of several clients become one; ADDs to
  * one key become one with the sum, and each client gets a number of its own; a SET needs no answer.

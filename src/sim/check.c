@@ -21,12 +21,16 @@ void check_spawn(struct sim *sim, uint32_t attempt, uint32_t rank, uint32_t worl
         sim_break(sim, "rank %u is started twice in attempt %u", rank, attempt);
 }
 
-static bool stored(const struct sim *sim, enum run_event_kind kind, uint32_t attempt, int64_t rank)
+/* Its exit, or that its node was lost with all ranks on it, which comes to the same. */
+static bool stored(const struct sim *sim, uint32_t node, uint32_t attempt, int64_t rank)
 {
     for (size_t i = sim->disk.events.count; i-- > 0;) {
         const struct run_event *event = &sim->disk.events.items[i];
 
-        if (event->kind == kind && event->attempt == attempt && event->rank == rank)
+        if (event->attempt != attempt)
+            continue;
+        if ((event->kind == EV_RANK_EXITED && event->rank == rank) ||
+            (event->kind == EV_NODE_LOST && event->node == node))
             return true;
     }
     return false;
@@ -44,7 +48,7 @@ void check_ack(struct sim *sim, uint32_t index, uint64_t number)
             i++;
             continue;
         }
-        if (!stored(sim, EV_RANK_EXITED, exit.attempt, exit.rank))
+        if (!stored(sim, index, exit.attempt, exit.rank))
             sim_break(sim,
                       "node %u: the exit of rank %lld in attempt %u was acknowledged and is "
                       "not stored",
@@ -53,17 +57,17 @@ void check_ack(struct sim *sim, uint32_t index, uint64_t number)
     }
 }
 
-/* Is this node one that the controller has written off? Its ranks may live on without harm: they
- * have a store of their own and nobody reads what they say. */
-static bool written_off(const struct sim *sim, const struct sim_node *node)
+/* Has the controller written this node off since that attempt began? Its ranks may live on without
+ * harm until it comes back: they have a store of their own and nobody reads what they say. */
+static bool written_off(const struct sim *sim, const struct sim_node *node, uint32_t attempt)
 {
     for (size_t i = sim->disk.events.count; i-- > 0;) {
         const struct run_event *event = &sim->disk.events.items[i];
 
+        if (event->attempt < attempt)
+            return false;
         if (event->node == node->index && event->kind == EV_NODE_LOST)
             return true;
-        if (event->node == node->index && event->kind == EV_NODE_UP)
-            return false;
     }
     return false;
 }
@@ -81,7 +85,7 @@ static void check_attempts(struct sim *sim)
         for (uint32_t r = 0; sim->nodes[i].alive && r < sim->nodes[i].rank_count; r++) {
             uint32_t attempt = sim->nodes[i].ranks[r].attempt;
 
-            if (attempt && attempt < newest && !written_off(sim, &sim->nodes[i])) {
+            if (attempt && attempt < newest && !written_off(sim, &sim->nodes[i], attempt)) {
                 sim_break(sim, "rank %u of attempt %u lives on node %u while attempt %u runs",
                           sim->nodes[i].first_rank + r, attempt, i, newest);
                 return;

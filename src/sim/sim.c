@@ -47,6 +47,7 @@ void sim_break(struct sim *sim, const char *format, ...)
     for (size_t i = count > LAST_EVENTS ? count - LAST_EVENTS : 0; i < count; i++) {
         const struct run_event *event = &sim->disk.events.items[i];
 
+        buf_puts(&text, text.len ? "; " : "");
         run_event_print(event, event->node >= 0 ? sim->names[event->node] : "", &text);
     }
     (void)err_set(sim->err, -EPROTO, "seed %llu, %.3f s: %s; last: %s",

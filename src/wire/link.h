@@ -7,7 +7,7 @@
  * recording. Then frames: u32 length, ChaCha20-Poly1305 with a counting nonce, as many messages in
  * one as a turn of the loop queued. A peer without the key gets no byte back, is closed at once and
  * is never parsed; one that says nothing is closed after LINK_HELLO_MS; no more than
- * LINK_STRANGERS_MAX are waited for: then the oldest goes.
+ * LINK_STRANGERS_MAX are waited for: then the oldest goes that has said nothing.
  *
  * Everything here is non-blocking; callbacks come from the loop, never from inside a call. A
  * callback may close any link, its own too, and free the server. */
@@ -23,7 +23,7 @@
 
 #define LINK_KEY_BYTES     32
 #define LINK_HELLO_MS      5000
-#define LINK_STRANGERS_MAX 512         /* connections that have not shown the key yet */
+#define LINK_STRANGERS_MAX 4096        /* connections that are not up yet; or RLIMIT_NOFILE / 4 */
 #define LINK_QUEUE_MAX     (64u << 20) /* bytes that wait to be sent; more breaks the link */
 
 struct link;

@@ -72,8 +72,8 @@ struct link_server {
     struct link_watch watch;
     void *(*accepted)(void *server_data, struct link *link);
     void *data;
-    struct link_list strangers; /* the oldest first */
-    size_t stranger_count;
+    struct link_list silent, answered; /* strangers, the oldest first */
+    size_t stranger_count, strangers_max;
     bool paused;      /* no room: the kernel holds who comes */
     int64_t hello_ms; /* LINK_HELLO_MS, and WIRE_VERSION; tests set others */
     uint32_t version;

@@ -109,24 +109,27 @@ struct reader {
     struct err *err;
 };
 
-static int take(struct reader *reader, size_t bytes, const char **at)
+/* The next `bytes`; NULL with a sentence when they are not there. */
+static const char *take(struct reader *reader, size_t bytes)
 {
-    if (bytes > reader->left.len)
-        return err_set(reader->err, -EPROTO, "%s: %zu byte%s missing in %s", reader->message,
-                       bytes - reader->left.len, bytes - reader->left.len == 1 ? " is" : "s are",
-                       reader->field);
-    *at = reader->left.p;
+    const char *at = reader->left.p;
+    size_t missing = bytes - reader->left.len;
+
+    if (bytes > reader->left.len) {
+        (void)err_set(reader->err, -EPROTO, "%s: %zu byte%s missing in %s", reader->message,
+                      missing, missing == 1 ? " is" : "s are", reader->field);
+        return NULL;
+    }
     reader->left = str_skip(reader->left, bytes);
-    return 0;
+    return at;
 }
 
 static int take_u32(struct reader *reader, uint32_t *out)
 {
-    const char *at;
-    int r = take(reader, sizeof(*out), &at);
+    const char *at = take(reader, sizeof(*out));
 
-    if (r < 0)
-        return r;
+    if (!at)
+        return -EPROTO;
     memcpy(out, at, sizeof(*out));
     *out = le32toh(*out);
     return 0;
@@ -134,11 +137,10 @@ static int take_u32(struct reader *reader, uint32_t *out)
 
 static int take_u64(struct reader *reader, uint64_t *out)
 {
-    const char *at;
-    int r = take(reader, sizeof(*out), &at);
+    const char *at = take(reader, sizeof(*out));
 
-    if (r < 0)
-        return r;
+    if (!at)
+        return -EPROTO;
     memcpy(out, at, sizeof(*out));
     *out = le64toh(*out);
     return 0;
@@ -146,11 +148,10 @@ static int take_u64(struct reader *reader, uint64_t *out)
 
 static int take_bool(struct reader *reader, bool *out)
 {
-    const char *at;
-    int r = take(reader, 1, &at);
+    const char *at = take(reader, 1);
 
-    if (r < 0)
-        return r;
+    if (!at)
+        return -EPROTO;
     if (*at != 0 && *at != 1)
         return err_set(reader->err, -EPROTO, "%s: %s is %u, neither 0 nor 1", reader->message,
                        reader->field, (unsigned char)*at);
@@ -163,11 +164,11 @@ static int take_text(struct reader *reader, struct str *out)
     uint32_t len;
     int r = take_u32(reader, &len);
 
-    if (r == 0)
-        r = take(reader, len, &out->p);
-    if (r == 0)
-        out->len = len;
-    return r;
+    if (r < 0)
+        return r;
+    out->p = take(reader, len);
+    out->len = len;
+    return out->p ? 0 : -EPROTO;
 }
 
 /* The count is held against the bytes that are left before there is memory for the items. */

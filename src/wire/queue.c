@@ -1,5 +1,6 @@
 #include "wire/link_inside.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <errno.h>
 
@@ -111,5 +112,6 @@ int link_send(struct link *link, const struct message *message)
 
 int link_send_encoded(struct link *link, struct str bytes)
 {
+    assert(bytes.len > 0 && bytes.len <= WIRE_MESSAGE_BYTES_MAX);
     return queue_message(link, NULL, bytes);
 }

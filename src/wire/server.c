@@ -4,16 +4,17 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-#define ACCEPTS_A_TURN 64
-#define STRANGER_MS    1000 /* so long one has its place, also when others wait for it */
+#define ACCEPTS_A_TURN 256
+#define STRANGER_MS    1000 /* so long a silent one has its place, also when others wait for it */
 #define NO_SPACE_MS    100  /* out of descriptors or memory: look again after that */
 
 /* One ephemeral key answers the hellos of a burst (12,500 agents come at once, and making a key is
- * a third of a handshake's price). Each session has keys of its own all the same, for both hellos
- * have fresh nonces that go into them; what is shared is only when the secret is wiped, and it is
- * when nobody waits any more, at the latest after these. */
+ * a third of a handshake's price), so many and so long. Each session has keys of its own all the
+ * same, for both hellos have fresh nonces that go into them; what is shared is only when the secret
+ * is wiped, and that is when nobody waits any more, or at a tick: LINK_HELLO_MS at the latest. */
 #define EPHEMERAL_HELLOS 1024
 #define EPHEMERAL_MS     1000
 
@@ -58,12 +59,17 @@ static void resume_accept(struct link_server *server)
         server->paused = false;
 }
 
+static struct link_list *list_of(struct link *link)
+{
+    return link->state == LINK_ANSWERED ? &link->server->answered : &link->server->silent;
+}
+
 /* It is up or gone: its place is free. */
 static void remove_stranger(struct link *link)
 {
     struct link_server *server = link->server;
 
-    TAILQ_REMOVE(&server->strangers, link, next);
+    TAILQ_REMOVE(list_of(link), link, next);
     link->server = NULL;
     if (--server->stranger_count == 0)
         ephemeral_wipe(server);
@@ -109,6 +115,8 @@ static void answer(struct link *link)
                        (unsigned)server->version);
         turn_away(link, why);
     } else {
+        TAILQ_REMOVE(&server->silent, link, next);
+        TAILQ_INSERT_TAIL(&server->answered, link, next);
         link->state = LINK_ANSWERED;
         meeting->got = 0;
     }
@@ -147,22 +155,32 @@ void server_meet(struct link *link)
         welcome(link);
 }
 
-/* When all places are taken the oldest stranger goes, but none before it had its second: so a
- * flood of strangers slows honest peers down and does not keep them out. */
+/* When all places are taken the oldest goes that has said no hello, but none before it had its
+ * second: so a flood of strangers slows honest peers down and does not keep them out. */
 static bool make_room(struct link_server *server)
 {
-    struct link *oldest = TAILQ_FIRST(&server->strangers);
+    struct link *oldest = TAILQ_FIRST(&server->silent);
     int64_t left;
 
-    if (server->stranger_count < LINK_STRANGERS_MAX)
+    if (server->stranger_count < server->strangers_max)
         return true;
-    left = oldest->since_ms + STRANGER_MS - link_now_ms();
+    left = oldest ? oldest->since_ms + STRANGER_MS - link_now_ms() : STRANGER_MS;
     if (left > 0) {
         pause_accept(server, left);
         return false;
     }
     turn_away(oldest, "was silent while others waited for its place");
     return true;
+}
+
+/* Thousands of agents come at once; but where descriptors are few, strangers have a quarter. */
+static size_t places(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / 4 > LINK_STRANGERS_MAX)
+        return LINK_STRANGERS_MAX;
+    return limit.rlim_cur < 4 ? 1 : limit.rlim_cur / 4;
 }
 
 static void add_stranger(struct link_server *server, int fd, const struct sockaddr *addr)
@@ -174,7 +192,7 @@ static void add_stranger(struct link_server *server, int fd, const struct sockad
         return;
     link->server = server;
     link->since_ms = link_now_ms();
-    TAILQ_INSERT_TAIL(&server->strangers, link, next);
+    TAILQ_INSERT_TAIL(&server->silent, link, next);
     if (server->stranger_count++ == 0)
         set_tick(server, server->hello_ms);
     if (event_add(&link->read, NULL) < 0)
@@ -204,20 +222,29 @@ static void on_accept(evutil_socket_t listener, short what, void *data)
     }
 }
 
+/* Turn away whom nobody has heard in time; when the next one's time is over. */
+static int64_t end_silence(struct link_server *server, struct link_list *list, int64_t now)
+{
+    struct link *oldest;
+
+    while ((oldest = TAILQ_FIRST(list)) && now - oldest->since_ms >= server->hello_ms)
+        turn_away(oldest, "said nothing that counts in time");
+    return oldest ? oldest->since_ms + server->hello_ms : INT64_MAX;
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *data)
 {
     struct link_server *server = data;
-    struct link *oldest;
     int64_t now = link_now_ms();
+    int64_t silent = end_silence(server, &server->silent, now);
+    int64_t answered = end_silence(server, &server->answered, now);
 
     (void)fd;
     (void)what;
-    while ((oldest = TAILQ_FIRST(&server->strangers)) && now - oldest->since_ms >= server->hello_ms)
-        turn_away(oldest, "said nothing that counts in time");
     if (now - server->ephemeral_ms >= EPHEMERAL_MS)
         ephemeral_wipe(server);
-    if (oldest)
-        set_tick(server, oldest->since_ms + server->hello_ms - now);
+    if (server->stranger_count)
+        set_tick(server, (silent < answered ? silent : answered) - now);
     resume_accept(server);
 }
 
@@ -247,7 +274,9 @@ struct link_server *link_listen(struct event_base *base, const char *addr, uint1
     server->accepted = accepted;
     server->data = server_data;
     memcpy(server->key, key, LINK_KEY_BYTES);
-    TAILQ_INIT(&server->strangers);
+    server->strangers_max = places();
+    TAILQ_INIT(&server->silent);
+    TAILQ_INIT(&server->answered);
     (void)event_assign(&server->accept, base, server->fd, EV_READ | EV_PERSIST, on_accept, server);
     (void)event_assign(&server->tick, base, -1, 0, on_tick, server);
     if (event_add(&server->accept, NULL) < 0) {
@@ -273,16 +302,22 @@ const char *link_server_complaint(const struct link_server *server)
     return server->complaint;
 }
 
-void link_server_free(struct link_server *server)
+static void free_all(struct link_list *list)
 {
     struct link *link;
 
-    if (!server)
-        return;
-    while ((link = TAILQ_FIRST(&server->strangers))) {
-        TAILQ_REMOVE(&server->strangers, link, next);
+    while ((link = TAILQ_FIRST(list))) {
+        TAILQ_REMOVE(list, link, next);
         link_free(link);
     }
+}
+
+void link_server_free(struct link_server *server)
+{
+    if (!server)
+        return;
+    free_all(&server->silent);
+    free_all(&server->answered);
     (void)event_del(&server->accept);
     (void)event_del(&server->tick);
     (void)close(server->fd);

@@ -3,12 +3,13 @@
 #ifndef CONTROL_CLUSTER_H
 #define CONTROL_CLUSTER_H
 
+#include "base/vec.h"
 #include "control/state.h"
 
 #include <math.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,14 +56,14 @@ struct cluster {
     size_t at; /* of the queue */
     int64_t now_ns, wake_ns;
     uint64_t next_incarnation;
-    int ended; /* exit code; -1 */
+    int ended;   /* exit code; -1 */
     bool paused; /* messages wait */
     int64_t checkpoint_step;
     const char *complaint;
     uint32_t journalled;
 };
 
-static void world_event(void *data, const struct run_event *event)
+static inline void world_event(void *data, const struct run_event *event)
 {
     struct cluster *k = data;
     struct arena *arena = arena_new(0);
@@ -79,20 +80,20 @@ static void world_event(void *data, const struct run_event *event)
     arena_free(arena);
 }
 
-static void world_metric(void *data, const struct store_metric *metric)
+static inline void world_metric(void *data, const struct store_metric *metric)
 {
     struct cluster *k = data;
 
     *vec_push(&k->metrics) = *metric;
 }
 
-static void world_journal(void *data, uint32_t attempt, struct str bytes)
+static inline void world_journal(void *data, uint32_t attempt, struct str bytes)
 {
     (void)attempt;
     ((struct cluster *)data)->journalled += (uint32_t)bytes.len;
 }
 
-static struct sent *push(struct cluster *k, enum sent_kind kind, uint32_t node)
+static inline struct sent *push(struct cluster *k, enum sent_kind kind, uint32_t node)
 {
     struct sent *sent = vec_push(&k->queue);
 
@@ -101,7 +102,7 @@ static struct sent *push(struct cluster *k, enum sent_kind kind, uint32_t node)
     return sent;
 }
 
-static void world_send(void *data, uint32_t node, const struct message *message)
+static inline void world_send(void *data, uint32_t node, const struct message *message)
 {
     struct cluster *k = data;
     struct sent *sent = push(k, SENT_MESSAGE, node);
@@ -115,18 +116,18 @@ static void world_send(void *data, uint32_t node, const struct message *message)
     text_keep(sent->text, sizeof(sent->text), text);
 }
 
-static void world_launch(void *data, uint32_t node)
+static inline void world_launch(void *data, uint32_t node)
 {
     push(data, SENT_LAUNCH, node);
 }
 
-static void world_forget(void *data, uint32_t node)
+static inline void world_forget(void *data, uint32_t node)
 {
     push(data, SENT_FORGET, node);
     ((struct cluster *)data)->agents[node].linked = false;
 }
 
-static void world_wake(void *data, int64_t at_ns)
+static inline void world_wake(void *data, int64_t at_ns)
 {
     struct cluster *k = data;
 
@@ -134,21 +135,21 @@ static void world_wake(void *data, int64_t at_ns)
         k->wake_ns = at_ns;
 }
 
-static void world_log_data(void *data, uint32_t node, const struct msg_log_data *log)
+static inline void world_log_data(void *data, uint32_t node, const struct msg_log_data *log)
 {
     (void)data;
     (void)node;
     (void)log;
 }
 
-static void world_output(void *data, uint32_t node, const struct msg_log *log)
+static inline void world_output(void *data, uint32_t node, const struct msg_log *log)
 {
     (void)data;
     (void)node;
     (void)log;
 }
 
-static void world_ended(void *data, int exit_code)
+static inline void world_ended(void *data, int exit_code)
 {
     struct cluster *k = data;
 
@@ -156,7 +157,7 @@ static void world_ended(void *data, int exit_code)
     k->ended = exit_code;
 }
 
-static struct control_world world_of(struct cluster *k)
+static inline struct control_world world_of(struct cluster *k)
 {
     return (struct control_world){.data = k,
                                   .event = world_event,
@@ -172,7 +173,7 @@ static struct control_world world_of(struct cluster *k)
 }
 
 /* Everything durable, as text. */
-static char *print_fold(const struct control *c)
+static inline char *print_fold(const struct control *c)
 {
     const struct fold *f = &c->fold;
     struct buf out = {0};
@@ -183,7 +184,8 @@ static char *print_fold(const struct control *c)
     for (uint32_t i = 0; i < c->config.node_count; i++) {
         const struct node_fact *n = &f->nodes[i];
 
-        buf_printf(&out, "node %u: %llx %llx slot %d rank %d ended %u errno %d blame %d %d%d%d%d%d%d\n",
+        buf_printf(&out,
+                   "node %u: %llx %llx slot %d rank %d ended %u errno %d blame %d %d%d%d%d%d%d\n",
                    i, (unsigned long long)n->incarnation, (unsigned long long)n->previous, n->slot,
                    n->node_rank, n->ended, n->spawn_errno, n->blame, n->starting, n->up, n->lost,
                    n->excluded, n->started, n->empty);
@@ -191,9 +193,9 @@ static char *print_fold(const struct control *c)
     for (uint32_t i = 0; i < c->config.job->nodes; i++)
         buf_printf(&out, "slot %u ", f->slots[i]);
     buf_printf(&out, "\nattempt %u %u %u: %u %u %u %u; %lld %lld %lld %lld %d\n", f->attempt,
-               f->nnodes, f->world, f->nodes_started, f->nodes_empty, f->ranks_ended,
-               f->ranks_died, (long long)f->running_at, (long long)f->rendezvous_at,
-               (long long)f->step_told_at, (long long)f->step, f->progress);
+               f->nnodes, f->world, f->nodes_started, f->nodes_empty, f->ranks_ended, f->ranks_died,
+               (long long)f->running_at, (long long)f->rendezvous_at, (long long)f->step_told_at,
+               (long long)f->step, f->progress);
     for (uint32_t i = 0; i < f->nnodes; i++)
         buf_printf(&out, "%u ", f->assigned[i]);
     for (uint32_t i = 0; i < f->world; i++)
@@ -205,8 +207,8 @@ static char *print_fold(const struct control *c)
                    f->deaths[i].lost);
     for (size_t i = 0; i < f->word_count; i++)
         buf_printf(&out, "\nwords %u %s", f->words[i].rank, f->words[i].text);
-    buf_printf(&out, "\nhang %d %s; spawn %s; failed %d %s\n", f->hang, f->hang_text,
-               f->spawn_text, f->failed, f->failed_text);
+    buf_printf(&out, "\nhang %d %s; spawn %s; failed %d %s\n", f->hang, f->hang_text, f->spawn_text,
+               f->failed, f->failed_text);
     buf_printf(&out, "best %lld without %u first %lld resume %lld %s saved %lld %s\n",
                (long long)f->best_step, f->without_progress, (long long)f->last_first,
                (long long)f->resume_step, f->resume, (long long)f->saved_step, f->saved);
@@ -215,7 +217,7 @@ static char *print_fold(const struct control *c)
     return out.p;
 }
 
-static void check_fold(const struct cluster *k)
+static inline void check_fold(const struct cluster *k)
 {
     char *mine = print_fold(k->control), *folded = print_fold(k->shadow);
 
@@ -224,18 +226,18 @@ static void check_fold(const struct cluster *k)
     free(folded);
 }
 
-static void hand_over(struct cluster *k, uint32_t node, const struct message *message)
+static inline void hand_over(struct cluster *k, uint32_t node, const struct message *message)
 {
     control_message(k->control, node, message, k->now_ns);
     check_fold(k);
 }
 
-static int64_t clock_of(const struct cluster *k, uint32_t node)
+static inline int64_t clock_of(const struct cluster *k, uint32_t node)
 {
     return k->now_ns + k->agents[node].offset_ns;
 }
 
-static void agent_says(struct cluster *k, uint32_t node, struct msg_event event)
+static inline void agent_says(struct cluster *k, uint32_t node, struct msg_event event)
 {
     struct agent *agent = &k->agents[node];
     struct message message = {.id = MSG_EVENT};
@@ -250,7 +252,7 @@ static void agent_says(struct cluster *k, uint32_t node, struct msg_event event)
         hand_over(k, node, &message);
 }
 
-static void agent_connects(struct cluster *k, uint32_t node)
+static inline void agent_connects(struct cluster *k, uint32_t node)
 {
     struct agent *agent = &k->agents[node];
     struct msg_hello hello = {
@@ -277,7 +279,7 @@ static void agent_connects(struct cluster *k, uint32_t node)
     }
 }
 
-static void agent_begins(struct cluster *k, uint32_t node)
+static inline void agent_begins(struct cluster *k, uint32_t node)
 {
     struct agent *agent = &k->agents[node];
 
@@ -292,21 +294,22 @@ static void agent_begins(struct cluster *k, uint32_t node)
     agent_connects(k, node);
 }
 
-static void agent_link_breaks(struct cluster *k, uint32_t node, const char *why)
+static inline void agent_link_breaks(struct cluster *k, uint32_t node, const char *why)
 {
     k->agents[node].linked = false;
     control_agent_down(k->control, node, why, k->now_ns);
     check_fold(k);
 }
 
-static void agent_empties(struct cluster *k, uint32_t node)
+static inline void agent_empties(struct cluster *k, uint32_t node)
 {
     k->agents[node].empty = true;
     agent_says(k, node, (struct msg_event){.kind = AGENT_NODE_EMPTY, .rank = -1});
 }
 
 /* A rank ends; the last one leaves the node empty. by: 0 itself, 1 us, 2 the OOM killer. */
-static void rank_ends(struct cluster *k, uint32_t rank, int status, int by, const char *words)
+static inline void rank_ends(struct cluster *k, uint32_t rank, int status, int by,
+                             const char *words)
 {
     int64_t node = control_node_of_rank(k->control, rank);
     struct agent *agent = &k->agents[node];
@@ -314,14 +317,15 @@ static void rank_ends(struct cluster *k, uint32_t rank, int status, int by, cons
     assert_true(agent->lives[rank - agent->first]);
     agent->lives[rank - agent->first] = false;
     agent->alive--;
-    agent_says(k, (uint32_t)node,
-               (struct msg_event){.kind = AGENT_RANK_EXITED, .rank = rank, .a = status, .b = by,
-                                  .text = str_of(words)});
+    agent_says(
+        k, (uint32_t)node,
+        (struct msg_event){
+            .kind = AGENT_RANK_EXITED, .rank = rank, .a = status, .b = by, .text = str_of(words)});
     if (!agent->alive)
         agent_empties(k, (uint32_t)node);
 }
 
-static void agent_starts(struct cluster *k, uint32_t node, const struct msg_start *start)
+static inline void agent_starts(struct cluster *k, uint32_t node, const struct msg_start *start)
 {
     struct agent *agent = &k->agents[node];
 
@@ -332,9 +336,11 @@ static void agent_starts(struct cluster *k, uint32_t node, const struct msg_star
     agent->first = start->first_rank;
     agent->nproc = start->nproc;
     if (agent->spawn_errno) {
-        agent_says(k, node, (struct msg_event){.kind = AGENT_SPAWN_FAILED, .rank = -1,
-                                               .a = agent->spawn_errno,
-                                               .text = STR("cannot start ./train: no such file")});
+        agent_says(k, node,
+                   (struct msg_event){.kind = AGENT_SPAWN_FAILED,
+                                      .rank = -1,
+                                      .a = agent->spawn_errno,
+                                      .text = STR("cannot start ./train: no such file")});
         agent_empties(k, node);
         return;
     }
@@ -346,7 +352,7 @@ static void agent_starts(struct cluster *k, uint32_t node, const struct msg_star
                (struct msg_event){.kind = AGENT_RANKS_STARTED, .rank = -1, .a = agent->nproc});
 }
 
-static void agent_stops(struct cluster *k, uint32_t node, const struct msg_stop *stop)
+static inline void agent_stops(struct cluster *k, uint32_t node, const struct msg_stop *stop)
 {
     struct agent *agent = &k->agents[node];
 
@@ -370,7 +376,7 @@ static void agent_stops(struct cluster *k, uint32_t node, const struct msg_stop 
     agent_empties(k, node);
 }
 
-static void agent_takes(struct cluster *k, const struct sent *sent)
+static inline void agent_takes(struct cluster *k, const struct sent *sent)
 {
     struct agent *agent = &k->agents[sent->node];
     struct message answer = {0};
@@ -411,7 +417,7 @@ static void agent_takes(struct cluster *k, const struct sent *sent)
 }
 
 /* All that was sent is done. */
-static void pump(struct cluster *k)
+static inline void pump(struct cluster *k)
 {
     while (k->at < k->queue.count && !k->paused) {
         struct sent sent = k->queue.items[k->at++];
@@ -431,7 +437,7 @@ static void pump(struct cluster *k)
 }
 
 /* Time goes on, with every wake in it. */
-static void advance(struct cluster *k, double seconds)
+static inline void advance(struct cluster *k, double seconds)
 {
     int64_t until_ns = k->now_ns + (int64_t)(seconds * 1e9);
 
@@ -447,7 +453,7 @@ static void advance(struct cluster *k, double seconds)
     k->now_ns = until_ns;
 }
 
-static struct cluster *cluster_new(uint32_t nodes, uint32_t spares, uint32_t nproc)
+static inline struct cluster *cluster_new(uint32_t nodes, uint32_t spares, uint32_t nproc)
 {
     struct cluster *k = calloc(1, sizeof(*k));
     static const char *words[] = {"./train", NULL};
@@ -476,7 +482,7 @@ static struct cluster *cluster_new(uint32_t nodes, uint32_t spares, uint32_t npr
     return k;
 }
 
-static void control_starts(struct cluster *k)
+static inline void control_starts(struct cluster *k)
 {
     const struct control_world world = world_of(k);
 
@@ -493,7 +499,7 @@ static void control_starts(struct cluster *k)
 }
 
 /* kill -9 of the controller, and the next one. */
-static void control_restarts(struct cluster *k)
+static inline void control_restarts(struct cluster *k)
 {
     control_free(k->control);
     k->queue.count = k->at = 0;
@@ -503,7 +509,7 @@ static void control_restarts(struct cluster *k)
     control_starts(k);
 }
 
-static void cluster_free(struct cluster *k)
+static inline void cluster_free(struct cluster *k)
 {
     for (size_t i = 0; i < k->events.count; i++)
         free((char *)k->events.items[i].text.p);
@@ -517,8 +523,23 @@ static void cluster_free(struct cluster *k)
     free(k);
 }
 
+/* For a look when a test fails. */
+static inline void print_events(const struct cluster *k)
+{
+    struct buf out = {0};
+
+    for (size_t i = 0; i < k->events.count; i++) {
+        const struct run_event *event = &k->events.items[i];
+
+        run_event_print(event, event->node >= 0 ? k->names[event->node] : NULL, &out);
+        buf_puts(&out, "\n");
+    }
+    (void)fputs(out.p ? out.p : "", stderr);
+    buf_done(&out);
+}
+
 /* The last event of a kind; NULL. */
-static const struct run_event *last(const struct cluster *k, enum run_event_kind kind)
+static inline const struct run_event *last(const struct cluster *k, enum run_event_kind kind)
 {
     for (size_t i = k->events.count; i; i--)
         if (k->events.items[i - 1].kind == kind)
@@ -526,7 +547,7 @@ static const struct run_event *last(const struct cluster *k, enum run_event_kind
     return NULL;
 }
 
-static uint32_t count_events(const struct cluster *k, enum run_event_kind kind)
+static inline uint32_t count_events(const struct cluster *k, enum run_event_kind kind)
 {
     uint32_t count = 0;
 
@@ -535,7 +556,7 @@ static uint32_t count_events(const struct cluster *k, enum run_event_kind kind)
     return count;
 }
 
-static uint32_t count_sent(const struct cluster *k, enum message_id id)
+static inline uint32_t count_sent(const struct cluster *k, enum message_id id)
 {
     uint32_t count = 0;
 
@@ -544,12 +565,83 @@ static uint32_t count_sent(const struct cluster *k, enum message_id id)
     return count;
 }
 
-static struct control_view view_of(struct cluster *k)
+static inline struct control_view view_of(struct cluster *k)
 {
     struct control_view view;
 
     control_view(k->control, k->now_ns, &view);
     return view;
+}
+
+static inline void assert_says(const struct cluster *k, enum run_event_kind kind, const char *part)
+{
+    const struct run_event *event = last(k, kind);
+
+    if (event && str_find(event->text, part) >= 0)
+        return;
+    print_events(k);
+    fail_msg("no '%s' in '%s'", part, event ? event->text.p : "(no such event)");
+}
+
+static inline void assert_state(struct cluster *k, enum run_state want)
+{
+    if (view_of(k).state == want)
+        return;
+    print_events(k);
+    fail_msg("%s, not %s", run_state_name(view_of(k).state), run_state_name(want));
+}
+
+/* Nodes that came, and an attempt that runs. */
+static inline struct cluster *cluster_running(uint32_t nodes, uint32_t spares, uint32_t nproc)
+{
+    struct cluster *k = cluster_new(nodes, spares, nproc);
+
+    control_starts(k);
+    advance(k, 0.1);
+    assert_state(k, RUN_RUNNING);
+    return k;
+}
+
+/* Its host is gone: nothing is heard any more. */
+static inline void node_dies(struct cluster *k, uint32_t node)
+{
+    k->agents[node].runs = false;
+    k->agents[node].broken = true;
+    agent_link_breaks(k, node, "connection reset");
+    control_agent_failed(k->control, node, "the agent ended", k->now_ns);
+    check_fold(k);
+}
+
+/* What one node's ranks say: the same of each. */
+static inline void status_is(struct cluster *k, uint32_t node, int64_t step, int64_t tokens,
+                             int64_t phase, bool connected, const char *wait)
+{
+    const struct agent *agent = &k->agents[node];
+    int64_t steps[RANKS_MAX], totals[RANKS_MAX], token[RANKS_MAX], phases[RANKS_MAX],
+        links[RANKS_MAX];
+    struct str waits[RANKS_MAX];
+    double losses[RANKS_MAX];
+    uint32_t n = agent->nproc;
+    struct message message = {.id = MSG_STATUS};
+
+    for (uint32_t i = 0; i < n; i++) {
+        steps[i] = step;
+        totals[i] = 1000;
+        token[i] = tokens;
+        phases[i] = phase;
+        links[i] = connected;
+        losses[i] = 2.31;
+        waits[i] = str_of(wait);
+    }
+    message.status = (struct msg_status){.attempt = agent->attempt,
+                                         .step = {steps, n},
+                                         .total = {totals, n},
+                                         .tokens = {token, n},
+                                         .loss = {losses, n},
+                                         .phase = {phases, n},
+                                         .connected = {links, n},
+                                         .waits = {waits, n}};
+    hand_over(k, node, &message);
 }
 
 #endif

@@ -105,7 +105,8 @@ static inline void ends_free(struct ends *ends)
     for (size_t i = 0; i < ends->accepted_count; i++)
         link_close(ends->accepted[i].link);
     link_server_free(ends->server);
-    (void)event_base_dispatch(ends->base);
+    while (event_base_dispatch(ends->base) == 0) /* 1: nothing is left to wait for */
+        ;
     event_base_free(ends->base);
     free(ends);
 }

@@ -59,6 +59,25 @@ static void a_thousand_messages_each_way_arrive_in_order(void **state)
     ends_free(ends);
 }
 
+static void what_is_encoded_already_is_sent_as_it_is(void **state)
+{
+    const struct message message = {MSG_ACK, .ack = {9}};
+    struct ends *ends = ends_new();
+    struct end client = {0};
+    struct buf bytes = {0};
+
+    (void)state;
+    ends_pair(ends, &client);
+    message_encode(&message, &bytes);
+    assert_int_equal(link_send_encoded(client.link, (struct str){bytes.p, bytes.len}), 0);
+    send_number(client.link, 1);
+    ENDS_UNTIL(ends, ends->accepted[0].messages == 2);
+    assert_int_equal(ends->accepted[0].sum, 9 * 31 + 1);
+    buf_done(&bytes);
+    link_close(client.link);
+    ends_free(ends);
+}
+
 static void messages_of_one_turn_share_a_frame(void **state)
 {
     struct ends *ends = ends_new();
@@ -475,6 +494,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_ends_with_one_key_come_up_and_talk),
         cmocka_unit_test(a_thousand_messages_each_way_arrive_in_order),
+        cmocka_unit_test(what_is_encoded_already_is_sent_as_it_is),
         cmocka_unit_test(messages_of_one_turn_share_a_frame),
         cmocka_unit_test(eight_mebibytes_are_a_message),
         cmocka_unit_test(a_slow_reader_gets_it_all_in_order),

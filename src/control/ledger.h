@@ -1,9 +1,9 @@
-/* control/outbox - what the machine said in one turn: first to be stored, then to be done.
+/* control/ledger - what the machine said in one turn: first to be stored, then to be done.
  *
  * Events, metrics and journal are written in one go; while that fails, what is to be done waits
  * behind them, in order. */
-#ifndef CONTROL_OUTBOX_H
-#define CONTROL_OUTBOX_H
+#ifndef CONTROL_LEDGER_H
+#define CONTROL_LEDGER_H
 
 #include "base/arena.h"
 #include "base/err.h"
@@ -20,7 +20,7 @@ struct deed {
     int exit_code;  /* DEED_END */
 };
 
-struct outbox {
+struct ledger {
     struct arena *arena; /* texts of events */
     VEC(struct store_event) events;
     VEC(struct store_metric) metrics;
@@ -35,7 +35,7 @@ struct outbox {
     struct store *store;
 };
 
-struct outbox_doer {
+struct ledger_doer {
     void *data;
     void (*send)(void *data, uint32_t node, struct str bytes);
     void (*launch)(void *data, const uint32_t *nodes, size_t count);
@@ -43,20 +43,20 @@ struct outbox_doer {
     void (*ended)(void *data, int exit_code);
 };
 
-int outbox_init(struct outbox *outbox, struct store *store, const char *run, const char *run_dir);
-void outbox_done(struct outbox *outbox);
+int ledger_init(struct ledger *ledger, struct store *store, const char *run, const char *run_dir);
+void ledger_done(struct ledger *ledger);
 
-void outbox_event(struct outbox *outbox, const struct run_event *event);
-void outbox_metric(struct outbox *outbox, const struct store_metric *metric);
-void outbox_journal(struct outbox *outbox, uint32_t attempt, struct str bytes);
-void outbox_send(struct outbox *outbox, uint32_t node, const struct message *message);
-void outbox_deed(struct outbox *outbox, enum deed_kind kind, uint32_t node, int exit_code);
+void ledger_event(struct ledger *ledger, const struct run_event *event);
+void ledger_metric(struct ledger *ledger, const struct store_metric *metric);
+void ledger_journal(struct ledger *ledger, uint32_t attempt, struct str bytes);
+void ledger_send(struct ledger *ledger, uint32_t node, const struct message *message);
+void ledger_deed(struct ledger *ledger, enum deed_kind kind, uint32_t node, int exit_code);
 
 /* Write, then do. Returns 0, or why it could not write: nothing was done then, and the next call
  * tries again. */
-int outbox_flush(struct outbox *outbox, const struct outbox_doer *doer, struct err *err);
+int ledger_flush(struct ledger *ledger, const struct ledger_doer *doer, struct err *err);
 
 /* The journal of an attempt: DIR/store.N. */
-const char *outbox_journal_path(struct arena *arena, const char *run_dir, uint32_t attempt);
+const char *ledger_journal_path(struct arena *arena, const char *run_dir, uint32_t attempt);
 
 #endif

@@ -1,0 +1,11 @@
+/* agent/cmd - the agent's commands: one file each, one row each in main.c. */
+#ifndef AGENT_CMD_H
+#define AGENT_CMD_H
+
+enum { EXIT_WELL = 0, EXIT_FINDINGS = 1, EXIT_TROUBLE = 2 };
+
+/* argv[0] is the command's name. They return an exit code. */
+int cmd_collect(int argc, char **argv);
+int cmd_run(int argc, char **argv);
+
+#endif

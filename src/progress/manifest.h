@@ -1,0 +1,28 @@
+/* progress/manifest - the list by which one of firstlight-train's checkpoints proves to be whole.
+ *
+ *   firstlight checkpoint 1 step 40
+ *   9a3c...16 hex digits of XXH3-64 <blank> bytes <blank> name, relative to the folder
+ *   end 3
+ *
+ * It is written last, by a rename: a folder without it is no checkpoint yet. */
+#ifndef PROGRESS_MANIFEST_H
+#define PROGRESS_MANIFEST_H
+
+#include "base/err.h"
+
+#include <stdint.h>
+
+#define CKPT_MANIFEST           "MANIFEST"
+#define CKPT_MANIFEST_BYTES_MAX ((size_t)64 << 20)
+
+/* Hash and sync every file below `folder`, then write its MANIFEST. Returns 0 or a negative errno.
+ */
+int ckpt_manifest_write(const char *folder, int64_t step, struct err *err);
+
+/* Is everything there that the MANIFEST lists, byte by byte? Files that it does not list do not
+ * matter. Returns 0 (*step, which may be NULL, is set), -ENOENT when there is no MANIFEST, -EBADMSG
+ * with a sentence when something is wrong with the checkpoint, or another negative errno when it
+ * can't be read. */
+int ckpt_manifest_check(const char *folder, int64_t *step, struct err *err);
+
+#endif
