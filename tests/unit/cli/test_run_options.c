@@ -111,7 +111,7 @@ static void run_becomes_a_job(void **state)
         {"run -n 8 -- ./train --lr 3e-4", NULL, 0,
          "name: train\ncommand: [./train, --lr, \"3e-4\"]\n" LOCAL(1, 8, 8), NULL},
         {"run -n 8 ./train -n 9 -- x", NULL, 0,
-         "name: train\ncommand: [./train, -n, \"9\", --, x]\n" LOCAL(1, 8, 8), NULL},
+         "name: train\ncommand: [./train, -n, \"9\", \"--\", x]\n" LOCAL(1, 8, 8), NULL},
         {"run true", NULL, 0, "name: \"true\"\ncommand: [\"true\"]\n" LOCAL(1, 1, 1), NULL},
         {"run true", NULL, 4, "name: \"true\"\ncommand: [\"true\"]\n" LOCAL(1, 4, 4), NULL},
         {"run -n 2 a", NULL, 4, "name: a\ncommand: [a]\n" LOCAL(1, 2, 2), NULL},
