@@ -193,7 +193,7 @@ static struct page *page_enter(struct state **out)
 
     if (!state)
         return NULL;
-    if (!wiped_on_fork)
+    if (!__atomic_load_n(&wiped_on_fork, __ATOMIC_ACQUIRE))
         notice_fork(state);
     if (__atomic_load_n(&state->role, __ATOMIC_ACQUIRE) == ROLE_SILENT)
         return NULL;
