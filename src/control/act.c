@@ -11,8 +11,9 @@ static void send_start(struct control *c, uint32_t node)
     struct message message = {.id = MSG_START};
     struct msg_start *start = &message.start;
 
-    if (!live->linked || live->attempt == fold->attempt || fold->nodes[node].started)
-        return;
+    if (!live->linked || !live->clean || live->attempt == fold->attempt ||
+        fold->nodes[node].started || !c->live[fold->assigned[0]].hello)
+        return; /* the first node's address is told to all */
     start->attempt = fold->attempt;
     start->node_rank = (uint32_t)fold->nodes[node].node_rank;
     start->nnodes = fold->nnodes;
@@ -174,7 +175,9 @@ void act_on_node(struct control *c, uint32_t node)
         send_stop(c, node, live->attempt, STOP_KILL, "it is left from an older attempt");
     if (!ours)
         return;
-    if (fold->state == RUN_SPAWNING && live->clean)
+    if (fold->state == RUN_SPAWNING && node == fold->assigned[0])
+        each_node(c, send_start);
+    else if (fold->state == RUN_SPAWNING)
         send_start(c, node);
     else if (fold->state >= RUN_ABORTING)
         stop_node(c, node);

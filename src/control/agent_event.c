@@ -133,6 +133,7 @@ void agent_event_take(struct control *c, uint32_t node, const struct msg_event *
         table[from->kind](&take);
     } else if (from->kind == AGENT_NODE_EMPTY && from->attempt == live->attempt) {
         node_count(c, node, true, true);
+        act_on_node(c, node); /* its START may have waited for this */
     } else if (from->kind == AGENT_NOTE) {
         take.event.rank = -1; /* ranks of an older attempt are others */
         note(&take);

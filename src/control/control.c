@@ -283,6 +283,7 @@ static void take_hello(struct control *c, const struct msg_hello *hello)
     live->return_ns = live->launched_ns = 0;
     live->gone = live->garbage = false;
     live->attempt = hello->attempt;
+    live->hello = true;
     live->why[0] = '\0';
     text_keep(live->addr, ADDR_BYTES, hello->data_addr);
     node_count(c, hello->node, true, hello->empty || !hello->attempt);

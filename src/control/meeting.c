@@ -93,8 +93,8 @@ void meeting_take(struct control *control, uint32_t node, const struct msg_store
         return;
     if (kv_take(control->kv, (uint32_t)fact->node_rank, fact->incarnation, up->bytes,
                 control->now_ns / MS_NS, &out, &err) == 0) {
-        if (control->kv_ns == INT64_MAX)
-            tick(control);
+        if (control->kv_ns > control->now_ns + KV_PUSH_MS * MS_NS)
+            tick(control); /* else it is soon enough */
         return;
     }
     if (!control->live[node].garbage)

@@ -86,6 +86,14 @@ static void launch(struct control *c, uint32_t node)
     c->world.launch(c->world.data, node);
 }
 
+/* Is it on its way? One that was started and never came is not, some time later. */
+static bool is_hoped_for(const struct control *c, const struct node_live *live)
+{
+    return live->linked || live->return_ns ||
+           (live->launched_ns &&
+            c->now_ns - live->launched_ns < (int64_t)(c->config.job->start_timeout_s * 1e9));
+}
+
 /* At first all are started, spares too; later whoever is missing, when no spare is left. */
 static void launch_what_is_needed(struct control *c, int64_t *next_ns)
 {
@@ -95,11 +103,11 @@ static void launch_what_is_needed(struct control *c, int64_t *next_ns)
     if (c->fold.state != RUN_GATHERING)
         return;
     for (uint32_t i = 0; i < count; i++)
-        hoped += (c->live[i].linked || c->live[i].return_ns || c->live[i].launched_ns);
+        hoped += is_hoped_for(c, &c->live[i]);
     for (uint32_t i = 0; i < count && (first || hoped < c->config.job->nodes); i++) {
         const struct node_live *live = &c->live[i];
 
-        if (live->linked || live->return_ns || live->launched_ns)
+        if (is_hoped_for(c, live))
             continue;
         if (c->now_ns >= live->relaunch_ns)
             launch(c, i);

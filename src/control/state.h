@@ -92,6 +92,7 @@ struct node_live {
     uint32_t burst;      /* PINGs that follow their answers at once */
     uint32_t backoff_s;
     uint32_t attempt;         /* that lives there */
+    bool hello;               /* it has spoken to this controller */
     bool linked, clean, gone; /* clean: nothing old lives there; gone: its process has ended */
     bool ack_due, clock_told, garbage;
     int64_t clock_told_ns, told_offset_ns;

@@ -235,15 +235,23 @@ static void print_hang(const struct control *c, struct buf *out)
     buf_printf(out, " wait for key %s", key);
 }
 
-static void watch_for_hang(struct control *c)
+/* Between two steps of the program, as far as anybody can tell. */
+static bool is_stepping(const struct control *c)
 {
     uint8_t phase = c->reporter >= 0 ? c->ranks[c->reporter].phase : PAGE_PHASE_NONE;
+    bool done = c->total >= 0 && c->metric_step + 1 >= c->total;
+
+    return c->metric_step >= 0 && !done && c->fold.ranks_ended < c->fold.world &&
+           (phase == PAGE_PHASE_STEP || phase == PAGE_PHASE_NONE);
+}
+
+static void watch_for_hang(struct control *c)
+{
     struct run_event event = event_of(EV_HANG);
     struct buf text = {0};
 
     event.a = c->now_ns - c->step_ns;
-    if (c->config.job->hang_s <= 0 || c->metric_step < 0 || c->fold.ranks_ended ||
-        (phase != PAGE_PHASE_STEP && phase != PAGE_PHASE_NONE) ||
+    if (c->config.job->hang_s <= 0 || !is_stepping(c) ||
         event.a < (int64_t)(c->config.job->hang_s * 1e9))
         return;
     print_hang(c, &text);

@@ -11,10 +11,29 @@
 
 #define UNITS_MAX 65536
 
+/* hwloc would load its plugins (for GPUs, X11) from where Debian has them; into a static program
+ * they bring another libc. The variable is the user's, ranks get it as it was. */
+static int init_without_plugins(hwloc_topology_t *topology)
+{
+    static const char name[] = "HWLOC_PLUGINS_PATH";
+    const char *given = getenv(name);
+    char *before = given ? strdup(given) : NULL;
+    int r = given && !before ? -1 : setenv(name, "/nonexistent", 1);
+
+    if (r == 0)
+        r = hwloc_topology_init(topology);
+    if (before)
+        (void)setenv(name, before, 1);
+    else if (!given)
+        (void)unsetenv(name);
+    free(before);
+    return r;
+}
+
 static int load(const struct bind_wish *wish, hwloc_topology_t *topology, struct err *err)
 {
     no_udev();
-    if (hwloc_topology_init(topology) < 0)
+    if (init_without_plugins(topology) < 0)
         return err_set(err, -ENOMEM, "no memory for the topology");
     if (wish->synthetic && hwloc_topology_set_synthetic(*topology, wish->synthetic) < 0) {
         hwloc_topology_destroy(*topology);

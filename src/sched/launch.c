@@ -3,7 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-static const struct launch_backend *const backends[] = {&launch_local, &launch_join};
+static const struct launch_backend *const backends[] = {&launch_local, &launch_ssh, &launch_slurm,
+                                                        &launch_join};
 
 const struct launch_backend *launch_backend_find(const char *name)
 {

@@ -63,6 +63,28 @@ static void signal_group(const struct process *process, int signo)
     (void)kill(-process->pid, signo);
 }
 
+int process_give(struct process *process, struct str more)
+{
+    if (process->fds[0] < 0)
+        return -EPIPE;
+    if (process->input_left)
+        return -EAGAIN;
+    process->input = more.p;
+    process->input_left = more.len;
+    return event_add(process->events[0], NULL) < 0 ? -ENOMEM : 0;
+}
+
+void process_relax(struct process *process)
+{
+    if (process->timer && process->state == PROCESS_RUNNING && !process->reaped)
+        (void)event_del(process->timer);
+}
+
+void process_leave(struct process *process)
+{
+    close_all(process);
+}
+
 void process_end(struct process *process)
 {
     if (process->state != PROCESS_RUNNING)
@@ -159,7 +181,9 @@ static void on_input(evutil_socket_t fd, short what, void *data)
         process->input += put;
         process->input_left -= (size_t)put;
     }
-    if (put < 0 || process->input_left == 0)
+    if (put >= 0 && process->input_left == 0 && process->stdin_is_kept)
+        (void)event_del(process->events[0]);
+    else if (put < 0 || process->input_left == 0)
         close_end(process, 0); /* it does not want more, or has all */
 }
 

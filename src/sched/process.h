@@ -29,7 +29,8 @@ struct process {
     void *data; /* the owner's */
     pid_t pid;
     enum process_state state;
-    bool reaped, late; /* late: its time was over */
+    bool reaped, late;  /* late: its time was over */
+    bool stdin_is_kept; /* set before the start: more may be given later */
     int wait_status;
     struct buf complaint; /* the end of stderr */
     /* inside */
@@ -44,6 +45,16 @@ struct process {
  * Returns 0 or a negative errno; `over` is then not called. */
 int process_start(struct process *process, struct event_base *base, const char *const *words,
                   struct str input, int64_t timeout_ms, struct err *err);
+
+/* More for its stdin, which was kept; `more` must stay. Returns 0, -EAGAIN (what was given before
+ * is not through yet) or -EPIPE (it is closed). */
+int process_give(struct process *process, struct str more);
+
+/* Its time no longer counts. */
+void process_relax(struct process *process);
+
+/* Let go of a child that may live on: close what we have of it; `over` is not called. */
+void process_leave(struct process *process);
 
 /* Ask it to end: SIGTERM, later SIGKILL. */
 void process_end(struct process *process);

@@ -38,6 +38,10 @@ const char **slurm_submit_words(struct arena *arena, uint32_t nodes, double time
                                 const char *const *options, size_t option_count);
 void slurm_script(const char *const *words, struct buf *out);
 
+/* srun's words for `command`, once on each of these nodes; NULL when there is no memory. */
+const char **slurm_step_words(struct arena *arena, const char *const *names, uint32_t count,
+                              const char *const *options, size_t option_count, const char *command);
+
 /* Submit `words` (a firstlight command line) as a batch job whose first node runs it. Returns 0 and
  * the job's id. */
 int slurm_submit(struct arena *arena, const char *const *words, uint32_t nodes, double time_limit_s,

@@ -124,46 +124,54 @@ static void add_metrics(struct store *store, const char *id)
     }
 }
 
+static void add_attempt(struct store *store, struct arena *arena, const char *dir, const char *id)
+{
+    APPEND(store, id, more);
+    write_logs(arena, store_run_dir(arena, dir, id), 3);
+    update(store, id, "ended", 3, 0);
+}
+
+static void write_run(struct store *store, struct arena *arena, const char *dir, const char *name,
+                      bool ended)
+{
+    const char *id, *folder;
+    uint64_t generation;
+    int lock;
+    char c;
+
+    must(store_run_new(store, arena, name,
+                       "{\"command\":[\"train\",\"--lr\",\"1\"],\"backend\":\"local\"}", BEGAN_NS,
+                       &id, &err));
+    must(lock = store_run_lock(store, id, &generation, &err));
+    folder = store_run_dir(arena, dir, id);
+    APPEND(store, id, first);
+    add_metrics(store, id);
+    write_logs(arena, folder, 1);
+    write_logs(arena, folder, 2);
+    update(store, id, ended ? "ended" : "running", 2, ended ? 1 : -1);
+    (void)puts(id);
+    (void)fflush(stdout);
+    while (!ended && read(STDIN_FILENO, &c, 1) > 0)
+        ;
+    (void)close(lock);
+}
+
 int main(int argc, char **argv)
 {
     bool adds = argc == 5 && !strcmp(argv[3], "more");
     struct arena *arena = arena_new(0);
     struct store *store;
-    const char *id, *folder;
-    uint64_t generation;
-    char c;
-    int lock = -1;
 
     if (!arena || (argc != 4 && !adds)) {
         (void)fprintf(stderr, "fakerun DIR NAME ended|running, or fakerun DIR NAME more ID\n");
         return 2;
     }
     must(store_open(argv[1], false, &store, &err));
-    if (adds) {
-        folder = store_run_dir(arena, argv[1], argv[4]);
-        APPEND(store, argv[4], more);
-        write_logs(arena, folder, 3);
-        update(store, argv[4], "ended", 3, 0);
-        return 0;
-    }
-    must(store_run_new(store, arena, argv[2],
-                       "{\"command\":[\"train\",\"--lr\",\"1\"],\"backend\":\"local\"}", BEGAN_NS,
-                       &id, &err));
-    folder = store_run_dir(arena, argv[1], id);
-    must(lock = store_run_lock(store, id, &generation, &err));
-    APPEND(store, id, first);
-    add_metrics(store, id);
-    write_logs(arena, folder, 1);
-    write_logs(arena, folder, 2);
-    update(store, id, strcmp(argv[3], "ended") ? "running" : "ended", 2,
-           strcmp(argv[3], "ended") ? -1 : 1);
-    (void)puts(id);
-    (void)fflush(stdout);
-    if (!strcmp(argv[3], "running"))
-        while (read(STDIN_FILENO, &c, 1) > 0)
-            ;
+    if (adds)
+        add_attempt(store, arena, argv[1], argv[4]);
+    else
+        write_run(store, arena, argv[1], argv[2], !strcmp(argv[3], "ended"));
     store_close(store);
-    (void)close(lock);
     arena_free(arena);
     return 0;
 }

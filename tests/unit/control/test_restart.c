@@ -237,6 +237,47 @@ static void nobody_begins_on_old_ranks(void **state)
     cluster_free(k);
 }
 
+static void a_start_that_waited_for_old_ranks_goes_out_when_they_are_gone(void **state)
+{
+    struct cluster *k = cluster_new(2, 0, 1);
+
+    (void)state;
+    k->paused = true; /* the STARTs are lost on the way */
+    control_starts(k);
+    control_tick(k->control, k->now_ns);
+    agent_begins(k, 0);
+    agent_begins(k, 1);
+    assert_state(k, RUN_SPAWNING);
+    k->agents[1].attempt = 0;
+    control_restarts(k);
+    assert_state(k, RUN_SPAWNING);
+    agent_connects(k, 1);
+    assert_int_equal(count_sent(k, MSG_START), 0); /* nobody knows the first node's address yet */
+    agent_connects(k, 0);
+    assert_int_equal(count_sent(k, MSG_START), 2);
+    k->paused = false;
+    advance(k, 0.1);
+    assert_state(k, RUN_RUNNING);
+    cluster_free(k);
+}
+
+static void a_spare_that_never_came_is_no_hope(void **state)
+{
+    struct cluster *k = cluster_new(2, 1, 1);
+
+    (void)state;
+    k->agents[2].refuses_link = true;
+    control_starts(k);
+    advance(k, 300);
+    assert_state(k, RUN_RUNNING);
+    node_dies(k, 1);
+    k->agents[1].broken = false;
+    advance(k, 5);
+    assert_state(k, RUN_RUNNING);
+    assert_int_equal(view_of(k).attempt, 2);
+    cluster_free(k);
+}
+
 static void without_progress_three_attempts_are_all(void **state)
 {
     struct cluster *k = cluster_running(1, 0, 1);
@@ -496,6 +537,8 @@ int main(void)
         cmocka_unit_test(spares_are_not_waited_for),
         cmocka_unit_test(the_same_nodes_give_the_same_ranks_in_whatever_order_they_come),
         cmocka_unit_test(nobody_begins_on_old_ranks),
+        cmocka_unit_test(a_start_that_waited_for_old_ranks_goes_out_when_they_are_gone),
+        cmocka_unit_test(a_spare_that_never_came_is_no_hope),
         cmocka_unit_test(without_progress_three_attempts_are_all),
         cmocka_unit_test(a_new_step_buys_new_attempts),
         cmocka_unit_test(the_best_step_is_told_before_an_attempt_ends),

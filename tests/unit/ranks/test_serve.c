@@ -1,6 +1,7 @@
 /* The real firstlight-agent under a small controller: ranks start, print, meet in the store, end;
  * links break and come back; agents are killed. ctest labels: slow */
 #include "job/job.h"
+#include "progress/page.h"
 #include "rendezvous/kv.h"
 #include "wire/link.h"
 
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -469,6 +471,53 @@ static void test_steps_are_read_from_lines(void **state)
     leave(c);
 }
 
+/* The page of the rank that printed "page PATH", as its program maps it. */
+static struct page *page_printed(struct controller *c, uint32_t rank)
+{
+    char begin[32], path[256];
+    struct page *page;
+    int fd;
+
+    (void)snprintf(begin, sizeof(begin), "%u/1:page ", rank);
+    wait_in(c, &c->printed, begin);
+    assert_int_equal(sscanf(strstr(c->printed.p, begin) + strlen(begin), "%255s", path), 1);
+    fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    assert_true(page != MAP_FAILED);
+    (void)close(fd);
+    return page;
+}
+
+static void test_the_grace_grows_while_a_page_says_checkpoint(void **state)
+{
+    struct controller *c = *state;
+    struct timespec began, ended;
+    struct page *page;
+
+    start_program(c, 1, 1, "sh", "trap '' TERM; echo page $FIRSTLIGHT_PAGE; exec sleep 1000");
+    page = page_printed(c, 0);
+    page->pid = 1;
+    page->phase = PAGE_PHASE_CHECKPOINT;
+    page->step = 7;
+    wait_for(c, "phase a1 r0 3 ");
+    stop(c, 1, STOP_POLITE, 500);
+    (void)clock_gettime(CLOCK_MONOTONIC, &began);
+    for (time_t end = time(NULL) + PATIENCE_S; page->should_stop != 1; turn(c))
+        assert_true(time(NULL) <= end);
+    page->checkpoint_step = 7;
+    (void)strcpy(page->checkpoint_path, "ckpt/7");
+    page->checkpoint_count = 1;
+    wait_for(c, "saved a1 r0 7 0 'ckpt/7'");
+    wait_for(c, "exited a1 r0 9 1"); /* it never ends by itself: ten times the grace is the bound */
+    (void)clock_gettime(CLOCK_MONOTONIC, &ended);
+    assert_true(ended.tv_sec - began.tv_sec >= 3);
+    assert_non_null(strstr(c->log.p, "status(r0 step 7 of -1"));
+    wait_for(c, "empty a1");
+    (void)munmap(page, PAGE_BYTES);
+    leave(c);
+}
+
 static int connect_to(uint16_t port)
 {
     struct sockaddr_in addr = {
@@ -609,6 +658,7 @@ int main(void)
         AGENT_TEST(test_a_killed_agent_leaves_nothing),
         AGENT_TEST(test_sigterm_stops_and_leaves),
         AGENT_TEST(test_steps_are_read_from_lines),
+        AGENT_TEST(test_the_grace_grows_while_a_page_says_checkpoint),
         AGENT_TEST(test_ranks_meet_in_the_store),
         AGENT_TEST(test_no_checkpoint_is_an_answer),
         AGENT_TEST(test_key_files_of_others_are_refused),

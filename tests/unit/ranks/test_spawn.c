@@ -631,6 +631,32 @@ static void a_free_in_the_middle_ends_all(void **state)
     (void)close(victims);
 }
 
+static void stop_turning(struct attempt *attempt, uint32_t local_rank)
+{
+    (void)local_rank;
+    (void)event_base_loopbreak(attempt->base);
+}
+
+static void a_free_between_the_last_exit_and_the_end_ends_all(void **state)
+{
+    const char *words[] = {victim_path(), "daemon", "exit", NULL};
+    const char *env[2];
+    char number[32];
+    struct attempt attempt;
+    int write_end, victims;
+
+    (void)state;
+    victims = victims_of(&attempt, 1, words, &write_end, env, number);
+    attempt.on_exit = stop_turning;
+    start(&attempt);
+    (void)close(write_end);
+    RUN_UNTIL(&attempt, attempt.exited == 1);
+    assert_false(attempt.empty);
+    done(&attempt);
+    assert_true(victims_gone(victims));
+    (void)close(victims);
+}
+
 /* ---- the store's connections ---- */
 
 static void a_connection_is_its_ranks(void **state)
@@ -717,6 +743,7 @@ int main(void)
         cmocka_unit_test(a_signal_goes_to_the_rank_alone_or_to_all),
         cmocka_unit_test(a_child_of_the_agents_own_is_left_alone),
         cmocka_unit_test(a_free_in_the_middle_ends_all),
+        cmocka_unit_test(a_free_between_the_last_exit_and_the_end_ends_all),
         cmocka_unit_test(a_connection_is_its_ranks),
         cmocka_unit_test(a_pmi_socket_arrives_as_fd_3),
     };
