@@ -149,10 +149,11 @@ void op_wake(struct proxy *proxy, struct entry *entry);
 /* The sum of an ADD or a BARRIER, as this client may know it. */
 void op_number(struct proxy *proxy, struct op *op, struct entry *entry, int64_t number);
 
-/* proxy.c */
+/* proxy.c: clients and what they ask. */
 void client_reply(struct proxy_client *client, const struct buf *bytes);
 void client_hang_up(struct proxy_client *client, const char *why);
 void client_done(struct proxy_client *client, struct op *op); /* its answer is out */
+void clients_run(struct proxy *proxy);                        /* those that have been answered */
 void client_set(struct proxy_client *client, struct str key, struct str value);
 /* ADD, or BARRIER: then until the sum has reached the target. */
 void client_add(struct proxy_client *client, enum kv_verb verb, struct str key, int64_t amount,
