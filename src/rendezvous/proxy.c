@@ -15,6 +15,7 @@ struct proxy *proxy_new(uint64_t incarnation, const struct proxy_limits *limits,
     proxy->incarnation = incarnation;
     proxy->limits = *limits;
     proxy->out = *out;
+    proxy->forget_at = PROXY_ENTRIES_MAX;
     proxy->flight_number = proxy->log_number = proxy->sent_number = 1;
     return proxy;
 }
