@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# firstlight run --hosts against a real sshd on loopback with a port for each kind of host: ranks run on
+# those that work, each host that is dead, hangs or has another key is named with its sentence, the agent
+# is copied once, and it outlives its ssh.
+set -u
+sshd=$(PATH=$PATH:/usr/sbin command -v sshd) || { echo "skipped: sshd is not installed"; exit 77; }
+command -v ssh >/dev/null || { echo "skipped: ssh is not installed"; exit 77; }
+firstlight=$FIRSTLIGHT_BIN/firstlight
+work=$(mktemp -d)
+sshd_pid=
+finish() {
+    [ ! -f "$work/pids" ] || kill $(cat "$work/pids") 2>/dev/null
+    [ -z "$sshd_pid" ] || kill "$sshd_pid" 2>/dev/null
+    rm -rf "$work"
+}
+trap finish EXIT
+failed=0
+wrong() { echo "WRONG: $*"; failed=1; }
+nap() { read -r -t 0.05 <> <(:) || :; }
+
+mkdir -m 700 "$work/ssh"
+ssh-keygen -q -t ed25519 -N '' -f "$work/ssh/host" && ssh-keygen -q -t ed25519 -N '' -f "$work/ssh/id" &&
+    ssh-keygen -q -t ed25519 -N '' -f "$work/ssh/other" ||
+    { echo "skipped: no ssh keys can be made here"; exit 77; }
+cp "$work/ssh/id.pub" "$work/ssh/authorized"
+[ "$(id -u)" != 0 ] || mkdir -p /run/sshd
+
+# Each host is a port of one sshd, with a cache folder of its own.
+cat >"$work/enter" <<'END'
+host=$1
+export XDG_CACHE_HOME=$(dirname "$0")/cache-$host XDG_STATE_HOME=$(dirname "$0")/state-$host
+echo "$host" >>"$(dirname "$0")/logins"
+echo "Welcome to $host! Unauthorized access is prohibited."
+exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"
+END
+# $$ stays the same: the test ends those that hang
+cat >"$work/hang" <<'END'
+echo $$ >>"$(dirname "$0")/pids"
+exec sleep 600
+END
+kinds="n1 n2 n3 hang stranger"
+
+start_sshd() {
+    base=$((20000 + RANDOM % 30000))
+    port=$base
+    {
+        echo "HostKey $work/ssh/host"
+        echo "AuthorizedKeysFile $work/ssh/authorized"
+        echo "PidFile $work/sshd.pid"
+        echo "StrictModes no"
+        echo "UsePAM no"
+        echo "PasswordAuthentication no"
+        echo "PermitRootLogin yes"
+        echo "MaxStartups 500:1:500"
+        for kind in $kinds; do
+            echo "ListenAddress 127.0.0.1:$port"
+            port=$((port + 1))
+        done
+        port=$base
+        for kind in $kinds; do
+            case $kind in
+            hang) printf 'Match LocalPort %d\n ForceCommand exec bash %s/hang\n' $port "$work" ;;
+            *) printf 'Match LocalPort %d\n ForceCommand exec bash %s/enter %s\n' $port "$work" $kind ;;
+            esac
+            port=$((port + 1))
+        done
+    } >"$work/sshd_config"
+    : >"$work/ssh/known"
+    {
+        port=$base
+        for kind in $kinds; do
+            key=host
+            [ $kind != stranger ] || key=other
+            echo "[127.0.0.1]:$port $(cut -d ' ' -f 1-2 "$work/ssh/$key.pub")" >>"$work/ssh/known"
+            echo "Host $kind"
+            echo " Port $port"
+            port=$((port + 1))
+        done
+        echo "Host dead"
+        echo " Port 1"
+        echo "Host *"
+        echo " HostName 127.0.0.1"
+        echo " IdentityFile $work/ssh/id"
+        echo " IdentitiesOnly yes"
+        echo " UserKnownHostsFile $work/ssh/known"
+        echo " StrictHostKeyChecking yes"
+    } >"$work/ssh_config"
+    : >"$work/sshd.log"
+    "$sshd" -D -e -f "$work/sshd_config" 2>"$work/sshd.log" &
+    sshd_pid=$!
+    while [ "$(grep -c 'Server listening' "$work/sshd.log")" != "$(echo $kinds | wc -w)" ]; do
+        if ! kill -0 "$sshd_pid" 2>/dev/null || grep -q 'Bind to port .* failed' "$work/sshd.log"; then
+            kill "$sshd_pid" 2>/dev/null
+            return 1
+        fi
+        nap
+    done
+}
+started=
+for _ in 1 2 3 4 5; do
+    start_sshd && { started=yes; break; }
+done
+[ -n "$started" ] || { cat "$work/sshd.log"; echo "skipped: sshd does not start here"; exit 77; }
+export FIRSTLIGHT_SSH="ssh -F $work/ssh_config"
+ssh -F "$work/ssh_config" -o BatchMode=yes n1 true >/dev/null ||
+    { cat "$work/sshd.log"; echo "skipped: one can't log in to the test's sshd here"; exit 77; }
+export XDG_STATE_HOME=$work/state XDG_CACHE_HOME=$work/cache
+run() { "$firstlight" run --listen 127.0.0.1 "$@" >"$work/out" 2>"$work/err"; }
+
+# 1. Three hosts with two ranks each; each has its copy then.
+run --hosts 'n[1-3]' --nproc-per-node 2 -- sh -c 'echo "rank $RANK of $WORLD_SIZE on $SLURMD_NODENAME"' ||
+    wrong "three hosts: exit code $?: $(cat "$work/err")"
+for rank in 0 1 2 3 4 5; do
+    grep -q "rank $rank of 6 on n$((rank / 2 + 1))$" "$work/out" || wrong "no rank $rank: $(cat "$work/out")"
+done
+for host in n1 n2 n3; do
+    [ "$(ls "$work/cache-$host/firstlight" | wc -l)" = 1 ] || wrong "$host has $(ls "$work/cache-$host/firstlight")"
+done
+
+# 2. Again: one login a host and nothing new in the caches.
+copies() { ls -i "$work"/cache-n?/firstlight; }
+before=$(copies)
+: >"$work/logins"
+run --hosts 'n[1-3]' -- true || wrong "again: exit code $?: $(cat "$work/err")"
+[ "$(copies)" = "$before" ] || wrong "copied again: $before, then $(copies)"
+[ "$(sort "$work/logins" | tr '\n' ' ')" = "n1 n2 n3 " ] || wrong "logins: $(cat "$work/logins")"
+
+# 3. A host that is dead, one of another key, one that hangs: each is named, no rank starts.
+run --hosts 'n1,dead,stranger,hang' --start-timeout 10s --attempts-without-progress 0 -- \
+    sh -c "echo started >>$work/started"
+[ $? != 0 ] || wrong "bad hosts: exit code 0"
+says() { grep -q "$1" "$work/err" || wrong "no word of '$1': $(cat "$work/err")"; }
+says "dead.*Connection refused"
+says "stranger.*Host key verification failed"
+says "hang"
+[ ! -f "$work/started" ] || wrong "ranks were started"
+exit $failed
