@@ -212,11 +212,13 @@ static bool print_where(const struct live *live, const struct live_style *style,
 
 static bool print_words(const struct live *live, const struct live_style *style, struct buf *out)
 {
+    bool known =
+        !strcmp(live->state, "running") && live->exit_code < 0; /* as the line above says */
     struct line line = {0};
 
     if (*live->waiting)
         add(&line, TINT_YELLOW, "%s", live->waiting);
-    else
+    else if (!known)
         add(&line, live->exit_code > 0 ? TINT_RED : TINT_NONE, "%s", live->headline);
     return put(&line, style, out);
 }

@@ -48,12 +48,8 @@ static bool is_plain(const char *text)
 {
     static const char *const others[] = {"null", "true", "false", "yes", "no",
                                          "on",   "off",  "y",     "n"};
-    const char *body = text;
+    const char *body = text + strspn(text, "-./");
 
-    if (!strncmp(body, "--", 2))
-        body += 2;
-    else if (*body == '-' || *body == '/' || *body == '.')
-        body++;
     if (!((*body >= 'a' && *body <= 'z') || (*body >= 'A' && *body <= 'Z') || *body == '_'))
         return false;
     for (size_t i = 0; i < ARRAY_LEN(others); i++)

@@ -381,13 +381,13 @@ static void the_store_answers_its_own_attempt_alone(void **state)
 
     (void)state;
     hand_over(k, 0, &up);
-    assert_int_equal(k->journalled, 5);
+    assert_int_equal(k->journal.len, 5);
     assert_int_equal(count_sent(k, MSG_STORE_DOWN), 1);
     rank_ends(k, 0, 1 << 8, 0, "");
     advance(k, 0.1);
     assert_int_equal(view_of(k).attempt, 2);
     hand_over(k, 0, &up);
-    assert_int_equal(k->journalled, 5);
+    assert_int_equal(k->journal.len, 5);
     up.store = (struct msg_store){.attempt = 2, .bytes = STR("garbage")};
     hand_over(k, 0, &up);
     hand_over(k, 0, &up);
