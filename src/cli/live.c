@@ -305,7 +305,7 @@ bool live_event(const struct run_event *event, const char *node_name, struct buf
         [EV_NONE] = true,       [EV_CONTROLLER_STARTED] = true, [EV_NODE_STARTING] = true,
         [EV_NODE_UP] = true,    [EV_NODE_CLOCK] = true,         [EV_RANKS_STARTED] = true,
         [EV_RENDEZVOUS] = true, [EV_RANK_EXITED] = true,        [EV_NODE_EMPTY] = true,
-        [EV_HONOURED] = true,   [EV_PHASE_ENDED] = true,
+        [EV_HONOURED] = true,   [EV_PHASE_ENDED] = true,        [EV_STEP] = true,
     };
 
     if (event->kind >= EV_KIND_COUNT || quiet[event->kind])

@@ -477,6 +477,7 @@ static inline struct cluster *cluster_new(uint32_t nodes, uint32_t spares, uint3
     k->job.nodes = k->job.min_nodes = nodes;
     k->job.spares = spares;
     k->job.nproc = nproc;
+    k->job.attempts_without_progress = 3;
     k->now_ns = 1000 * SECOND_NS;
     k->wake_ns = INT64_MAX;
     k->ended = -1;
