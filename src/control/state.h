@@ -127,6 +127,7 @@ struct control {
     int64_t now_ns, wall_minus_mono_ns, last_call_ns;
     int64_t wake_ns;           /* what the world was asked for */
     int64_t scan_ns;           /* the next look at every node */
+    int64_t watch_ns;          /* ... at what lasts too long */
     int64_t entered_ns;        /* when this state was entered, or this controller began */
     int64_t mark_ns;           /* end of the restart's last phase; 0: not seen by this controller */
     int64_t known_ns;          /* the first failure of the attempt came to our knowledge; 0 */
@@ -208,6 +209,7 @@ void act_save(struct control *control, const char *why);
 void act_leave_bound(struct control *control);
 /* nodes.c */
 void nodes_scan(struct control *control);
+void nodes_watch(struct control *control);
 void node_link_lost(struct control *control, uint32_t node);
 void node_lost(struct control *control, uint32_t node, const char *why);
 void node_count(struct control *control, uint32_t node, bool linked, bool clean);

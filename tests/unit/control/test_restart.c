@@ -132,6 +132,24 @@ static void a_lost_node_is_started_again_when_no_spare_is_left(void **state)
     cluster_free(k);
 }
 
+static void one_that_hangs_when_it_is_started_keeps_no_other_from_it(void **state)
+{
+    struct cluster *k = cluster_running(3, 1, 1);
+
+    (void)state;
+    node_dies(k, 1);
+    advance(k, 1);
+    node_dies(k, 0);
+    k->agents[0].broken = false;
+    k->agents[0].refuses_link = true;
+    advance(k, 0.5);
+    k->agents[1].broken = false; /* it was tried in vain */
+    advance(k, 5);
+    assert_state(k, RUN_RUNNING);
+    assert_string_equal(last(k, EV_ATTEMPT_BEGUN)->text.p, "1,3,2");
+    cluster_free(k);
+}
+
 static void too_few_nodes_are_named_with_their_reasons(void **state)
 {
     struct cluster *k = cluster_new(4, 0, 1);
@@ -700,6 +718,7 @@ int main(void)
         cmocka_unit_test(a_controller_that_stood_still_blames_nobody),
         cmocka_unit_test(an_agent_that_is_new_has_lost_its_ranks),
         cmocka_unit_test(a_lost_node_is_started_again_when_no_spare_is_left),
+        cmocka_unit_test(one_that_hangs_when_it_is_started_keeps_no_other_from_it),
         cmocka_unit_test(too_few_nodes_are_named_with_their_reasons),
         cmocka_unit_test(enough_nodes_go_on_smaller),
         cmocka_unit_test(spares_are_not_waited_for),
