@@ -49,7 +49,8 @@ struct state {
 static struct state *the_state;
 static int wiped_on_fork;
 
-#define PUT(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELAXED)
+/* Released, so that no reader sees a field before the odd sequence that was stored before it. */
+#define PUT(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELEASE)
 
 static int64_t now_ns(void)
 {
@@ -118,18 +119,36 @@ static struct page *map_page(const char *path)
 static void update_begin(struct page *page)
 {
     PUT(page->sequence, page->sequence | 1);
-    __atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
 static void update_end(struct page *page)
 {
-    __atomic_store_n(&page->sequence, page->sequence + 1, __ATOMIC_RELEASE);
+    PUT(page->sequence, page->sequence + 1);
 }
+
+static void put_words(void *to, const void *from, size_t words)
+{
+    uint64_t word;
+    size_t i;
+
+    for (i = 0; i < words; i++) {
+        memcpy(&word, (const char *)from + i * 8, 8);
+        PUT(((uint64_t *)to)[i], word);
+    }
+}
+
+/* What was told before, by nobody or by a process that is dead, is forgotten. */
+#define GROUP_OFFSET offsetof(struct page, phase_at_ns)
 
 /* Make this process the one that tells, unless another lives that does. */
 static int claim(struct page *page)
 {
     uint32_t me = (uint32_t)getpid(), writer = __atomic_load_n(&page->pid, __ATOMIC_ACQUIRE);
+    struct page blank;
+
+    memset(&blank, 0, sizeof(blank));
+    blank.step = blank.total = blank.tokens = blank.checkpoint_step = -1;
+    blank.loss = FIRSTLIGHT_NO_LOSS;
 
     do {
         if (writer != 0 && writer != me && (kill((pid_t)writer, 0) == 0 || errno == EPERM))
@@ -137,10 +156,9 @@ static int claim(struct page *page)
     } while (!__atomic_compare_exchange_n(&page->pid, &writer, me, 0, __ATOMIC_ACQ_REL,
                                           __ATOMIC_ACQUIRE));
     update_begin(page);
-    memset((char *)page + offsetof(struct page, phase), 0,
-           sizeof(*page) - offsetof(struct page, phase));
-    page->step = page->total = page->tokens = page->checkpoint_step = -1;
-    page->loss = FIRSTLIGHT_NO_LOSS;
+    PUT(page->phase, 0);
+    put_words((char *)page + GROUP_OFFSET, (const char *)&blank + GROUP_OFFSET,
+              (sizeof(blank) - GROUP_OFFSET) / 8);
     update_end(page);
     return 1;
 }
@@ -175,7 +193,7 @@ static struct page *page_enter(struct state **out)
 
     if (!state)
         return NULL;
-    if (!wiped_on_fork)
+    if (!__atomic_load_n(&wiped_on_fork, __ATOMIC_ACQUIRE))
         notice_fork(state);
     if (__atomic_load_n(&state->role, __ATOMIC_ACQUIRE) == ROLE_SILENT)
         return NULL;
@@ -234,7 +252,7 @@ void firstlight_step(int64_t step, int64_t total, double loss, int64_t tokens)
     set_phase(page, FIRSTLIGHT_STEP, now);
     PUT(page->step, step);
     PUT(page->total, total);
-    __atomic_store(&page->loss, &loss, __ATOMIC_RELAXED);
+    __atomic_store(&page->loss, &loss, __ATOMIC_RELEASE);
     if (tokens >= 0)
         PUT(page->tokens, page->tokens < 0 ? tokens : page->tokens + tokens);
     PUT(page->step_at_ns, now);
@@ -267,7 +285,7 @@ static void absolute_path(const char *path, char *out, size_t space)
 
 void firstlight_checkpoint_saved(const char *path, int64_t step)
 {
-    char absolute[sizeof(((struct page *)0)->checkpoint_path)];
+    char absolute[sizeof(((struct page *)0)->checkpoint_path)] = "";
     struct state *state;
     struct page *page = page_enter(&state);
 
@@ -278,7 +296,7 @@ void firstlight_checkpoint_saved(const char *path, int64_t step)
     PUT(page->checkpoint_step, step);
     PUT(page->checkpoint_at_ns, now_ns());
     PUT(page->checkpoint_count, page->checkpoint_count + 1);
-    memcpy(page->checkpoint_path, absolute, strlen(absolute) + 1);
+    put_words(page->checkpoint_path, absolute, strlen(absolute) / 8 + 1);
     update_end(page);
     unlock(state);
 }

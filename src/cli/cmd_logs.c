@@ -48,7 +48,8 @@ struct logs {
     struct store_run run;
     struct run_client *client; /* NULL: nobody can be asked */
     regex_t grep;
-    struct hostlist wanted; /* "r3": the ranks that were asked for; none: all */
+    uint32_t *wanted; /* ranks, rising; when they were asked for */
+    size_t wanted_count;
     uint32_t attempt;
     VEC(struct rank_reader) readers; /* by rank */
     struct collapse *collapse;       /* its ranks are indices of readers */
@@ -56,17 +57,37 @@ struct logs {
     bool colour;
 };
 
+static int by_number(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
 static bool is_wanted(const struct logs *logs, uint32_t rank)
 {
-    char name[16];
+    return !logs->args->rank ||
+           bsearch(&rank, logs->wanted, logs->wanted_count, sizeof(rank), by_number);
+}
 
-    if (!logs->args->rank)
-        return true;
-    (void)snprintf(name, sizeof(name), "r%u", rank);
-    for (size_t i = 0; i < logs->wanted.count; i++)
-        if (!strcmp(logs->wanted.names[i], name))
-            return true;
-    return false;
+/* A list of ranks is what stands between the brackets of a host list. */
+static int read_wanted(struct logs *logs, const char *list, struct err *err)
+{
+    struct arena *arena = logs->state->arena;
+    const char *text = arena_printf(arena, "r[%s]", list);
+    struct hostlist names;
+
+    if (!text || list[strspn(list, "0123456789,-")] ||
+        hostlist_expand(arena, str_of(text), &names, NULL) < 0)
+        return err_set(err, -EINVAL, "--rank is like 3 or 0-7,12, not '%s'", list);
+    logs->wanted = arena_alloc(arena, names.count * sizeof(*logs->wanted));
+    if (!logs->wanted)
+        return err_set(err, -ENOMEM, "no memory for a list of ranks");
+    for (size_t i = 0; i < names.count; i++)
+        logs->wanted[i] = (uint32_t)strtoul(names.names[i] + 1, NULL, 10);
+    logs->wanted_count = names.count;
+    qsort(logs->wanted, names.count, sizeof(*logs->wanted), by_number);
+    return 0;
 }
 
 static void print_json(const struct logs *logs, const uint32_t *ranks, size_t count,
@@ -352,6 +373,10 @@ static int follow(struct logs *logs, struct err *err)
         if (r == 0)
             (void)nanosleep(&(struct timespec){0, FOLLOW_EVERY_NS}, NULL);
     }
+    if (r > 0 && logs->run.ended_ns < 0 && !logs->run.alive)
+        (void)fprintf(stderr,
+                      "run %s has no controller now: whether its ranks go on is not known\n",
+                      logs->run.id);
     return r < 0 ? r : 0;
 }
 
@@ -384,11 +409,9 @@ static int prepare(struct logs *logs, struct err *err)
     int r;
 
     if (args->rank) {
-        const char *text = arena_printf(logs->state->arena, "r[%s]", args->rank);
-
-        if (!text || hostlist_expand(logs->state->arena, str_of(text), &logs->wanted, NULL) < 0 ||
-            args->rank[strspn(args->rank, "0123456789,-")])
-            return err_set(err, -EINVAL, "--rank is like 3 or 0-7,12, not '%s'", args->rank);
+        r = read_wanted(logs, args->rank, err);
+        if (r < 0)
+            return r;
     }
     if (args->grep) {
         r = regcomp(&logs->grep, args->grep, REG_EXTENDED);

@@ -22,6 +22,7 @@
 #define SIGNAL_COUNT  4
 #define DRAW_EVERY_NS 100000000LL /* of a status that changes faster than eyes */
 #define BEHIND_BYTES  (4u << 20)  /* that wait to be written: ranks' output is left in their logs */
+#define TWICE_NS      300000000LL /* two signals of one wish come closer together */
 #define PATIENCE_MS   2000        /* at the end, for a reader that takes nothing */
 #define SHOW_ALL_MAX  256         /* ranks whose output is all shown, when nothing else is asked */
 
@@ -33,7 +34,7 @@ struct front {
     struct event *tick, *signals[SIGNAL_COUNT];
     struct buf status;     /* the lines on the screen */
     unsigned status_lines; /* drawn now */
-    int64_t began_ns, drawn_ns;
+    int64_t began_ns, drawn_ns, stopped_ns;
     uint32_t attempts, stops;
     bool terminal, colour;
 };
@@ -271,6 +272,9 @@ static void on_stop(evutil_socket_t signo, short what, void *data)
     const char *why = signo == SIGINT ? "Ctrl-C" : "SIGTERM";
 
     (void)what;
+    if (front->stops && now_ns() - front->stopped_ns < TWICE_NS)
+        return; /* the same wish, to us and to our group */
+    front->stopped_ns = now_ns();
     driver_wish(front->driver, front->stops++ ? WISH_KILL : WISH_STOP, why);
     if (front->stops == 1 && front->terminal)
         on_trouble(front, "stopping: ranks may save and leave; Ctrl-C again kills them");

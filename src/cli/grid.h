@@ -10,9 +10,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#define GRID_COLUMNS_MAX 2000
-#define GRID_HELD_ROWS   1000
-#define GRID_CELL_MAX    4096 /* bytes of a cell; longer is cut */
+#define GRID_HELD_ROWS 1000
+#define GRID_CELL_MAX  4096 /* bytes of a cell; longer is cut */
 
 struct grid;
 

@@ -212,11 +212,13 @@ static bool print_where(const struct live *live, const struct live_style *style,
 
 static bool print_words(const struct live *live, const struct live_style *style, struct buf *out)
 {
+    bool known =
+        !strcmp(live->state, "running") && live->exit_code < 0; /* as the line above says */
     struct line line = {0};
 
     if (*live->waiting)
         add(&line, TINT_YELLOW, "%s", live->waiting);
-    else
+    else if (!known)
         add(&line, live->exit_code > 0 ? TINT_RED : TINT_NONE, "%s", live->headline);
     return put(&line, style, out);
 }
@@ -303,7 +305,7 @@ bool live_event(const struct run_event *event, const char *node_name, struct buf
         [EV_NONE] = true,       [EV_CONTROLLER_STARTED] = true, [EV_NODE_STARTING] = true,
         [EV_NODE_UP] = true,    [EV_NODE_CLOCK] = true,         [EV_RANKS_STARTED] = true,
         [EV_RENDEZVOUS] = true, [EV_RANK_EXITED] = true,        [EV_NODE_EMPTY] = true,
-        [EV_HONOURED] = true,   [EV_PHASE_ENDED] = true,
+        [EV_HONOURED] = true,   [EV_PHASE_ENDED] = true,        [EV_STEP] = true,
     };
 
     if (event->kind >= EV_KIND_COUNT || quiet[event->kind])

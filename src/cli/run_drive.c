@@ -21,9 +21,21 @@ static void say_ready(int fd)
         (void)close(fd);
 }
 
+/* A controller that follows another reads what that one listened on, and with which key. */
+static int read_again(struct arena *arena, const struct run_ready *ready, struct saved *saved,
+                      struct err *err)
+{
+    const char *run_dir = store_run_dir(arena, ready->dir, ready->run);
+
+    return run_dir ? saved_read(arena, run_dir, saved, err)
+                   : err_set(err, -ENOMEM, "no memory for the run");
+}
+
 static int drive(const struct run_drive *run, bool resumed, int ready_fd)
 {
     const struct run_ready *ready = run->ready;
+    struct arena *arena = arena_new(0);
+    struct saved saved = ready->saved;
     struct driver_config config = {
         .dir = ready->dir, .run = ready->run, .ends_at_s = ready->ends_at_s, .resumed = resumed};
     const struct front_options options = {.run = ready->run,
@@ -37,9 +49,10 @@ static int drive(const struct run_drive *run, bool resumed, int ready_fd)
     struct err err = {0};
     int code = EXIT_TROUBLE;
 
-    if (store_open(ready->dir, false, &config.store, &err) == 0) {
+    if (arena && (!resumed || read_again(arena, ready, &saved, &err) == 0) &&
+        store_open(ready->dir, false, &config.store, &err) == 0) {
         front = front_new(&options, &config.front);
-        driver = front ? driver_new(&config, &ready->saved, &err) : NULL;
+        driver = front ? driver_new(&config, &saved, &err) : NULL;
     }
     if (driver && front_attach(front, driver) == 0) {
         say_ready(ready_fd);
@@ -51,6 +64,7 @@ static int drive(const struct run_drive *run, bool resumed, int ready_fd)
     driver_free(driver);
     front_free(front);
     store_close(config.store);
+    arena_free(arena);
     return code;
 }
 

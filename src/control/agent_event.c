@@ -117,6 +117,10 @@ void agent_event_take(struct control *c, uint32_t node, const struct msg_event *
     struct node_live *live = &c->live[node];
     struct take take = {.control = c, .node = node, .from = from, .event = event_of(EV_NOTE)};
 
+    /* One that happened between HELLO and WELCOME comes before those that are older and are sent
+     * again after WELCOME: it is then sent again too. */
+    if (from->number > live->seen_event + 1)
+        return;
     node_ack_later(c, node);
     if (from->number <= live->seen_event)
         return;

@@ -315,6 +315,27 @@ static void step(struct control *control, const struct run_event *event)
     }
 }
 
+/* The last line says most: a Python traceback's is the exception. */
+static struct str last_line(struct str text)
+{
+    struct str line, last = {0};
+
+    while (str_line(&text, &line))
+        if (str_trim(line).len)
+            last = str_trim(line);
+    return last;
+}
+
+static void keep_words(struct fold *fold, const struct run_event *event)
+{
+    struct str line = last_line(event->text);
+
+    if (event->b == 1 || !line.len || fold->word_count == WORDS_MAX)
+        return;
+    fold->words[fold->word_count].rank = (uint32_t)event->rank;
+    text_keep(fold->words[fold->word_count++].text, WORDS_BYTES, line);
+}
+
 static void rank_exited(struct control *control, const struct run_event *event)
 {
     struct node_fact *node = node_of(control, event);
@@ -330,10 +351,7 @@ static void rank_exited(struct control *control, const struct run_event *event)
         return;
     fold->ranks_died++;
     add_death(fold, event, (uint32_t)event->rank, false);
-    if (event->b != 1 && event->text.len && fold->word_count < WORDS_MAX) {
-        fold->words[fold->word_count].rank = (uint32_t)event->rank;
-        text_keep(fold->words[fold->word_count++].text, WORDS_BYTES, event->text);
-    }
+    keep_words(fold, event);
     step_on(fold, EV_RANK_EXITED);
 }
 

@@ -641,6 +641,7 @@ int driver_run(struct driver *driver)
     }
     await_leave(driver);
     show_view(driver);
+    (void)event_base_loop(driver->base, EVLOOP_NONBLOCK); /* the last word goes to who follows */
     return driver->exit_code;
 }
 

@@ -307,13 +307,8 @@ void control_socket_free(struct control_socket *socket)
 {
     if (!socket)
         return;
-    while (socket->clients.count) { /* the last word, as far as it can be taken at once */
-        struct client *client = socket->clients.items[0];
-
-        (void)evbuffer_write(bufferevent_get_output(client->stream),
-                             bufferevent_getfd(client->stream));
-        drop(client);
-    }
+    while (socket->clients.count)
+        drop(socket->clients.items[0]);
     evconnlistener_free(socket->listener);
     (void)unlink(socket->path);
     free(socket);

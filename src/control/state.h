@@ -13,7 +13,7 @@
 
 #define SECOND_NS ((int64_t)1000000000)
 
-#define WORDS_MAX     16  /* deaths of an attempt whose last words are kept for the sentence */
+#define WORDS_MAX     16  /* deaths of an attempt whose last line is kept for the sentence */
 #define WORDS_BYTES   256 /* of each */
 #define SENTENCE_MAX  1024
 #define WHY_BYTES     160

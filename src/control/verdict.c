@@ -128,10 +128,33 @@ static bool hopeless(const struct fold *fold)
     return first && (first->spawn_errno == ENOENT || first->spawn_errno == EACCES);
 }
 
+/* Not a machine's fault: nothing was lost, or something else was certainly first. */
+static bool programs_own(const struct fold *fold)
+{
+    bool certain = fold->last_first >= 0;
+
+    if (fold->failed != CAUSE_PROGRAM && fold->failed != CAUSE_SIGNAL && fold->failed != CAUSE_OOM)
+        return false;
+    for (size_t i = 0; i < fold->death_count && !certain; i++)
+        if (fold->deaths[i].lost)
+            return false;
+    return true;
+}
+
+/* Without anything to go on from, or to judge by whether it gets further, the same would happen
+ * again. */
+static bool would_repeat(const struct fold *fold, const struct job *job)
+{
+    return job->attempts_without_progress < 0 && !job->checkpoint && !fold->saved[0] &&
+           fold->best_step < 0 && programs_own(fold);
+}
+
 bool verdict_run_over(struct control *c)
 {
     const struct fold *fold = &c->fold;
     const struct job *job = c->config.job;
+    int64_t budget =
+        job->attempts_without_progress < 0 ? JOB_ATTEMPTS : job->attempts_without_progress;
     struct run_event event = event_of(EV_FAILED);
     struct buf text = {0};
 
@@ -139,9 +162,9 @@ bool verdict_run_over(struct control *c)
         return false;
     event.a = fold->failed;
     event.c = -1;
-    if (hopeless(fold) || !job->attempts_without_progress) {
+    if (hopeless(fold) || !budget || would_repeat(fold, job)) {
         buf_puts(&text, fold->failed_text);
-    } else if (fold->without_progress >= job->attempts_without_progress) {
+    } else if (fold->without_progress >= budget) {
         event.a = CAUSE_NO_PROGRESS;
         buf_printf(&text, "%u attempts in a row made no new step; the last: %s",
                    fold->without_progress, fold->failed_text);

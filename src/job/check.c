@@ -35,7 +35,7 @@ static int check_words(const struct job_key *key, const struct job_words *words,
 static int check_number(const struct job_key *key, int64_t number, struct err *err)
 {
     /* 0 where at least 1 is taken: not given. */
-    if (number < 0 || (number && number < key->min) || number > key->max)
+    if ((number && number < key->min) || number > key->max)
         return err_set(err, -EINVAL, "%s takes %" PRId64 " to %" PRId64 ", not %" PRId64, key->name,
                        key->min, key->max, number);
     return 0;

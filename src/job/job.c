@@ -6,7 +6,7 @@ void job_init(struct job *job)
         .bind = JOB_BIND_NONE,
         .store = JOB_STORE_AGENT,
         .show = JOB_SHOW_AUTO,
-        .attempts_without_progress = 3,
+        .attempts_without_progress = -1,
         .abort_grace_s = 3,
         .stop_grace_s = 60,
         .node_timeout_s = 10,

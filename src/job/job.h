@@ -16,6 +16,7 @@
 #define JOB_NODES_MAX  100000
 #define JOB_ARGS_MAX   4096
 #define JOB_FILE_BYTES (4u << 20)
+#define JOB_ATTEMPTS   3 /* without progress, when nobody says how many */
 
 struct job_words {
     const char **items; /* NUL-terminated; count items, then NULL */
@@ -53,7 +54,9 @@ struct job {
     bool tie_stdin;       /* rank 0 reads the caller's stdin (local only) */
 
     /* when it ends */
-    int64_t attempts_without_progress; /* 3; 0: never restart */
+    int64_t attempts_without_progress; /* 0: never restart; -1: JOB_ATTEMPTS of them, but what a
+                                          program brought on itself is tried again only where
+                                          steps or checkpoints tell whether that gets it further */
     int64_t attempts_max;              /* 0: no bound but progress */
     double abort_grace_s;              /* SIGTERM to SIGKILL after a failure: 3 */
     double stop_grace_s;    /* after a polite stop: 60; longer while a checkpoint grows */

@@ -120,9 +120,11 @@ static void add_torchrun(struct making *m, const struct rank_place *p)
 {
     uint32_t restarts = p->attempt ? p->attempt - 1 : 0;
     const struct job *job = m->job;
+    int64_t more =
+        job->attempts_without_progress < 0 ? JOB_ATTEMPTS : job->attempts_without_progress;
     /* With a budget of progress so many more may come from here. */
-    uint64_t restarts_max = job->attempts_max ? (uint64_t)job->attempts_max - 1
-                                              : restarts + (uint64_t)job->attempts_without_progress;
+    uint64_t restarts_max =
+        job->attempts_max ? (uint64_t)job->attempts_max - 1 : restarts + (uint64_t)more;
 
     add_number(m, "RANK", p->rank);
     add_number(m, "LOCAL_RANK", p->local_rank);

@@ -9,8 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RANK_STATUS_LINES 256 /* of a rank's output that are looked at between two looks at pages  \
-                               */
+#define RANK_STATUS_LINES 256 /* of a rank that are looked at between two looks at its page */
 
 struct rank_status;
 

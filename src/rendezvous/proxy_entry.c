@@ -5,24 +5,6 @@
 
 #define IDLE_MAX 64 /* values of a counter that nobody looked at, until we stop listening */
 
-struct entry *entry_need(struct proxy *proxy, struct str name)
-{
-    struct entry *entry = table_get(&proxy->entries, name);
-
-    if (entry)
-        return entry;
-    entry = calloc(1, sizeof(*entry) + name.len);
-    if (entry) {
-        memcpy(entry->name, name.p, name.len);
-        entry->named.name = (struct str){entry->name, name.len};
-        if (table_add(&proxy->entries, &entry->named) == 0)
-            return entry;
-    }
-    free(entry);
-    proxy->failed = true;
-    return NULL;
-}
-
 void entry_free(struct entry *entry)
 {
     free(entry->value);
@@ -54,16 +36,49 @@ void entry_forget(struct proxy *proxy, struct entry *entry)
     entry->readers = 0;
 }
 
-/* Too many copies: all go that nobody waits for. The store may still tell of them, which is
- * harmless. */
+/* All go that nobody waits for. The store may still tell of them, which is harmless. */
 static void forget_all(struct proxy *proxy)
 {
-    for (size_t slot = 0; slot < proxy->entries.space; slot++) {
-        struct entry *entry = (struct entry *)proxy->entries.slots[slot];
+    VEC(struct entry *) idle = {0};
 
-        if (entry && entry->state == ENTRY_VALUE && !entry->touched && !entry->polled)
-            entry_forget(proxy, entry);
+    for (size_t slot = 0; slot < proxy->entries.space; slot++) {
+        struct entry *entry = (struct entry *)proxy->entries.slots[slot], **place;
+
+        if (!entry || entry->touched || entry->listed || entry->first || entry->polled)
+            continue;
+        place = vec_push(&idle);
+        if (!place)
+            break; /* fewer are forgotten */
+        *place = entry;
     }
+    for (size_t i = 0; i < idle.count; i++) {
+        entry_forget(proxy, idle.items[i]);
+        entry_tidy(proxy, idle.items[i]);
+    }
+    vec_done(&idle);
+    proxy->forget_at = 2 * proxy->entries.count;
+    if (proxy->forget_at < PROXY_ENTRIES_MAX)
+        proxy->forget_at = PROXY_ENTRIES_MAX;
+}
+
+struct entry *entry_need(struct proxy *proxy, struct str name)
+{
+    struct entry *entry = table_get(&proxy->entries, name);
+
+    if (entry)
+        return entry;
+    if (proxy->entries.count >= proxy->forget_at)
+        forget_all(proxy);
+    entry = calloc(1, sizeof(*entry) + name.len);
+    if (entry) {
+        memcpy(entry->name, name.p, name.len);
+        entry->named.name = (struct str){entry->name, name.len};
+        if (table_add(&proxy->entries, &entry->named) == 0)
+            return entry;
+    }
+    free(entry);
+    proxy->failed = true;
+    return NULL;
 }
 
 void entry_touch(struct proxy *proxy, struct entry *entry)

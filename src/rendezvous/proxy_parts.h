@@ -10,9 +10,11 @@
 #include "rendezvous/table.h"
 #include "rendezvous/tcpstore.h"
 
-#define PROXY_COPY_BYTES_MAX ((size_t)64 << 20)  /* more than that, and all copies are forgotten */
-#define PROXY_LOG_BYTES_MAX  ((size_t)128 << 20) /* requests that the controller has not seen */
-#define NOT_SENT             UINT64_MAX          /* number of a request that waits for the flush */
+#define PROXY_COPY_BYTES_MAX ((size_t)64 << 20) /* more than that, and all copies are forgotten */
+#define PROXY_ENTRIES_MAX    (1u << 20) /* more keys, and those that nobody waits for are forgotten \
+                                         */
+#define PROXY_LOG_BYTES_MAX ((size_t)128 << 20) /* requests that the controller has not seen */
+#define NOT_SENT            UINT64_MAX          /* number of a request that waits for the flush */
 
 /* One key that one client waits to know something of. */
 struct waiter {
@@ -96,6 +98,7 @@ struct proxy {
     int64_t now_ms;
     struct table entries;
     size_t copy_bytes;
+    size_t forget_at;            /* this many entries: forget */
     struct proxy_client **slots; /* PROXY_CLIENTS_MAX at most, grown as needed */
     uint32_t slot_count, slot_space, free_count;
     uint32_t *free_slots;
@@ -149,10 +152,11 @@ void op_wake(struct proxy *proxy, struct entry *entry);
 /* The sum of an ADD or a BARRIER, as this client may know it. */
 void op_number(struct proxy *proxy, struct op *op, struct entry *entry, int64_t number);
 
-/* proxy.c */
+/* proxy.c: clients and what they ask. */
 void client_reply(struct proxy_client *client, const struct buf *bytes);
 void client_hang_up(struct proxy_client *client, const char *why);
 void client_done(struct proxy_client *client, struct op *op); /* its answer is out */
+void clients_run(struct proxy *proxy);                        /* those that have been answered */
 void client_set(struct proxy_client *client, struct str key, struct str value);
 /* ADD, or BARRIER: then until the sum has reached the target. */
 void client_add(struct proxy_client *client, enum kv_verb verb, struct str key, int64_t amount,

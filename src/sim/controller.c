@@ -139,7 +139,7 @@ void controller_start(struct sim *sim)
     }
     for (size_t i = 0; i < sim->disk.events.count; i++)
         control_apply(sim->control, &sim->disk.events.items[i]);
-    if (sim->disk.journal.len &&
+    if (sim->disk.journal.len && sim->disk.journal_attempt == control_attempt(sim->control) &&
         control_replay_journal(sim->control,
                                (struct str){sim->disk.journal.p, sim->disk.journal.len}, &err) < 0)
         sim_break(sim, "the journal can't be read back: %s", err.text);

@@ -93,7 +93,7 @@ int sql_use(struct store *store, enum sql_statement which, sqlite3_stmt **statem
 
 int sql_do(struct store *store, enum sql_statement which, struct err *err)
 {
-    sqlite3_stmt *statement;
+    sqlite3_stmt *statement = NULL; /* gcc -O3 does not see that sql_error is never 0 */
     int code, r = sql_use(store, which, &statement, err);
 
     if (r < 0)

@@ -21,7 +21,7 @@
 #include <cmocka.h>
 
 #define WAIT_S     60 /* for an event, on a machine that has other things to do */
-#define KILLS      60
+#define KILLS      30
 #define PATH_SPACE 2000
 
 static char folder[PATH_SPACE], path[PATH_SPACE + 8];

@@ -24,7 +24,7 @@ struct peer {
     struct buf out;              /* that the socket did not take */
     size_t out_at;
     bool closing;
-    struct peer *next; /* in `dead` */
+    struct peer *next, *prev; /* in `peers` or, closing, `next` in `dead` */
 };
 
 /* Bytes on their way between a proxy and the store. */
@@ -55,7 +55,7 @@ static struct {
     bool chaos;
     int epoll;
     uint32_t *dirty, dirty_count;
-    struct peer *dead;
+    struct peer *peers, *dead;
     unsigned children;
     int exit_code;
 } host;
@@ -63,6 +63,12 @@ static struct {
 static void die(const char *what)
 {
     (void)fprintf(stderr, "storehost: %s: %s\n", what, strerror(errno));
+    exit(2);
+}
+
+static void die_of(const struct err *err)
+{
+    (void)fprintf(stderr, "storehost: %s\n", err->text);
     exit(2);
 }
 
@@ -98,6 +104,14 @@ static struct letter *post_take(struct post *post)
     if (!post->first)
         post->end = &post->first;
     return letter;
+}
+
+static void post_clear(struct post *post)
+{
+    struct letter *letter;
+
+    while ((letter = post_take(post)))
+        free(letter);
 }
 
 static void on_journal(void *data, struct str bytes)
@@ -143,6 +157,9 @@ static void peer_close(struct peer *peer)
     if (peer->closing)
         return;
     peer->closing = true;
+    *(peer->prev ? &peer->prev->next : &host.peers) = peer->next;
+    if (peer->next)
+        peer->next->prev = peer->prev;
     peer->next = host.dead;
     host.dead = peer;
 }
@@ -184,6 +201,10 @@ static struct peer *peer_new(int fd, struct node *node)
         die("memory");
     peer->fd = fd;
     peer->node = node;
+    peer->next = host.peers;
+    if (host.peers)
+        host.peers->prev = peer;
+    host.peers = peer;
     peer_watch(peer, EPOLLIN, EPOLL_CTL_ADD);
     return peer;
 }
@@ -266,23 +287,21 @@ static void bury(void)
 /* What the controller's death and a broken link do: what was on its way is lost. */
 static void break_things(void)
 {
-    struct letter *letter;
     struct err err;
     size_t good;
 
     if (rng_below(&host.rng, 20) != 0)
         return;
-    while ((letter = post_take(&host.up)) || (letter = post_take(&host.down)))
-        free(letter);
-    if (rng_below(&host.rng, 2)) {
+    post_clear(&host.up);
+    post_clear(&host.down);
+    if (host.journal.len && rng_below(&host.rng, 2)) {
         kv_free(host.kv);
         host.kv = kv_new(host.node_count, KV_BYTES_MAX);
-        if (!host.kv ||
-            kv_replay(host.kv, (struct str){host.journal.p, host.journal.len}, &good, &err) < 0 ||
-            good != host.journal.len) {
-            if (host.journal.len)
-                die(err.text);
-        }
+        if (!host.kv)
+            die("memory");
+        if (kv_replay(host.kv, (struct str){host.journal.p, host.journal.len}, &good, &err) < 0 ||
+            good != host.journal.len)
+            die("the journal does not read back");
     }
     for (uint32_t i = 0; i < host.node_count; i++) {
         kv_node_up(host.kv, i, &kv_out);
@@ -308,14 +327,14 @@ static void deliver(void)
         while ((letter = post_take(&host.up))) {
             if (kv_take(host.kv, letter->node, letter->node + 1,
                         (struct str){letter->bytes, letter->len}, now_ms(), &kv_out, &err) < 0)
-                die(err.text);
+                die_of(&err);
             free(letter);
         }
         while ((letter = post_take(&host.down))) {
             struct node *node = &host.nodes[letter->node];
 
             if (proxy_answer(node->proxy, (struct str){letter->bytes, letter->len}, &err) < 0)
-                die(err.text);
+                die_of(&err);
             mark_dirty(node);
             free(letter);
         }
@@ -448,8 +467,16 @@ int main(int argc, char **argv)
     if (argc == 3)
         peer_new(STDIN_FILENO, NULL)->ends = true;
     loop(argc > 3);
+    while (host.peers)
+        peer_close(host.peers);
+    bury();
     for (uint32_t i = 0; i < host.node_count; i++)
         proxy_free(host.nodes[i].proxy);
     kv_free(host.kv);
+    post_clear(&host.up);
+    post_clear(&host.down);
+    buf_done(&host.journal);
+    free(host.nodes);
+    free(host.dirty);
     return host.exit_code;
 }

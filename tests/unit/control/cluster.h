@@ -28,6 +28,7 @@ struct sent {
     uint32_t node;
     struct message message; /* texts are gone, but the first of these */
     char text[256];
+    size_t text_len;
 };
 
 struct agent {
@@ -60,7 +61,9 @@ struct cluster {
     bool paused; /* messages wait */
     int64_t checkpoint_step;
     const char *complaint;
-    uint32_t journalled;
+    struct buf journal; /* of the attempt at hand */
+    uint32_t journal_attempt;
+    void (*store_down)(struct cluster *k, uint32_t node, struct str bytes); /* NULL: not heard */
 };
 
 static inline void world_event(void *data, const struct run_event *event)
@@ -89,8 +92,12 @@ static inline void world_metric(void *data, const struct store_metric *metric)
 
 static inline void world_journal(void *data, uint32_t attempt, struct str bytes)
 {
-    (void)attempt;
-    ((struct cluster *)data)->journalled += (uint32_t)bytes.len;
+    struct cluster *k = data;
+
+    if (attempt != k->journal_attempt)
+        buf_clear(&k->journal);
+    k->journal_attempt = attempt;
+    buf_add(&k->journal, bytes.p, bytes.len);
 }
 
 static inline struct sent *push(struct cluster *k, enum sent_kind kind, uint32_t node)
@@ -106,14 +113,16 @@ static inline void world_send(void *data, uint32_t node, const struct message *m
 {
     struct cluster *k = data;
     struct sent *sent = push(k, SENT_MESSAGE, node);
-    struct str text = message->id == MSG_START     ? message->start.resume
-                      : message->id == MSG_STOP    ? message->stop.why
-                      : message->id == MSG_WELCOME ? message->welcome.node_name
-                                                   : (struct str){0};
+    struct str text = message->id == MSG_START        ? message->start.resume
+                      : message->id == MSG_STOP       ? message->stop.why
+                      : message->id == MSG_WELCOME    ? message->welcome.node_name
+                      : message->id == MSG_STORE_DOWN ? message->store.bytes
+                                                      : (struct str){0};
 
     assert_true(k->agents[node].linked);
     sent->message = *message;
     text_keep(sent->text, sizeof(sent->text), text);
+    sent->text_len = text.len;
 }
 
 static inline void world_launch(void *data, uint32_t node)
@@ -395,6 +404,9 @@ static inline void agent_takes(struct cluster *k, const struct sent *sent)
             if (agent->unacked.items[i].number > sent->message.ack.event)
                 agent->unacked.items[left++] = agent->unacked.items[i];
         agent->unacked.count = left;
+    } else if (sent->message.id == MSG_STORE_DOWN && k->store_down) {
+        assert_true(sent->text_len < sizeof(sent->text));
+        k->store_down(k, sent->node, (struct str){sent->text, sent->text_len});
     } else if (agent->mute) {
         return;
     } else if (sent->message.id == MSG_START) {
@@ -465,6 +477,7 @@ static inline struct cluster *cluster_new(uint32_t nodes, uint32_t spares, uint3
     k->job.nodes = k->job.min_nodes = nodes;
     k->job.spares = spares;
     k->job.nproc = nproc;
+    k->job.attempts_without_progress = 3;
     k->now_ns = 1000 * SECOND_NS;
     k->wake_ns = INT64_MAX;
     k->ended = -1;
@@ -494,6 +507,12 @@ static inline void control_starts(struct cluster *k)
     for (size_t i = 0; i < k->events.count; i++)
         control_apply(k->control, &k->events.items[i]);
     check_fold(k);
+    if (k->journal.len && k->journal_attempt == control_attempt(k->control)) {
+        assert_int_equal(
+            control_replay_journal(k->control, (struct str){k->journal.p, k->journal.len}, NULL),
+            0);
+        assert_int_equal(control_journal_good(k->control), k->journal.len);
+    }
     control_begin(k->control, k->now_ns, k->now_ns + WALL_NS);
     check_fold(k);
 }
@@ -515,6 +534,7 @@ static inline void cluster_free(struct cluster *k)
         free((char *)k->events.items[i].text.p);
     for (uint32_t i = 0; i < NODES_MAX; i++)
         vec_done(&k->agents[i].unacked);
+    buf_done(&k->journal);
     vec_done(&k->events);
     vec_done(&k->metrics);
     vec_done(&k->queue);

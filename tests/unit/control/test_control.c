@@ -381,13 +381,13 @@ static void the_store_answers_its_own_attempt_alone(void **state)
 
     (void)state;
     hand_over(k, 0, &up);
-    assert_int_equal(k->journalled, 5);
+    assert_int_equal(k->journal.len, 5);
     assert_int_equal(count_sent(k, MSG_STORE_DOWN), 1);
     rank_ends(k, 0, 1 << 8, 0, "");
     advance(k, 0.1);
     assert_int_equal(view_of(k).attempt, 2);
     hand_over(k, 0, &up);
-    assert_int_equal(k->journalled, 5);
+    assert_int_equal(k->journal.len, 5);
     up.store = (struct msg_store){.attempt = 2, .bytes = STR("garbage")};
     hand_over(k, 0, &up);
     hand_over(k, 0, &up);
@@ -408,6 +408,22 @@ static void events_are_acknowledged_and_taken_once(void **state)
     assert_int_equal(count_events(k, EV_NOTE), 1);
     advance(k, 0.1);
     assert_int_equal(k->agents[0].unacked.count, 0);
+    cluster_free(k);
+}
+
+static void an_event_before_its_time_is_left_for_later(void **state)
+{
+    struct cluster *k = cluster_running(1, 0, 2);
+    struct message early = {.id = MSG_EVENT,
+                            .event = {.kind = AGENT_NOTE, .rank = -1, .text = STR("b")}};
+
+    (void)state;
+    early.event.number = k->agents[0].number + 2;
+    hand_over(k, 0, &early);
+    assert_int_equal(count_events(k, EV_NOTE), 0);
+    agent_says(k, 0, (struct msg_event){.kind = AGENT_NOTE, .rank = -1, .text = STR("a")});
+    agent_says(k, 0, early.event);
+    assert_int_equal(count_events(k, EV_NOTE), 2);
     cluster_free(k);
 }
 
@@ -436,6 +452,7 @@ int main(void)
         cmocka_unit_test(strangers_and_old_agents_are_refused),
         cmocka_unit_test(the_store_answers_its_own_attempt_alone),
         cmocka_unit_test(events_are_acknowledged_and_taken_once),
+        cmocka_unit_test(an_event_before_its_time_is_left_for_later),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

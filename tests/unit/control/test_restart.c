@@ -365,6 +365,99 @@ static void a_job_may_forbid_restarts(void **state)
     cluster_free(k);
 }
 
+static struct cluster *undecided(uint32_t nodes, uint32_t spares)
+{
+    struct cluster *k = cluster_new(nodes, spares, 1);
+
+    k->job.attempts_without_progress = -1;
+    control_starts(k);
+    advance(k, 0.1);
+    return k;
+}
+
+static void a_program_without_steps_or_checkpoints_fails_once(void **state)
+{
+    static const struct {
+        int status, by;
+        enum run_cause cause;
+    } cases[] = {{1 << 8, 0, CAUSE_PROGRAM}, {SIGSEGV, 0, CAUSE_SIGNAL}, {SIGKILL, 2, CAUSE_OOM}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct cluster *k = undecided(2, 0);
+
+        advance(k, 3600);
+        rank_ends(k, 1, cases[i].status, cases[i].by, "boom");
+        advance(k, 0.1);
+        assert_int_equal(k->ended, run_exits[cases[i].cause].code);
+        assert_int_equal(view_of(k).attempt, 1);
+        assert_int_equal(last(k, EV_FAILED)->a, cases[i].cause);
+        cluster_free(k);
+    }
+}
+
+static void a_program_with_a_step_or_a_checkpoint_is_tried_three_times(void **state)
+{
+    (void)state;
+    for (int way = 0; way < 3; way++) {
+        struct cluster *k = cluster_new(1, 0, 1);
+
+        k->job.attempts_without_progress = -1;
+        k->job.checkpoint = way == 0 ? "/ckpt/step_*" : NULL;
+        control_starts(k);
+        advance(k, 0.1);
+        if (way == 1)
+            status_is(k, 0, 5, -1, 2, true, "");
+        if (way == 2)
+            agent_says(
+                k, 0,
+                (struct msg_event){.kind = AGENT_CHECKPOINT_SAVED, .a = 7, .text = STR("/ckpt/7")});
+        for (int i = 0; i < 3 + (way == 1); i++) { /* a step is progress, once */
+            assert_int_equal(k->ended, -1);
+            crash(k, 0);
+        }
+        assert_int_equal(k->ended, run_exits[CAUSE_NO_PROGRESS].code);
+        cluster_free(k);
+    }
+}
+
+static void a_lost_node_is_replaced_without_steps_too(void **state)
+{
+    struct cluster *k = undecided(2, 1);
+
+    (void)state;
+    node_dies(k, 0);
+    advance(k, 0.1);
+    assert_state(k, RUN_RUNNING);
+    cluster_free(k);
+
+    /* And when a rank may have died because of it. */
+    k = undecided(2, 1);
+    advance(k, 1);
+    k->agents[0].dead_silent = true;
+    advance(k, 4);
+    rank_ends(k, 1, 1 << 8, 0, "connection reset by peer");
+    advance(k, 20);
+    assert_int_equal(last(k, EV_FAILED)->c, -1);
+    assert_state(k, RUN_RUNNING);
+    assert_int_equal(view_of(k).attempt, 2);
+    cluster_free(k);
+}
+
+static void the_sentence_has_the_last_line_of_the_last_words(void **state)
+{
+    struct cluster *k = cluster_running(1, 0, 1);
+
+    (void)state;
+    rank_ends(k, 0, 1 << 8, 0,
+              "Traceback (most recent call last):\n  File \"train.py\", line 3\n"
+              "ValueError: boom\n\n");
+    advance(k, 0.1);
+    assert_says(k, EV_FAILED, "; certain: ValueError: boom");
+    assert_says(k, EV_RANK_EXITED, "Traceback");
+    cluster_free(k);
+}
+
 static void a_node_is_blamed_for_a_signal_at_once_and_for_an_exit_the_second_time(void **state)
 {
     struct cluster *k = cluster_running(2, 2, 1);
@@ -544,6 +637,10 @@ int main(void)
         cmocka_unit_test(the_best_step_is_told_before_an_attempt_ends),
         cmocka_unit_test(without_steps_ten_minutes_are_progress),
         cmocka_unit_test(a_job_may_forbid_restarts),
+        cmocka_unit_test(a_program_without_steps_or_checkpoints_fails_once),
+        cmocka_unit_test(a_program_with_a_step_or_a_checkpoint_is_tried_three_times),
+        cmocka_unit_test(a_lost_node_is_replaced_without_steps_too),
+        cmocka_unit_test(the_sentence_has_the_last_line_of_the_last_words),
         cmocka_unit_test(a_node_is_blamed_for_a_signal_at_once_and_for_an_exit_the_second_time),
         cmocka_unit_test(a_blamed_node_works_on_while_nobody_can_replace_it),
         cmocka_unit_test(every_phase_of_a_restart_is_timed),

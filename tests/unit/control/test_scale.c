@@ -155,9 +155,9 @@ static void a_hundred_thousand_ranks_start_die_and_start_again(void **state)
     says(c, 77, 2, 1, AGENT_RANK_EXITED, 77 * NPROC, 1 << 8, 0, now_ns);
     assert_int_equal(counts.sent[MSG_STOP], NODES);
     for (uint32_t rank = 0; rank < NODES * NPROC; rank++)
-        says(c, rank / NPROC, 3 + rank % NPROC, 1, AGENT_RANK_EXITED, rank, SIGTERM, 1, now_ns);
+        says(c, rank / NPROC, 2 + rank % NPROC, 1, AGENT_RANK_EXITED, rank, SIGTERM, 1, now_ns);
     for (uint32_t node = 0; node < NODES; node++)
-        says(c, node, 20, 1, AGENT_NODE_EMPTY, -1, 0, 0, now_ns);
+        says(c, node, 2 + NPROC, 1, AGENT_NODE_EMPTY, -1, 0, 0, now_ns);
     control_view(c, now_ns, &view);
     assert_int_equal(view.attempt, 2);
     assert_int_equal(counts.sent[MSG_START], 2 * NODES);

@@ -129,12 +129,11 @@ static void *write_numbers(void *data)
     uint64_t *path_words = (uint64_t *)page->checkpoint_path;
 
     for (int64_t n = 1; !__atomic_load_n(&race->stop, __ATOMIC_RELAXED); n++) {
-        __atomic_store_n(&page->sequence, page->sequence + 1, __ATOMIC_RELAXED);
-        __atomic_thread_fence(__ATOMIC_RELEASE);
-        __atomic_store_n(&page->step, n, __ATOMIC_RELAXED);
-        __atomic_store_n(&path_words[0], (uint64_t)n, __ATOMIC_RELAXED);
-        __atomic_store_n(&path_words[200], (uint64_t)n, __ATOMIC_RELAXED);
-        __atomic_store_n(&page->tokens, n, __ATOMIC_RELAXED);
+        __atomic_store_n(&page->sequence, page->sequence + 1, __ATOMIC_RELEASE);
+        __atomic_store_n(&page->step, n, __ATOMIC_RELEASE);
+        __atomic_store_n(&path_words[0], (uint64_t)n, __ATOMIC_RELEASE);
+        __atomic_store_n(&path_words[200], (uint64_t)n, __ATOMIC_RELEASE);
+        __atomic_store_n(&page->tokens, n, __ATOMIC_RELEASE);
         __atomic_store_n(&page->sequence, page->sequence + 1, __ATOMIC_RELEASE);
         if (n % 16 == 0) /* a writer that never rests leaves a reader nothing to read */
             (void)sched_yield();

@@ -64,6 +64,14 @@ static void note_status(struct controller *c, const struct msg_status *status)
                    (int)status->connected.items[i], STR_ARG(status->waits.items[i]));
 }
 
+static void note_lines(struct controller *c, const struct msg_log *log)
+{
+    struct str rest = log->bytes, line;
+
+    while (str_line(&rest, &line))
+        buf_printf(&c->printed, "%u/%u:%.*s\n", log->rank, log->stream, STR_ARG(line));
+}
+
 static void on_message(struct link *link, void *data, const struct message *message)
 {
     struct controller *c = data;
@@ -97,8 +105,7 @@ static void on_message(struct link *link, void *data, const struct message *mess
                    STR_ARG(event->text));
         break;
     case MSG_LOG:
-        buf_printf(&c->printed, "%u/%u:", message->log.rank, message->log.stream);
-        buf_add(&c->printed, message->log.bytes.p, message->log.bytes.len);
+        note_lines(c, &message->log);
         break;
     case MSG_LOG_DATA:
         buf_printf(&c->log, "log(%d of %d: %.*s)%.*s\n", (int)message->log_data.offset,

@@ -188,6 +188,32 @@ static void polled_counters_are_pushed_when_due(void **state)
     bench_done(&bench);
 }
 
+static void the_counter_asked_for_longest_ago_is_polled_no_more(void **state)
+{
+    struct item item = {.kind = UP_POLL};
+    struct bench bench;
+    char name[16];
+
+    (void)state;
+    bench_init(&bench, 1 << 20);
+    for (uint64_t i = 1; i <= 17; i++) {
+        item.key = (struct str){
+            name, (size_t)snprintf(name, sizeof(name), "n%llu", (unsigned long long)i)};
+        (void)ask(&bench, 0, i, item);
+    }
+    assert_string_equal(bench.said.p, "0:VALUE n17=0 2;0:DROP n1;");
+    (void)kv_tick(bench.kv, 1100, &bench.out);
+    assert_string_equal(ask(&bench, 1, 1, A(UP_ADD, "n1", .amount = 1)), "1:NUMBER #1 1;");
+    assert_int_equal(kv_tick(bench.kv, 1200, &bench.out), -1);
+    assert_string_equal(bench.said.p, "1:NUMBER #1 1;");
+    assert_string_equal(ask(&bench, 0, 18, A(UP_DELETE, "n2")), "0:DROP n2;0:NUMBER #18 1;");
+    assert_string_equal(ask(&bench, 0, 19, A(UP_UNPOLL, "n3")), "");
+    assert_string_equal(ask(&bench, 1, 2, A(UP_ADD, "n3", .amount = 1)), "1:NUMBER #2 1;");
+    assert_int_equal(kv_tick(bench.kv, 1300, &bench.out), -1);
+    assert_string_equal(bench.said.p, "1:NUMBER #2 1;");
+    bench_done(&bench);
+}
+
 static void nothing_counts_twice(void **state)
 {
     struct item add = A(UP_ADD, "n", .amount = 1);
@@ -376,6 +402,7 @@ int main(void)
         cmocka_unit_test(requests_do_as_torchs_server),
         cmocka_unit_test(a_push_wakes_the_one_that_waits_longest),
         cmocka_unit_test(polled_counters_are_pushed_when_due),
+        cmocka_unit_test(the_counter_asked_for_longest_ago_is_polled_no_more),
         cmocka_unit_test(nothing_counts_twice),
         cmocka_unit_test(what_does_not_fit_is_said),
         cmocka_unit_test(bad_batches_are_refused_whole),
