@@ -2,6 +2,7 @@
 #include "cli/subcommand.h"
 
 #include <stddef.h>
+#include <stdio.h>
 
 struct resume_args {
     const char *state;
@@ -36,6 +37,9 @@ int cmd_resume(const struct subcommand *command, int argc, char **argv)
     arena = arena_new(0);
     if (!arena || run_prepare_again(arena, args.state, argv[0], &ready, &err) < 0) {
         code = subcommand_trouble(command, "%s", arena ? err.text : "no memory");
+    } else if (ready.exit_code == 0) {
+        (void)fprintf(stderr, "%s has ended well: there is nothing to go on with\n", ready.run);
+        code = EXIT_WELL;
     } else {
         drive.detach = args.detach;
         drive.quiet = args.quiet;

@@ -34,6 +34,7 @@ struct front {
     struct event *tick, *signals[SIGNAL_COUNT];
     struct buf status;     /* the lines on the screen */
     unsigned status_lines; /* drawn now */
+    struct buf cause;      /* that was said last */
     int64_t began_ns, drawn_ns, stopped_ns;
     uint32_t attempts, stops;
     bool terminal, colour;
@@ -194,6 +195,18 @@ static bool is_calm(const struct run_event *event)
     }
 }
 
+/* Why the run ends is often why its only attempt failed. */
+static bool said_before(struct front *front, const struct run_event *event)
+{
+    if (event->kind != EV_FAILED)
+        return false;
+    if (str_eq(event->text, (struct str){front->cause.p, front->cause.len}))
+        return true;
+    buf_clear(&front->cause);
+    buf_add(&front->cause, event->text.p, event->text.len);
+    return false;
+}
+
 static void on_event(void *data, const struct run_event *event, const char *node_name)
 {
     struct front *front = data;
@@ -204,7 +217,7 @@ static void on_event(void *data, const struct run_event *event, const char *node
     if (event->kind == EV_ATTEMPT_BEGUN)
         front->attempts++;
     if (front->options.quiet || front->options.json || is_calm(event) ||
-        !live_event(event, node_name, &line)) {
+        said_before(front, event) || !live_event(event, node_name, &line)) {
         buf_done(&line);
         return;
     }
@@ -352,5 +365,6 @@ void front_free(struct front *front)
     collapse_free(front->collapse);
     writer_free(front->writer, PATIENCE_MS);
     buf_done(&front->status);
+    buf_done(&front->cause);
     free(front);
 }

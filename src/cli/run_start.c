@@ -231,5 +231,6 @@ int run_prepare_again(struct arena *arena, const char *state, const char *name,
     if (r < 0)
         return r;
     out->run = row.id;
+    out->exit_code = row.ended_ns >= 0 ? row.exit_code : -1;
     return saved_read(arena, store_run_dir(arena, out->dir, row.id), &out->saved, err);
 }

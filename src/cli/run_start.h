@@ -20,7 +20,8 @@ struct run_ready {
     const char *dir, *run;
     struct saved saved;
     int64_t ends_at_s;
-    char *plan; /* who runs which ranks, for people */
+    int32_t exit_code; /* of an older run; -1: it has not ended */
+    char *plan;        /* who runs which ranks, for people */
 };
 
 /* firstlight-agent beside our own executable, or `given`, or $FIRSTLIGHT_AGENT. Returns 0 or a

@@ -74,9 +74,30 @@ static void run_created(struct control *control, const struct run_event *event)
     control->fold.created_at = event->at_ns;
 }
 
+/* A run that did not end well begins anew where it stopped: its steps, checkpoints and layout stay,
+ * what was held against nodes and attempts does not. */
+static void reopen(struct control *control, const struct run_event *event)
+{
+    struct fold *fold = &control->fold;
+
+    for (uint32_t i = 0; i < control->config.node_count; i++)
+        fold->nodes[i] = (struct node_fact){.slot = fold->nodes[i].slot, .node_rank = -1};
+    fold->state = RUN_GATHERING;
+    fold->created_at = event->at_ns;
+    fold->attempts_before = fold->attempt;
+    fold->without_progress = 0;
+    fold->last_first = -1;
+    fold->failed = fold->cause = fold->stop_cause = CAUSE_NONE;
+    fold->stop_how = (enum stop_how)0;
+    fold->failed_text[0] = fold->end_text[0] = '\0';
+    fold->exit_code = -1;
+}
+
 static void controller_started(struct control *control, const struct run_event *event)
 {
     control->fold.generation = (uint64_t)event->a;
+    if (control->fold.state == RUN_ENDED && control->fold.exit_code != 0)
+        reopen(control, event);
 }
 
 static void node_starting(struct control *control, const struct run_event *event)

@@ -177,6 +177,7 @@ void control_begin(struct control *c, int64_t now_ns, int64_t wall_ns)
 {
     struct run_event event = event_of(EV_CONTROLLER_STARTED);
     const struct job *job = c->config.job;
+    int code = c->fold.exit_code;
 
     c->wall_minus_mono_ns = wall_ns - now_ns;
     c->now_ns = c->last_call_ns = c->entered_ns = now_ns;
@@ -184,10 +185,12 @@ void control_begin(struct control *c, int64_t now_ns, int64_t wall_ns)
     c->mark_ns = c->fold.seq ? 0 : now_ns;
     if (!c->fold.seq)
         say_created(c);
-    await_nodes(c);
     event.a = (int64_t)c->config.generation;
     event.b = c->config.pid;
     control_emit(c, event);
+    if (code > 0)
+        control_say(c, EV_NOTE, -1, "the run had ended with exit code %d and is begun anew", code);
+    await_nodes(c);
     if (job->time_limit_s > 0)
         control_time_limit(c, c->fold.created_at + (int64_t)(job->time_limit_s * 1e9));
     set_time_limit(c);

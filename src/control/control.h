@@ -7,8 +7,9 @@
  * Durable state changes only in control_apply, by events; decisions look at the state and make
  * events; what is to be done follows from the new state and may safely be done twice. So a
  * controller that died is started again, applies the stored events, and goes on with the agents
- * that come back. What is not durable (links, clock offsets, where ranks are) comes again with
- * HELLO and STATUS.
+ * that come back. A run that has ended, but not well, is begun anew by that: from its newest
+ * checkpoint, with all of its budget. What is not durable (links, clock offsets, where ranks are)
+ * comes again with HELLO and STATUS.
  *
  * Output through `struct control_world`, in order. The world must make `event` and `journal`
  * durable before it carries out any `send`, `launch`, `forget` or `ended` that came after it, and

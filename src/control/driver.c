@@ -423,14 +423,30 @@ static const char *own_addresses(struct driver *driver, uint16_t port)
     return out;
 }
 
+static bool has_ended(struct driver *driver)
+{
+    struct control_view view;
+
+    control_view(driver->control, now_ns(), &view);
+    return view.state == RUN_ENDED;
+}
+
+/* Agents come back to the port that they know; to a run that had ended nobody does. */
 static int listen_for_agents(struct driver *driver, struct err *err)
 {
-    driver->server = link_listen(driver->base, driver->saved.listen, driver->saved.port,
-                                 driver->saved.key, &link_watch, on_accept, driver, err);
+    uint16_t port = driver->saved.port;
+
+    driver->server = link_listen(driver->base, driver->saved.listen, port, driver->saved.key,
+                                 &link_watch, on_accept, driver, err);
+    if (!driver->server && port && has_ended(driver))
+        driver->server = link_listen(driver->base, driver->saved.listen, 0, driver->saved.key,
+                                     &link_watch, on_accept, driver, err);
     if (!driver->server)
         return err ? err->code : -EIO;
     driver->saved.port = link_server_port(driver->server);
-    return driver->config.resumed ? 0 : saved_write(driver->run_dir, &driver->saved, err);
+    return driver->config.resumed && driver->saved.port == port
+               ? 0
+               : saved_write(driver->run_dir, &driver->saved, err);
 }
 
 static int open_launch(struct driver *driver, struct err *err)
@@ -537,11 +553,11 @@ static int begin(struct driver *driver, struct err *err)
         return err_set(err, r, "no memory for the run");
     if (!driver->config.resumed)
         link_key_new(driver->saved.key);
-    r = listen_for_agents(driver, err);
+    r = make_control(driver, generation, err);
+    if (r == 0)
+        r = listen_for_agents(driver, err);
     if (r == 0)
         r = open_launch(driver, err);
-    if (r == 0)
-        r = make_control(driver, generation, err);
     if (r < 0)
         return r;
     driver->socket = control_socket_new(driver, err);

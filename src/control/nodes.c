@@ -98,7 +98,7 @@ static bool is_hoped_for(const struct control *c, const struct node_live *live)
 static void launch_what_is_needed(struct control *c, int64_t *next_ns)
 {
     uint32_t hoped = 0, count = c->config.node_count;
-    bool first = !c->fold.attempt;
+    bool first = c->fold.attempt == c->fold.attempts_before;
 
     if (c->fold.state != RUN_GATHERING)
         return;

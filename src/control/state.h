@@ -47,7 +47,7 @@ struct death_words {
 struct fold {
     uint64_t seq, generation;
     enum run_state state; /* never RUN_CHECKING: a controller that starts again gathers again */
-    int64_t created_at;   /* this and all other times here: wall clock */
+    int64_t created_at;   /* or begun anew; this and all other times here: wall clock */
     struct node_fact *nodes;
     uint32_t *slots; /* (job->nodes) the layout: which node has which place */
 
@@ -71,8 +71,9 @@ struct fold {
     /* the run */
     int64_t best_step; /* -1: none was ever told */
     uint32_t without_progress;
-    int64_t last_first;  /* node of the certain first death of the last failed attempt; -1 */
-    int64_t resume_step; /* of the checkpoint that was chosen last; -1 */
+    uint32_t attempts_before; /* of a run that had ended, and was begun anew */
+    int64_t last_first;       /* node of the certain first death of the last failed attempt; -1 */
+    int64_t resume_step;      /* of the checkpoint that was chosen last; -1 */
     char resume[PATH_BYTES], saved[PATH_BYTES];
     int64_t saved_step;
     enum run_cause cause, stop_cause; /* stop_cause: somebody wants the end */

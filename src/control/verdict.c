@@ -120,7 +120,8 @@ static bool hopeless(const struct fold *fold)
 {
     const struct node_fact *first = NULL;
 
-    if (fold->attempt != 1 || fold->failed != CAUSE_SPAWN || fold->nodes_started)
+    if (fold->attempt != fold->attempts_before + 1 || fold->failed != CAUSE_SPAWN ||
+        fold->nodes_started)
         return false;
     for (uint32_t i = 0; i < fold->nnodes && !first; i++)
         if (fold->nodes[fold->assigned[i]].spawn_errno)
@@ -155,6 +156,7 @@ bool verdict_run_over(struct control *c)
     const struct job *job = c->config.job;
     int64_t budget =
         job->attempts_without_progress < 0 ? JOB_ATTEMPTS : job->attempts_without_progress;
+    uint32_t attempts = fold->attempt - fold->attempts_before;
     struct run_event event = event_of(EV_FAILED);
     struct buf text = {0};
 
@@ -168,9 +170,9 @@ bool verdict_run_over(struct control *c)
         event.a = CAUSE_NO_PROGRESS;
         buf_printf(&text, "%u attempts in a row made no new step; the last: %s",
                    fold->without_progress, fold->failed_text);
-    } else if (job->attempts_max && fold->attempt >= job->attempts_max) {
-        buf_printf(&text, "%u attempts are all that were allowed; the last: %s", fold->attempt,
-                   fold->failed_text);
+    } else if (job->attempts_max && attempts >= job->attempts_max) {
+        buf_printf(&text, "%u attempt%s all that were allowed; the last: %s", attempts,
+                   attempts == 1 ? " is" : "s are", fold->failed_text);
     } else {
         return false;
     }

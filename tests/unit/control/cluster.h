@@ -218,9 +218,10 @@ static inline char *print_fold(const struct control *c)
         buf_printf(&out, "\nwords %u %s", f->words[i].rank, f->words[i].text);
     buf_printf(&out, "\nhang %d %s; spawn %s; failed %d %s\n", f->hang, f->hang_text, f->spawn_text,
                f->failed, f->failed_text);
-    buf_printf(&out, "best %lld without %u first %lld resume %lld %s saved %lld %s\n",
-               (long long)f->best_step, f->without_progress, (long long)f->last_first,
-               (long long)f->resume_step, f->resume, (long long)f->saved_step, f->saved);
+    buf_printf(&out, "best %lld without %u before %u first %lld resume %lld %s saved %lld %s\n",
+               (long long)f->best_step, f->without_progress, f->attempts_before,
+               (long long)f->last_first, (long long)f->resume_step, f->resume,
+               (long long)f->saved_step, f->saved);
     buf_printf(&out, "cause %d stop %d %d %s exit %d", f->cause, f->stop_cause, f->stop_how,
                f->end_text, f->exit_code);
     return out.p;

@@ -458,6 +458,81 @@ static void the_sentence_has_the_last_line_of_the_last_words(void **state)
     cluster_free(k);
 }
 
+static void a_run_that_did_not_end_well_is_begun_anew(void **state)
+{
+    struct cluster *k = cluster_new(2, 1, 1);
+
+    (void)state;
+    k->job.checkpoint = "/ckpt/step_*";
+    k->checkpoint_step = 40;
+    control_starts(k);
+    for (int i = 0; i < 3; i++) {
+        advance(k, 20);
+        crash(k, 0);
+    }
+    assert_int_equal(k->ended, run_exits[CAUSE_NO_PROGRESS].code);
+    k->ended = -1;
+    k->checkpoint_step = 50;
+    advance(k, 3600);
+    control_restarts(k);
+    assert_state(k, RUN_GATHERING);
+    assert_says(k, EV_NOTE, "the run had ended with exit code 7 and is begun anew");
+    advance(k, 0.1); /* all are started; nobody is waited for, nobody is blamed */
+    assert_state(k, RUN_RUNNING);
+    assert_int_equal(view_of(k).attempt, 4);
+    assert_int_equal(view_of(k).spares_up, 1);
+    assert_int_equal(view_of(k).exit_code, -1);
+    assert_int_equal(last(k, EV_ATTEMPT_BEGUN)->c, 50);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(k->ended, -1);
+        advance(k, 20);
+        crash(k, 0);
+    }
+    assert_int_equal(k->ended, run_exits[CAUSE_NO_PROGRESS].code);
+    assert_int_equal(view_of(k).attempt, 6);
+    cluster_free(k);
+}
+
+static void a_time_limit_and_a_bound_of_attempts_count_anew(void **state)
+{
+    struct cluster *k = cluster_new(1, 0, 1);
+
+    (void)state;
+    k->job.time_limit_s = 1000;
+    k->job.attempts_max = 1;
+    control_starts(k);
+    advance(k, 1001);
+    assert_int_equal(k->ended, run_exits[CAUSE_TIME_LIMIT].code);
+    k->ended = -1;
+    control_restarts(k);
+    advance(k, 900);
+    assert_state(k, RUN_RUNNING);
+    advance(k, 101);
+    assert_int_equal(k->ended, run_exits[CAUSE_TIME_LIMIT].code);
+    k->ended = -1;
+    control_restarts(k);
+    advance(k, 10);
+    crash(k, 0);
+    assert_int_equal(k->ended, 1);
+    assert_says(k, EV_FAILED, "1 attempt is all that were allowed");
+    cluster_free(k);
+}
+
+static void a_run_that_ended_well_stays_ended(void **state)
+{
+    struct cluster *k = cluster_running(1, 0, 1);
+
+    (void)state;
+    rank_ends(k, 0, 0, 0, "");
+    advance(k, 20);
+    assert_int_equal(k->ended, 0);
+    k->ended = -1;
+    control_restarts(k);
+    assert_int_equal(k->ended, 0);
+    assert_int_equal(view_of(k).attempt, 1);
+    cluster_free(k);
+}
+
 static void a_node_is_blamed_for_a_signal_at_once_and_for_an_exit_the_second_time(void **state)
 {
     struct cluster *k = cluster_running(2, 2, 1);
@@ -637,6 +712,9 @@ int main(void)
         cmocka_unit_test(the_best_step_is_told_before_an_attempt_ends),
         cmocka_unit_test(without_steps_ten_minutes_are_progress),
         cmocka_unit_test(a_job_may_forbid_restarts),
+        cmocka_unit_test(a_run_that_did_not_end_well_is_begun_anew),
+        cmocka_unit_test(a_time_limit_and_a_bound_of_attempts_count_anew),
+        cmocka_unit_test(a_run_that_ended_well_stays_ended),
         cmocka_unit_test(a_program_without_steps_or_checkpoints_fails_once),
         cmocka_unit_test(a_program_with_a_step_or_a_checkpoint_is_tried_three_times),
         cmocka_unit_test(a_lost_node_is_replaced_without_steps_too),
