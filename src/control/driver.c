@@ -532,6 +532,7 @@ static int make_control(struct driver *driver, uint64_t generation, struct err *
         .groups = driver->saved.groups,
         .node_count = driver->saved.node_count,
         .generation = generation,
+        .pid = getpid(),
     };
 
     driver->control = control_new(&config, &world);
