@@ -488,26 +488,32 @@ static bool fold_one(void *data, const struct store_event *row)
     return true;
 }
 
-static int fold(struct driver *driver, struct err *err)
+/* The journal of the attempt at hand; a torn end is cut off before anything is added. */
+static int read_journal(struct driver *driver, uint32_t attempt, struct err *err)
 {
-    struct control_view view;
-    const char *path;
+    const char *path = ledger_journal_path(driver->arena, driver->run_dir, attempt);
     char *text;
     size_t len;
-    int r = store_events(driver->config.store, driver->config.run, 0, fold_one, driver, err);
+    int r;
 
-    if (r < 0)
-        return r;
-    control_view(driver->control, now_ns(), &view);
-    path = ledger_journal_path(driver->arena, driver->run_dir, view.attempt);
-    if (!path || access(path, F_OK) < 0)
+    if (!attempt || !path || access(path, F_OK) < 0)
         return 0; /* nothing was said to that attempt's store */
     r = file_read(path, JOURNAL_BYTES, &text, &len, err);
     if (r < 0)
         return r;
     r = control_replay_journal(driver->control, (struct str){text, len}, err);
     free(text);
+    if (r == 0 && control_journal_good(driver->control) < len &&
+        truncate(path, (off_t)control_journal_good(driver->control)) < 0)
+        r = err_set(err, -errno, "%s: %s", path, strerror(errno));
     return r;
+}
+
+static int fold(struct driver *driver, struct err *err)
+{
+    int r = store_events(driver->config.store, driver->config.run, 0, fold_one, driver, err);
+
+    return r < 0 ? r : read_journal(driver, control_attempt(driver->control), err);
 }
 
 static int make_control(struct driver *driver, uint64_t generation, struct err *err)
