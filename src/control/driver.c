@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,6 +27,8 @@
 #define LEAVE_MS      1000  /* agents have so long to go when the run has ended */
 #define CREDIT_BYTES  (64u << 20)
 #define CREDIT_LEAST  (64u << 10)
+#define FILES_BESIDE  256 /* open files that are not a node's */
+#define FILES_A_NODE  4   /* its link, and its back end's process; or its old link beside the new */
 
 struct peer {
     struct driver *driver;
@@ -566,6 +569,23 @@ static int make_control(struct driver *driver, uint64_t generation, struct err *
     return driver->config.resumed ? fold(driver, err) : 0;
 }
 
+/* Only as far as it is needed: back ends' processes inherit it. */
+static int allow_files(const struct driver *driver, struct err *err)
+{
+    rlim_t least = driver->saved.node_count + FILES_BESIDE;
+    rlim_t best = (rlim_t)driver->saved.node_count * FILES_A_NODE + FILES_BESIDE;
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur >= best)
+        return 0;
+    files.rlim_cur = best < files.rlim_max ? best : files.rlim_max;
+    if (files.rlim_cur >= least && setrlimit(RLIMIT_NOFILE, &files) == 0)
+        return 0;
+    return err_set(
+        err, -EMFILE, "%u nodes need %llu open files, this machine allows %llu (ulimit -Hn)",
+        driver->saved.node_count, (unsigned long long)least, (unsigned long long)files.rlim_max);
+}
+
 static int begin(struct driver *driver, struct err *err)
 {
     uint64_t generation;
@@ -579,7 +599,9 @@ static int begin(struct driver *driver, struct err *err)
         return err_set(err, r, "no memory for the run");
     if (!driver->config.resumed)
         link_key_new(driver->saved.key);
-    r = make_control(driver, generation, err);
+    r = allow_files(driver, err);
+    if (r == 0)
+        r = make_control(driver, generation, err);
     if (r == 0)
         r = listen_for_agents(driver, err);
     if (r == 0)
