@@ -465,6 +465,7 @@ int main(int argc, char **argv)
         if (world.met_ns && !world.controller_kb)
             world.controller_kb = peak_kb(world.controller);
     }
+    (void)event_base_dispatch(world.base); /* links close in their own time */
     (void)waitpid(world.controller, &status, 0);
     (void)printf("%u agents of %u ranks: up %.2f s, all ranks started %.2f s, all %u released from "
                  "the first barrier %.2f s; controller %.0f MiB; end %.2f s, exit %d\n",

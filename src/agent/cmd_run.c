@@ -1,4 +1,5 @@
 #include "agent/cmd.h"
+#include "base/hostlist.h"
 #include "base/opt.h"
 #include "base/str.h"
 #include "ranks/folders.h"
@@ -13,23 +14,26 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
-#define NODE_MAX  1000000
-#define RUN_BYTES 128
-#define KEY_LINE  64
+#define NODE_MAX        1000000
+#define RUN_BYTES       128
+#define KEY_LINE        64
+#define HOSTS_BYTES_MAX ((size_t)256 << 20)
 
 struct arguments {
-    const char *controller, *run, *folder, *key_file;
-    int64_t node;
+    const char *controller, *place, *run, *folder, *key_file;
+    int64_t node; /* what `place` means */
     bool help;
 };
 
 static const struct opt options[] = {
     {"controller", 0, OPT_TEXT, "ADDR:PORT[,...]", "the controller's addresses, tried in order",
      offsetof(struct arguments, controller)},
-    {"node", 0, OPT_NUMBER, "INDEX", "which of the run's nodes this is",
-     offsetof(struct arguments, node)},
+    {"node", 0, OPT_TEXT, "INDEX|@HOSTS",
+     "which of the run's nodes this is, or all of them: $SLURMD_NODENAME's place counts",
+     offsetof(struct arguments, place)},
     {"run", 0, OPT_TEXT, "ID", "the run", offsetof(struct arguments, run)},
     {"folder", 0, OPT_TEXT, "DIR", "for logs; made when missing (below the user's state)",
      offsetof(struct arguments, folder)},
@@ -50,8 +54,8 @@ static int print_help(void)
     struct buf text = {0};
 
     buf_puts(&text,
-             "usage: firstlight-agent run --controller ADDR:PORT[,...] --node INDEX --run ID "
-             "[OPTION ...]\n\nThis node's part of a run; `firstlight run` starts it.\n");
+             "usage: firstlight-agent run --controller ADDR:PORT[,...] --node INDEX|@HOSTS --run "
+             "ID [OPTION ...]\n\nThis node's part of a run; `firstlight run` starts it.\n");
     opt_help(options, ARRAY_LEN(options), &text);
     if (!text.failed)
         (void)fputs(text.p, stdout);
@@ -67,18 +71,50 @@ static bool run_is_plain(const char *run)
     return len > 0 && len <= RUN_BYTES && run[0] != '.' && !strchr(run, '/');
 }
 
-static int check(const struct arguments *args, int words, struct err *err)
+/* The tasks of one srun have the same words: each finds itself by its name. */
+static int find_place(const char *hosts, int64_t *node, struct err *err)
+{
+    const char *name = getenv("SLURMD_NODENAME");
+    struct arena *arena = arena_new(HOSTS_BYTES_MAX);
+    struct hostlist list = {0};
+    struct utsname self;
+    int r = arena ? hostlist_expand(arena, str_of(hosts), &list, err)
+                  : err_set(err, -ENOMEM, "no memory for the hosts");
+
+    if (!name)
+        name = uname(&self) == 0 ? self.nodename : "";
+    if (r == 0) {
+        r = err_set(err, -EINVAL, "--node: this node, %.64s, is none of %.128s", name, hosts);
+        for (size_t i = 0; i < list.count && r < 0; i++)
+            if (!strcmp(list.names[i], name)) {
+                *node = (int64_t)i;
+                r = 0;
+            }
+    }
+    arena_free(arena);
+    return r;
+}
+
+static int read_place(struct arguments *args, struct err *err)
+{
+    if (args->place[0] == '@')
+        return find_place(args->place + 1, &args->node, err);
+    if (str_to_i64(str_of(args->place), 10, &args->node) < 0 || args->node < 0 ||
+        args->node > NODE_MAX)
+        return err_set(err, -EINVAL, "--node takes a number up to %d or @HOSTS, not '%s'", NODE_MAX,
+                       args->place);
+    return 0;
+}
+
+static int check(struct arguments *args, int words, struct err *err)
 {
     if (words > 0)
         return err_set(err, -EINVAL, "run takes options only; see --help");
-    if (!args->controller || !args->run || args->node < 0)
+    if (!args->controller || !args->run || !args->place)
         return err_set(err, -EINVAL, "run needs --controller, --node and --run; see --help");
-    if (args->node > NODE_MAX)
-        return err_set(err, -EINVAL, "--node %lld: a node's index is at most %d",
-                       (long long)args->node, NODE_MAX);
     if (!run_is_plain(args->run))
         return err_set(err, -EINVAL, "--run takes a run's id, not '%s'", args->run);
-    return 0;
+    return read_place(args, err);
 }
 
 /* Where the controller of a local run keeps it; on another machine the same place below home. */
@@ -174,7 +210,7 @@ static int serve(const struct arguments *args, const char *page_folder, struct e
 
 int cmd_run(int argc, char **argv)
 {
-    struct arguments args = {.node = -1};
+    struct arguments args = {0};
     char page_folder[PATH_MAX];
     struct err err = {0};
     int words, r = opt_parse(options, ARRAY_LEN(options), &args, argc, argv, &words, &err);

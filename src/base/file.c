@@ -113,14 +113,15 @@ static int write_all(int fd, const char *bytes, size_t len)
     return 0;
 }
 
-int file_write(const char *path, const void *bytes, size_t len, struct err *err)
+static int write_with_mode(const char *path, const void *bytes, size_t len, mode_t mode,
+                           struct err *err)
 {
     char *temp = NULL;
     int fd = -1, r;
 
     if (asprintf(&temp, "%s.%ld.part", path, (long)getpid()) < 0)
         return err_set(err, -ENOMEM, "%s: no memory to write it", path);
-    fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
     r = fd < 0 ? -errno : write_all(fd, bytes, len);
     if (r == 0 && fsync(fd) < 0 && errno != EINVAL && errno != EROFS)
         r = -errno;
@@ -135,6 +136,16 @@ int file_write(const char *path, const void *bytes, size_t len, struct err *err)
     }
     free(temp);
     return r;
+}
+
+int file_write(const char *path, const void *bytes, size_t len, struct err *err)
+{
+    return write_with_mode(path, bytes, len, 0644, err);
+}
+
+int file_write_private(const char *path, const void *bytes, size_t len, struct err *err)
+{
+    return write_with_mode(path, bytes, len, 0600, err);
 }
 
 static int by_version(const void *a, const void *b)

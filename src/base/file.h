@@ -19,6 +19,8 @@ int file_read_stream(int fd, const char *name, size_t bytes_max, char **text, si
 /* Write beside `path` and rename over it, so that a reader sees the old file or the new one, and a
  * full disk leaves the old one. Returns 0 or a negative errno. */
 int file_write(const char *path, const void *bytes, size_t len, struct err *err);
+/* The same, for its owner's eyes alone: mode 0600. */
+int file_write_private(const char *path, const void *bytes, size_t len, struct err *err);
 
 /* The names in folder `path` except "." and "..", sorted by strverscmp (n2 before n10), in `arena`.
  * Returns the count, or a negative errno (-EFBIG: more than names_max). */

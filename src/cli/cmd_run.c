@@ -63,6 +63,7 @@ static int start(const struct subcommand *command, struct arena *arena,
                                     .json = options->json};
     struct err err = {0};
     const char *type;
+    unsigned mode;
 
     if (run_prepare(arena, &begin, &ready, &err) < 0)
         return subcommand_trouble(command, "%s", err.text);
@@ -71,6 +72,11 @@ static int start(const struct subcommand *command, struct arena *arena,
                       "firstlight run: the state folder %s is on %s, a network file system: "
                       "name a local one by --state\n",
                       ready.dir, type);
+    if (store_open_to_others(ready.dir, &mode) && !options->quiet)
+        (void)fprintf(stderr,
+                      "firstlight run: the state folder %s is open to other users (mode %04o): "
+                      "'chmod 700' closes it\n",
+                      ready.dir, mode);
     return run_drive(&drive);
 }
 

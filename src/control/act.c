@@ -49,24 +49,20 @@ static void send_stop(struct control *c, uint32_t node, uint32_t attempt, enum s
         c->world.send(c->world.data, node, &message);
 }
 
-/* The node's part in the end of this attempt. */
+/* The node's part in the end of this attempt. It is told even when its HELLO knows nothing of it:
+ * the START may still be on its way, before this. */
 static void stop_node(struct control *c, uint32_t node)
 {
     const struct fold *fold = &c->fold;
-    struct run_event event = event_of(EV_NODE_EMPTY);
+    enum stop_how how = fold->stop_how == STOP_KILL   ? STOP_KILL
+                        : fold->state == RUN_STOPPING ? STOP_POLITE
+                                                      : STOP_ABORT;
 
     if (fold->nodes[node].node_rank < 0 || fold->nodes[node].empty || !c->live[node].linked)
         return;
-    if (c->live[node].attempt != fold->attempt) { /* its START was never sent */
-        event.node = node;
-        control_emit(c, event);
-    } else if (fold->stop_how == STOP_KILL) {
-        send_stop(c, node, fold->attempt, STOP_KILL, fold->end_text);
-    } else if (fold->state == RUN_STOPPING) {
-        send_stop(c, node, fold->attempt, STOP_POLITE, fold->end_text);
-    } else {
-        send_stop(c, node, fold->attempt, STOP_ABORT, "the attempt failed");
-    }
+    c->live[node].attempt = fold->attempt;
+    send_stop(c, node, fold->attempt, how,
+              how == STOP_ABORT ? "the attempt failed" : fold->end_text);
 }
 
 static void each_node(struct control *c, void (*act)(struct control *, uint32_t))

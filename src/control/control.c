@@ -244,11 +244,6 @@ static void compare_attempt(struct control *c, const struct msg_hello *hello)
         say_ranks_lost(c, hello->node, "a new agent came up: the ranks of the old one are gone");
     } else if (hello->attempt != fold->attempt && fact->started) {
         say_ranks_lost(c, hello->node, "its agent knows nothing of its ranks");
-    } else if (hello->attempt != fold->attempt && fold->state >= RUN_ABORTING) {
-        struct run_event event = event_of(EV_NODE_EMPTY); /* START had not come there */
-
-        event.node = hello->node;
-        control_emit(c, event);
     }
 }
 

@@ -10,9 +10,11 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,9 +23,12 @@
 #define RETRY_MS      1000 /* of a store that can't be written */
 #define LOG_ASKS_MAX  4096
 #define JOURNAL_BYTES ((size_t)4 << 30)
-#define LEAVE_MS      1000 /* agents have so long to go when the run has ended */
+#define PORT_USUAL    29500 /* torchrun's */
+#define LEAVE_MS      1000  /* agents have so long to go when the run has ended */
 #define CREDIT_BYTES  (64u << 20)
 #define CREDIT_LEAST  (64u << 10)
+#define FILES_BESIDE  256 /* open files that are not a node's */
+#define FILES_A_NODE  4   /* its link, and its back end's process; or its old link beside the new */
 
 struct peer {
     struct driver *driver;
@@ -488,26 +493,48 @@ static bool fold_one(void *data, const struct store_event *row)
     return true;
 }
 
-static int fold(struct driver *driver, struct err *err)
+/* The journal of the attempt at hand; a torn end is cut off before anything is added. */
+static int read_journal(struct driver *driver, uint32_t attempt, struct err *err)
 {
-    struct control_view view;
-    const char *path;
+    const char *path = ledger_journal_path(driver->arena, driver->run_dir, attempt);
     char *text;
     size_t len;
-    int r = store_events(driver->config.store, driver->config.run, 0, fold_one, driver, err);
+    int r;
 
-    if (r < 0)
-        return r;
-    control_view(driver->control, now_ns(), &view);
-    path = ledger_journal_path(driver->arena, driver->run_dir, view.attempt);
-    if (!path || access(path, F_OK) < 0)
+    if (!attempt || !path || access(path, F_OK) < 0)
         return 0; /* nothing was said to that attempt's store */
     r = file_read(path, JOURNAL_BYTES, &text, &len, err);
     if (r < 0)
         return r;
     r = control_replay_journal(driver->control, (struct str){text, len}, err);
     free(text);
+    if (r == 0 && control_journal_good(driver->control) < len &&
+        truncate(path, (off_t)control_journal_good(driver->control)) < 0)
+        r = err_set(err, -errno, "%s: %s", path, strerror(errno));
     return r;
+}
+
+static int fold(struct driver *driver, struct err *err)
+{
+    int r = store_events(driver->config.store, driver->config.run, 0, fold_one, driver, err);
+
+    return r < 0 ? r : read_journal(driver, control_attempt(driver->control), err);
+}
+
+/* For rank 0's own store: a port that is free here, and so most likely on the first node too. */
+static uint16_t free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t len = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    uint16_t port = PORT_USUAL;
+
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, len) == 0 &&
+        getsockname(fd, (struct sockaddr *)&address, &len) == 0)
+        port = ntohs(address.sin_port);
+    if (fd >= 0)
+        (void)close(fd);
+    return port;
 }
 
 static int make_control(struct driver *driver, uint64_t generation, struct err *err)
@@ -532,12 +559,31 @@ static int make_control(struct driver *driver, uint64_t generation, struct err *
         .groups = driver->saved.groups,
         .node_count = driver->saved.node_count,
         .generation = generation,
+        .pid = getpid(),
+        .master_port = driver->saved.job.store == JOB_STORE_RANK0 ? free_port() : 0,
     };
 
     driver->control = control_new(&config, &world);
     if (!driver->control)
         return err_set(err, -ENOMEM, "no memory for %u nodes", driver->saved.node_count);
     return driver->config.resumed ? fold(driver, err) : 0;
+}
+
+/* Only as far as it is needed: back ends' processes inherit it. */
+static int allow_files(const struct driver *driver, struct err *err)
+{
+    rlim_t least = driver->saved.node_count + FILES_BESIDE;
+    rlim_t best = (rlim_t)driver->saved.node_count * FILES_A_NODE + FILES_BESIDE;
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur >= best)
+        return 0;
+    files.rlim_cur = best < files.rlim_max ? best : files.rlim_max;
+    if (files.rlim_cur >= least && setrlimit(RLIMIT_NOFILE, &files) == 0)
+        return 0;
+    return err_set(
+        err, -EMFILE, "%u nodes need %llu open files, this machine allows %llu (ulimit -Hn)",
+        driver->saved.node_count, (unsigned long long)least, (unsigned long long)files.rlim_max);
 }
 
 static int begin(struct driver *driver, struct err *err)
@@ -553,7 +599,9 @@ static int begin(struct driver *driver, struct err *err)
         return err_set(err, r, "no memory for the run");
     if (!driver->config.resumed)
         link_key_new(driver->saved.key);
-    r = make_control(driver, generation, err);
+    r = allow_files(driver, err);
+    if (r == 0)
+        r = make_control(driver, generation, err);
     if (r == 0)
         r = listen_for_agents(driver, err);
     if (r == 0)

@@ -16,7 +16,7 @@ static int write_file(const char *run_dir, const char *name, const void *bytes, 
     char path[4096];
 
     (void)snprintf(path, sizeof(path), "%s/%s", run_dir, name);
-    return file_write(path, bytes, len, err);
+    return file_write_private(path, bytes, len, err);
 }
 
 static json_t *texts(const char *const *items, size_t count)

@@ -8,7 +8,9 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/listener.h>
+#include <fcntl.h>
 #include <jansson.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +20,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#define NAME             "control.sock"
 #define LOG_BYTES_MAX    (1u << 20)
 #define OUTPUT_BYTES_MAX (8u << 20) /* a follower that does not read is cut off */
 
@@ -32,7 +35,7 @@ struct control_socket {
     struct driver *driver;
     struct evconnlistener *listener;
     VEC(struct client *) clients;
-    char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+    char path[PATH_MAX];
 };
 
 static void answer(struct client *client, json_t *value)
@@ -247,45 +250,44 @@ static void on_connect(struct evconnlistener *listener, evutil_socket_t fd,
     (void)bufferevent_enable(client->stream, EV_READ | EV_WRITE);
 }
 
-/* A path too long for a socket's address is reached through the folder's descriptor. */
-static int socket_address(const char *path, struct sockaddr_un *address, struct err *err)
+/* A socket's name has 107 bytes at most; through an open folder any path is short enough. */
+static struct evconnlistener *listen_in(struct control_socket *socket, const char *dir)
 {
-    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof(address->sun_path))
-        return err_set(err, -ENAMETOOLONG,
-                       "%s: a socket's path has at most %zu bytes; choose a shorter --state", path,
-                       sizeof(address->sun_path) - 1);
-    memcpy(address->sun_path, path, strlen(path));
-    return 0;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC), why;
+    struct evconnlistener *listener;
+
+    if (fd < 0)
+        return NULL;
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s", fd, NAME);
+    listener = evconnlistener_new_bind(driver_base(socket->driver), on_connect, socket,
+                                       LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 16,
+                                       (struct sockaddr *)&address, sizeof(address));
+    why = errno;
+    (void)close(fd);
+    errno = why;
+    return listener;
 }
 
 struct control_socket *control_socket_new(struct driver *driver, struct err *err)
 {
     struct control_socket *socket = calloc(1, sizeof(*socket));
-    struct sockaddr_un address;
-    char path[4096];
+    const char *dir = driver_run_dir(driver);
 
     if (!socket) {
         (void)err_set(err, -ENOMEM, "no memory for the control socket");
         return NULL;
     }
     socket->driver = driver;
-    (void)snprintf(path, sizeof(path), "%s/control.sock", driver_run_dir(driver));
-    if (socket_address(path, &address, err) < 0) {
-        free(socket);
-        return NULL;
-    }
-    (void)memcpy(socket->path, address.sun_path, sizeof(socket->path));
-    (void)unlink(path); /* a dead controller's: we hold the run's lock */
-    socket->listener = evconnlistener_new_bind(driver_base(driver), on_connect, socket,
-                                               LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 16,
-                                               (struct sockaddr *)&address, sizeof(address));
+    (void)snprintf(socket->path, sizeof(socket->path), "%s/%s", dir, NAME);
+    (void)unlink(socket->path); /* a dead controller's: we hold the run's lock */
+    socket->listener = listen_in(socket, dir);
     if (!socket->listener) {
-        (void)err_set(err, -errno, "%s: %s", path, strerror(errno));
+        (void)err_set(err, -errno, "%s: %s", socket->path, strerror(errno));
         free(socket);
         return NULL;
     }
-    (void)chmod(path, 0600);
+    (void)chmod(socket->path, 0600);
     return socket;
 }
 

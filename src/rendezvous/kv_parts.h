@@ -59,7 +59,8 @@ struct session {
         uint64_t version; /* that the node has */
     } polls[KV_POLLS_MAX];
     uint32_t poll_count;
-    bool touched; /* in kv->touched */
+    bool owes_poll; /* a counter's first value must go out */
+    bool touched;   /* in kv->touched */
 };
 
 struct kv {

@@ -76,6 +76,7 @@ void session_flush(struct kv *kv, uint32_t node)
         kv->failed = true;
     session->number++;
     session->told = session->last;
+    session->owes_poll = false;
     batch_put_down(&message,
                    &(struct down_head){session->incarnation, session->number, session->last});
     put_polls(session, &message);
@@ -93,7 +94,7 @@ void session_flush_all(struct kv *kv)
         struct session *session = &kv->sessions[kv->touched.items[i]];
 
         session->touched = false;
-        if (session->items.len || session->told != session->last)
+        if (session->items.len || session->told != session->last || session->owes_poll)
             session_flush(kv, kv->touched.items[i]);
     }
     kv->touched.count = 0;
@@ -193,4 +194,6 @@ void session_poll(struct kv *kv, uint32_t node, struct kv_key *key)
     }
     session->polls[session->poll_count].key = key;
     session->polls[session->poll_count++].version = 0; /* none yet */
+    session->owes_poll = true;
+    session_touch(kv, node);
 }

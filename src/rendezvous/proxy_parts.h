@@ -11,10 +11,9 @@
 #include "rendezvous/tcpstore.h"
 
 #define PROXY_COPY_BYTES_MAX ((size_t)64 << 20) /* more than that, and all copies are forgotten */
-#define PROXY_ENTRIES_MAX    (1u << 20) /* more keys, and those that nobody waits for are forgotten \
-                                         */
-#define PROXY_LOG_BYTES_MAX ((size_t)128 << 20) /* requests that the controller has not seen */
-#define NOT_SENT            UINT64_MAX          /* number of a request that waits for the flush */
+#define PROXY_ENTRIES_MAX    (1u << 20) /* more keys, and all but those waited for are forgotten */
+#define PROXY_LOG_BYTES_MAX  ((size_t)128 << 20) /* requests that the controller has not seen */
+#define NOT_SENT             UINT64_MAX          /* number of a request that waits for the flush */
 
 /* One key that one client waits to know something of. */
 struct waiter {

@@ -175,3 +175,18 @@ enum agent_said agent_line_means(struct str line, struct str *node, struct str *
            : str_starts(*words, "ended ") ? SAID_ENDED
                                           : SAID_WORDS;
 }
+
+void agent_end_sentence(struct str words, char *out, size_t space)
+{
+    struct str number = str_trim(str_skip(words, strlen("ended ")));
+    int64_t status = 0;
+
+    (void)str_to_i64(number, 10, &status);
+    if (status == 0)
+        (void)snprintf(out, space, "the agent ended");
+    else if (status > 128 && status < 128 + 65) /* as sh says it */
+        (void)snprintf(out, space, "the agent was killed by signal %d (%s)", (int)status - 128,
+                       strsignal((int)status - 128));
+    else
+        (void)snprintf(out, space, "the agent exited with %d", (int)status);
+}

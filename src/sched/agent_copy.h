@@ -61,4 +61,7 @@ void agent_lines_take(struct agent_lines *lines, struct str bytes,
 /* What a line means; *node is the name when it is framed, else empty, *words what was said. */
 enum agent_said agent_line_means(struct str line, struct str *node, struct str *words);
 
+/* "ended 137" in words: "the agent was killed by signal 9 (Killed)". */
+void agent_end_sentence(struct str words, char *out, size_t space);
+
 #endif

@@ -114,6 +114,7 @@ static void on_line(void *data, struct str line)
     struct slurm *slurm = step->launch->state;
     struct slurm_node *node;
     struct str name, said;
+    char sentence[SCHED_SENTENCE_BYTES];
     enum agent_said means;
     uint32_t task;
 
@@ -133,7 +134,8 @@ static void on_line(void *data, struct str line)
         node->words[0] = '\0';
         break;
     case SAID_ENDED:
-        ended(step, node, "the agent ended");
+        agent_end_sentence(said, sentence, sizeof(sentence));
+        ended(step, node, sentence);
         break;
     case SAID_WORDS:
         if (said.len)

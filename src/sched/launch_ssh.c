@@ -102,6 +102,8 @@ static void on_line(void *data, struct str line)
         runs_now(host);
         break;
     case SAID_ENDED:
+        if (!host->words[0])
+            agent_end_sentence(said, host->words, sizeof(host->words));
         break;
     case SAID_WORDS:
         if (said.len)

@@ -6,10 +6,10 @@
 static bool alive(const struct cluster *k, uint32_t rank)
 {
     int64_t node = control_node_of_rank(k->control, rank);
+    const struct agent *agent = node >= 0 ? &k->agents[node] : NULL;
 
-    return node >= 0 && k->agents[node].runs &&
-           k->agents[node].attempt == view_of((struct cluster *)k).attempt &&
-           k->agents[node].lives[rank - k->agents[node].first];
+    return agent && agent->runs && agent->alive && agent->attempt == k->control->fold.attempt &&
+           agent->lives[rank - agent->first];
 }
 
 static void random_step(struct cluster *k, struct rng *rng)
