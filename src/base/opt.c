@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#define HELP_COLUMN 30
+
 static const struct opt *find_name(const struct opt *opts, size_t count, struct str name)
 {
     for (size_t i = 0; i < count; i++)
@@ -131,11 +133,16 @@ void opt_help(const struct opt *opts, size_t count, struct buf *out)
 {
     for (size_t i = 0; i < count; i++) {
         char left[64], letter[8] = "    ";
+        int len;
 
         if (opts[i].letter)
             (void)snprintf(letter, sizeof(letter), "-%c, ", opts[i].letter);
-        (void)snprintf(left, sizeof(left), "%s--%s%s%s", letter, opts[i].name,
+        len = snprintf(left, sizeof(left), "%s--%s%s%s", letter, opts[i].name,
                        opts[i].arg ? " " : "", opts[i].arg ? opts[i].arg : "");
-        buf_printf(out, "  %-30s %s\n", left, opts[i].help);
+        if (len > HELP_COLUMN - 3) /* a long one stands on a line of its own */
+            buf_printf(out, "  %s\n%*s", left, HELP_COLUMN, "");
+        else
+            buf_printf(out, "  %-*s", HELP_COLUMN - 2, left);
+        buf_wrap(out, opts[i].help, HELP_COLUMN, HELP_COLUMN, OPT_HELP_WIDTH);
     }
 }

@@ -40,7 +40,9 @@ struct opt {
 int opt_parse(const struct opt *opts, size_t count, void *args, int argc, char **argv, int *words,
               struct err *err);
 
-/* The options as help text, one a line. */
+#define OPT_HELP_WIDTH 79 /* columns: terminals are at least so wide */
+
+/* The options as help text, in lines of that width. */
 void opt_help(const struct opt *opts, size_t count, struct buf *out);
 
 #endif

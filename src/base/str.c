@@ -274,3 +274,23 @@ void buf_printf(struct buf *buf, const char *format, ...)
     va_end(args);
     buf->len += (size_t)len;
 }
+
+void buf_wrap(struct buf *buf, const char *text, size_t at, size_t indent, size_t width)
+{
+    bool first = true; /* word of its line */
+
+    while (*(text += strspn(text, " "))) {
+        size_t len = strcspn(text, " ");
+
+        if (!first && at + 1 + len > width) {
+            buf_printf(buf, "\n%*s", (int)indent, "");
+            at = indent;
+            first = true;
+        }
+        buf_printf(buf, "%s%.*s", first ? "" : " ", (int)len, text);
+        at += len + !first;
+        first = false;
+        text += len;
+    }
+    buf_puts(buf, "\n");
+}

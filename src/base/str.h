@@ -110,5 +110,8 @@ void buf_clear(struct buf *buf);
 void buf_add(struct buf *buf, const char *text, size_t len);
 void buf_puts(struct buf *buf, const char *text);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Add a line that has `at` columns already: the words of `text`, on as many lines of at most
+ * `width` columns as it takes; the later ones begin with `indent` spaces. A word is never cut. */
+void buf_wrap(struct buf *buf, const char *text, size_t at, size_t indent, size_t width);
 
 #endif

@@ -18,7 +18,7 @@ struct attach_args {
 };
 
 const struct opt attach_opts[] = {
-    {"state", 0, OPT_TEXT, "DIR", "State folder (default: $XDG_STATE_HOME/firstlight)",
+    {"state", 0, OPT_TEXT, "DIR", "Where runs are kept ($XDG_STATE_HOME/firstlight)",
      offsetof(struct attach_args, state)},
 };
 const size_t attach_opt_count = ARRAY_LEN(attach_opts);

@@ -10,14 +10,13 @@ struct resume_args {
 };
 
 const struct opt resume_opts[] = {
-    {"state", 0, OPT_TEXT, "DIR", "State folder (default: $XDG_STATE_HOME/firstlight)",
+    {"state", 0, OPT_TEXT, "DIR", "Where runs are kept ($XDG_STATE_HOME/firstlight)",
      offsetof(struct resume_args, state)},
     {"detach", 'd', OPT_FLAG, NULL, "Leave the run to itself once its controller listens",
      offsetof(struct resume_args, detach)},
-    {"quiet", 'q', OPT_FLAG, NULL, "The output of ranks alone",
+    {"quiet", 'q', OPT_FLAG, NULL, "Only the ranks' output and what went wrong",
      offsetof(struct resume_args, quiet)},
-    {"json", 'j', OPT_FLAG, NULL, "Events as lines of JSON instead of output and status",
-     offsetof(struct resume_args, json)},
+    {"json", 'j', OPT_FLAG, NULL, "Events as lines of JSON", offsetof(struct resume_args, json)},
 };
 const size_t resume_opt_count = ARRAY_LEN(resume_opts);
 

@@ -10,7 +10,7 @@
 
 #define STATE_OPT(args, field)                                                                     \
     {                                                                                              \
-        "state", 0, OPT_TEXT, "DIR", "State folder (default: $XDG_STATE_HOME/firstlight)",         \
+        "state", 0, OPT_TEXT, "DIR", "Where runs are kept ($XDG_STATE_HOME/firstlight)",           \
             offsetof(args, field)                                                                  \
     }
 

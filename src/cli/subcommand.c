@@ -1,48 +1,58 @@
 #include "cli/subcommand.h"
 
+#include "cli/torchrun_options.h"
+#include "control/exit.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 static const char paths_text[] =
     "PATH is a snapshot (*.snap), a text of lspci (-v, -vv, -vvv, -x...), a folder of one node's "
-    "raw\n"
-    "outputs (lspci*, dmesg*, dmidecode*, cmdline*, lscpu*, nvidia-smi*, ibstat*, sys/ ...), or a\n"
-    "folder of many of those; - is standard input.\n";
+    "raw outputs (lspci*, dmesg*, dmidecode*, cmdline*, lscpu*, nvidia-smi*, ibstat*, sys/ ...), "
+    "or a folder of many of those; - is standard input.";
 
 static const char collect_text[] =
     "A snapshot is one file, a zstd-compressed tar of the node's raw outputs with a manifest. As "
-    "root\n"
-    "it holds everything; without root it says what could not be seen. --hosts copies "
-    "firstlight-agent\n"
-    "to each host over ssh, runs it there and removes it again; FIRSTLIGHT_SSH names another ssh.\n"
-    "Exit codes: 0 all hosts arrived, 1 some did not, 2 trouble with the request.\n";
+    "root it holds everything; without root it says what could not be seen. --hosts copies "
+    "firstlight-agent to each host over ssh, runs it there and removes it again; FIRSTLIGHT_SSH "
+    "names another ssh. Exit codes: 0 all hosts arrived, 1 some did not, 2 trouble with the "
+    "request.";
 
 static const char run_text[] =
-    "A rank that fails stops all; the run goes on from its newest complete checkpoint, with spares "
-    "for\n"
-    "lost nodes, until three attempts in a row make no progress. Ctrl-C once: ranks may save and "
-    "leave;\n"
-    "twice: they are killed. Exit codes: 0 done, 1 the program failed, 2 trouble with the request; "
-    "the\n"
-    "man page has the others.\n";
+    "PROGRAM needs no change: it finds torchrun's, Slurm's and Open MPI's variables and a store. A "
+    "rank that fails stops all; the run goes on from its newest complete checkpoint, with spares "
+    "for lost nodes, until three attempts in a row make no progress. Ctrl-C once: ranks may save "
+    "and leave; twice: they are killed. 'firstlight help exit-codes' lists how a run can end.";
 
 static const char torchrun_text[] =
-    "Takes torchrun's options (--nnodes, --nproc-per-node, -m, --no-python ...) in both spellings; "
-    "what\n"
-    "has no meaning here is accepted and said once. --print-job shows the job as a file.\n";
+    "Takes torchrun's options in both spellings (--nproc-per-node, --nproc_per_node); what has no "
+    "meaning here is accepted and said once. --print-job shows the job as a file.";
+
+static const char resume_text[] =
+    "The ranks that live are adopted, none is started again. It exits as the run does: 'firstlight "
+    "help exit-codes'.";
+
+static const char attach_text[] =
+    "Ctrl-C leaves the run to itself. When the run ends, attach exits as it does: 'firstlight help "
+    "exit-codes'.";
 
 static const char simulate_text[] =
     "Simulates the cluster with the machines that run real jobs: failures from a seed, detection, "
-    "abort,\n"
-    "spares, restart from the last checkpoint. Prints what share of the time trains.\n";
+    "abort, spares, restart from the last checkpoint. Prints what share of the time trains. T is "
+    "a time: 90s, 20m, 12h, 47d.";
 
 static const char run_name_text[] =
-    "RUN is a run's id or a unique beginning of it, a name whose newest run is meant, or last.\n";
+    "RUN is a run's id or a unique beginning of it, a name whose newest run is meant, or last.";
 
 static const char stop_text[] =
-    "RUN is a run's id or a unique beginning of it, a name whose newest run is meant, or last.\n"
-    "Exit codes: 0 done, 1 the run had ended, 2 trouble with the request.\n";
+    "RUN is a run's id or a unique beginning of it, a name whose newest run is meant, or last. Its "
+    "ranks may save before they leave. Exit codes: 0 done, 1 the run had ended, 2 trouble with the "
+    "request.";
+
+static const char query_text[] =
+    "SQL is one statement of SQLite's; it can change nothing. Runs are in the view 'runs', "
+    "what happened in 'events'; --schema lists them all.";
 
 static const struct subcommand *find(const char *name)
 {
@@ -72,16 +82,21 @@ size_t subcommand_opt_count(const struct subcommand *command)
 static void print_help(const struct subcommand *command)
 {
     struct buf out = {0};
+    bool asks = str_ends(str_of(command->summary), "?");
 
-    buf_printf(&out, "Usage: firstlight %s%s%s\n\n%s.\n\n", command->name,
-               *command->usage ? " " : "", command->usage, command->summary);
+    buf_printf(&out, "Usage: firstlight %s", command->name);
+    if (*command->usage)
+        buf_puts(&out, " ");
+    buf_wrap(&out, command->usage, out.len, strlen("Usage: "), OPT_HELP_WIDTH);
+    buf_printf(&out, "\n%s%s\n", command->summary, asks ? "" : ".");
     if (subcommand_opt_count(command)) {
-        buf_puts(&out, "Options:\n");
+        buf_puts(&out, "\nOptions:\n");
         opt_help(command->opts, subcommand_opt_count(command), &out);
-        buf_puts(&out, "\n");
     }
-    if (command->more)
-        buf_puts(&out, command->more);
+    if (command->more) {
+        buf_puts(&out, "\n");
+        buf_wrap(&out, command->more, 0, 0, OPT_HELP_WIDTH);
+    }
     if (!out.failed)
         (void)fputs(out.p, stdout);
     buf_done(&out);
@@ -98,25 +113,53 @@ int subcommand_parse(const struct subcommand *command, void *args, int argc, cha
     return -1;
 }
 
+static void print_overview(void)
+{
+    (void)fputs("Usage: firstlight COMMAND [ARGUMENT ...]\n\n"
+                "Brings a GPU cluster to its first training step: names the one wrong setting\n"
+                "among thousands of nodes, then starts training jobs and keeps them going.\n",
+                stdout);
+    for (const struct subcommand *row = subcommands; row->name; row++) {
+        if (row->group)
+            (void)printf("\n%s:\n", row->group);
+        (void)printf("  %-12s %s\n", row->name, row->summary);
+    }
+    (void)fputs(
+        "\n'firstlight help COMMAND' tells more. Exit codes: 0 well, 1 findings, 2 trouble\n"
+        "with the request; those of a run are in 'firstlight help exit-codes'.\n",
+        stdout);
+}
+
+/* In the order of the codes; several causes may share one, and 2 is no cause of a run's end. */
+static void print_exit_codes(void)
+{
+    (void)fputs("Exit codes of run, torchrun, resume and attach:\n", stdout);
+    for (int code = 0; code <= run_exits[CAUSE_COUNT - 1].code; code++) {
+        if (code == EXIT_TROUBLE)
+            (void)printf("  %2d  %-13s trouble with the request itself\n", code, "");
+        for (size_t i = 0; i < CAUSE_COUNT; i++)
+            if (run_exits[i].code == code)
+                (void)printf("  %2d  %-13s %s\n", code, run_exits[i].name, run_exits[i].meaning);
+    }
+    (void)fputs("All other commands: 0 well, 1 findings, 2 trouble with the request.\n", stdout);
+}
+
 static int cmd_help(const struct subcommand *command, int argc, char **argv)
 {
-    const struct subcommand *about = argc > 1 ? find(argv[1]) : NULL;
+    const struct subcommand *about;
 
-    if (argc > 1 && !about)
-        return subcommand_trouble(command, "there is no command '%s'", argv[1]);
-    if (about) {
-        print_help(about);
+    if (argc < 2) {
+        print_overview();
         return EXIT_WELL;
     }
-    (void)fputs("Usage: firstlight COMMAND [ARGUMENT ...]\n\n"
-                "Reads the nodes of a GPU cluster and names the one wrong setting.\n\n"
-                "Commands:\n",
-                stdout);
-    for (const struct subcommand *row = subcommands; row->name; row++)
-        (void)printf("  %-12s %s\n", row->name, row->summary);
-    (void)fputs("\n'firstlight help COMMAND' tells more. Exit codes: 0 well, 1 findings, 2 trouble "
-                "with the request.\n",
-                stdout);
+    if (!strcmp(argv[1], "exit-codes")) {
+        print_exit_codes();
+        return EXIT_WELL;
+    }
+    about = find(argv[1]);
+    if (!about)
+        return subcommand_trouble(command, "there is no command '%s'", argv[1]);
+    print_help(about);
     return EXIT_WELL;
 }
 
@@ -131,11 +174,11 @@ static int cmd_version(const struct subcommand *command, int argc, char **argv)
 
 const struct subcommand subcommands[] = {
     {"collect", "Read this host, or many, into snapshots", "[--hosts HOSTS | --slurm] [OPTION ...]",
-     collect_text, collect_opts, &collect_opt_count, cmd_collect},
+     collect_text, collect_opts, &collect_opt_count, cmd_collect, "Nodes"},
     {"inspect", "Judge nodes by the rules; without PATH: this host, now", "[OPTION ...] [PATH ...]",
      paths_text, inspect_opts, &inspect_opt_count, cmd_inspect},
-    {"compare", "What differs between nodes that should be alike, folded into causes",
-     "[OPTION ...] PATH ...", paths_text, compare_opts, &compare_opt_count, cmd_compare},
+    {"compare", "What differs between nodes that should be alike", "[OPTION ...] PATH ...",
+     paths_text, compare_opts, &compare_opt_count, cmd_compare},
     {"explain", "Which difference explains which nodes are slow",
      "(--slow HOSTS | --metric FILE | --pairs FILE) [OPTION ...] PATH ...", paths_text,
      explain_opts, &explain_opt_count, cmd_explain},
@@ -143,12 +186,12 @@ const struct subcommand subcommands[] = {
      &rules_opt_count, cmd_rules},
     {"run", "Start and manage a job: here, over ssh, or by Slurm",
      "[OPTION ...] [JOB.yaml | [--] PROGRAM [ARGUMENT ...]]", run_text, run_opts, &run_opt_count,
-     cmd_run},
+     cmd_run, "Runs"},
     {"torchrun", "The same by torchrun's command line", "[OPTION ...] SCRIPT [ARGUMENT ...]",
-     torchrun_text, NULL, NULL, cmd_torchrun},
-    {"resume", "Take over a run whose controller is gone", "[OPTION ...] RUN", NULL, resume_opts,
-     &resume_opt_count, cmd_resume},
-    {"attach", "Watch a run live", "[OPTION ...] RUN", NULL, attach_opts, &attach_opt_count,
+     torchrun_text, torchrun_opts, &torchrun_opt_count, cmd_torchrun},
+    {"resume", "Take over a run whose controller is gone", "[OPTION ...] RUN", resume_text,
+     resume_opts, &resume_opt_count, cmd_resume},
+    {"attach", "Watch a run live", "[OPTION ...] RUN", attach_text, attach_opts, &attach_opt_count,
      cmd_attach},
     {"ps", "List runs", "[OPTION ...]", NULL, ps_opts, &ps_opt_count, cmd_ps},
     {"show", "Tell all about a run: attempts, causes, restarts, checkpoints", "[OPTION ...] RUN",
@@ -159,14 +202,15 @@ const struct subcommand subcommands[] = {
      &logs_opt_count, cmd_logs},
     {"stop", "Stop a run, or have it save", "[OPTION ...] RUN", stop_text, stop_opts,
      &stop_opt_count, cmd_stop},
-    {"query", "Ask the history of all runs in SQL", "[OPTION ...] SQL | --schema", NULL, query_opts,
-     &query_opt_count, cmd_query},
+    {"query", "Ask the history of all runs in SQL", "[OPTION ...] SQL | --schema", query_text,
+     query_opts, &query_opt_count, cmd_query},
     {"simulate", "What would a policy of checkpoints and spares give?", "[OPTION ...]",
      simulate_text, simulate_opts, &simulate_opt_count, cmd_simulate},
     {"completion", "Print the completion script of a shell", "bash|zsh|fish", NULL, NULL, NULL,
-     cmd_completion},
+     cmd_completion, "Other"},
     {"version", "Print the version", "", NULL, NULL, NULL, cmd_version},
-    {"help", "Print this help, or a command's", "[COMMAND]", NULL, NULL, NULL, cmd_help},
+    {"help", "Print this help, or a command's", "[COMMAND | exit-codes]", NULL, NULL, NULL,
+     cmd_help},
     {NULL},
 };
 
@@ -184,7 +228,7 @@ int firstlight_main(int argc, char **argv)
     int code;
 
     if (argc < 2) {
-        (void)cmd_help(NULL, 1, argv);
+        print_overview();
         return EXIT_TROUBLE;
     }
     if (!strcmp(argv[1], "--version"))

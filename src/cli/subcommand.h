@@ -10,11 +10,12 @@ enum { EXIT_WELL = 0, EXIT_FINDINGS = 1, EXIT_TROUBLE = 2 };
 struct subcommand {
     const char *name, *summary;
     const char *usage; /* after "firstlight NAME " */
-    const char *more;  /* paragraphs below the options; may be NULL */
+    const char *more;  /* a paragraph below the options; may be NULL */
     const struct opt *opts;
     const size_t *opt_count; /* NULL: no options */
     /* argv[0] is the command's name. Returns an exit code. */
     int (*run)(const struct subcommand *command, int argc, char **argv);
+    const char *group; /* of commands, which begins with this row; else NULL */
 };
 
 /* The table ends with a row without a name. */

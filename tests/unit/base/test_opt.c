@@ -96,9 +96,29 @@ static void an_option_given_too_often_is_an_error(void **state)
     assert_int_equal(args.hosts.count, OPT_LIST_MAX);
 }
 
+static void help_fits_a_narrow_terminal(void **state)
+{
+    static const struct opt some[] = {
+        {"json", 'j', OPT_FLAG, NULL, "Answer in JSON", 0},
+        {"attempts-without-progress", 0, OPT_NUMBER, "N",
+         "Attempts without a new step until the run comes to its end", 0},
+    };
+    struct buf out = {0};
+
+    (void)state;
+    opt_help(some, ARRAY_LEN(some), &out);
+    assert_string_equal(out.p,
+                        "  -j, --json                  Answer in JSON\n"
+                        "      --attempts-without-progress N\n"
+                        "                              Attempts without a new step until the run comes\n"
+                        "                              to its end\n");
+    buf_done(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(help_fits_a_narrow_terminal),
         cmocka_unit_test(values_and_words_may_be_mixed),
         cmocka_unit_test(a_wrong_option_is_named),
         cmocka_unit_test(an_option_given_too_often_is_an_error),

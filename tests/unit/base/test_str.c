@@ -194,9 +194,37 @@ static void names_come_in_the_order_of_their_numbers(void **state)
     arena_free(arena);
 }
 
+static void words_are_wrapped_and_never_cut(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t at, indent;
+        const char *want;
+    } cases[] = {
+        {"", 0, 0, "\n"},
+        {"  ", 3, 3, "\n"},
+        {"one two three", 0, 0, "one two\nthree\n"},
+        {"one  two", 0, 0, "one two\n"},
+        {"a word_longer_than_a_line b", 0, 2, "a\n  word_longer_than_a_line\n  b\n"},
+        {"exactly10c", 0, 0, "exactly10c\n"},
+        {"four and", 2, 2, "four and\n"},
+        {"four and", 3, 2, "four\n  and\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct buf out = {0};
+
+        buf_wrap(&out, cases[i].text, cases[i].at, cases[i].indent, 10);
+        assert_string_equal(out.p, cases[i].want);
+        buf_done(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(words_are_wrapped_and_never_cut),
         cmocka_unit_test(numbers_are_whole_or_nothing),
         cmocka_unit_test(globs_match_whole_texts),
         cmocka_unit_test(one_of_several_globs_is_enough),

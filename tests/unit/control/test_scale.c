@@ -122,6 +122,7 @@ static void a_hundred_thousand_ranks_start_die_and_start_again(void **state)
 
     (void)state;
     job_init(&job);
+    job.attempts_without_progress = 3;
     job.backend = "slurm";
     job.nodes = job.min_nodes = NODES;
     job.nproc = NPROC;
