@@ -283,6 +283,9 @@ static void take_hello(struct control *c, const struct msg_hello *hello)
     live->hello = true;
     live->why[0] = '\0';
     text_keep(live->addr, ADDR_BYTES, hello->data_addr);
+    live->port_count = hello->ports.count < PORTS_MAX ? hello->ports.count : PORTS_MAX;
+    for (uint32_t i = 0; i < live->port_count; i++)
+        live->ports[i] = (uint16_t)hello->ports.items[i];
     node_count(c, hello->node, true, hello->empty || !hello->attempt);
 }
 
