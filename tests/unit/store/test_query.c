@@ -100,7 +100,7 @@ static void a_query_gets_names_and_rows(void **state)
          "world, resume_step, best_step, result, cause, cause_rank, cause_node FROM attempts",
          "attempt|began|running|seconds|nodes|world|resume_step|best_step|result|cause|cause_rank|"
          "cause_node\n"
-         "1|20.006|20.007|0.010|2|16|-1|13|failed|rank 9 on n002 exited 1|9|1\n"
+         "1|20.006|20.007|0.01|2|16|-1|13|failed|rank 9 on n002 exited 1|9|1\n"
          "2|20.023|NULL|NULL|2|16|10|NULL|NULL|NULL|NULL|NULL\n"},
         {"SELECT rank, node, exit_code, signal, ended_by, last_words FROM ranks ORDER BY rank",
          "rank|node|exit_code|signal|ended_by|last_words\n3|0|NULL|9|firstlight|\n"
