@@ -67,6 +67,17 @@ static bool find_field(struct str line, const char *name, bool to_end, struct st
     return false;
 }
 
+/* As a parent would see it, but never 0: the job has failed. */
+static int exit_code_of(struct str line)
+{
+    struct str text;
+    int64_t code = 0;
+
+    if (find_field(line, "exitcode", false, &text))
+        (void)str_to_i64(text, 10, &code);
+    return code & 0xff ? (int)(code & 0xff) : 1;
+}
+
 static int parse(struct str line, struct pmi_command *out, struct err *err)
 {
     struct str name;
@@ -83,6 +94,8 @@ static int parse(struct str line, struct pmi_command *out, struct err *err)
         return err_set(err, -EPROTO, "PMI: a put without key and value");
     if (out->verb == PMI_GET && !find_field(line, "key", false, &out->key))
         return err_set(err, -EPROTO, "PMI: a get without a key");
+    if (out->verb == PMI_ABORT)
+        out->number = exit_code_of(line);
     if (out->key.len > PMI_KEY_MAX || out->value.len > PMI_VALUE_MAX)
         return err_set(err, -EPROTO, "PMI: a key of %zu or a value of %zu bytes, at most %d and %d",
                        out->key.len, out->value.len, PMI_KEY_MAX, PMI_VALUE_MAX);

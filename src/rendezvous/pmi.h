@@ -24,7 +24,7 @@ enum pmi_verb {
     PMI_GET,
     PMI_BARRIER_IN,
     PMI_FINALIZE,
-    PMI_ABORT, /* the client dies by itself; text: why */
+    PMI_ABORT, /* number: its exit code; there is no answer, it waits to be killed */
     PMI_PUBLISH,
     PMI_UNPUBLISH,
     PMI_LOOKUP,
@@ -35,6 +35,7 @@ enum pmi_verb {
 struct pmi_command {
     enum pmi_verb verb;
     struct str key, value, text; /* until the next call */
+    int number;
 };
 
 struct pmi {

@@ -94,6 +94,8 @@ static void handle(struct proxy *proxy, struct proxy_client *client,
         pmi_say_finalize(&answer);
         break;
     case PMI_ABORT:
+        if (proxy->out.aborted)
+            proxy->out.aborted(proxy->out.data, client->data, command->number);
         break;
     default:
         pmi_say_unsupported(&answer, command->verb);

@@ -124,6 +124,47 @@ static void say(struct proxy *proxy, struct proxy_client *client, const char *te
     proxy_take(proxy, client, str_of(text));
 }
 
+static int aborted;
+
+static void on_aborted(void *data, void *client_data, int exit_code)
+{
+    (void)data;
+    assert_non_null(client_data);
+    aborted = exit_code;
+}
+
+static void an_abort_is_told_with_its_code_and_not_answered(void **state)
+{
+    static const struct proxy_limits limits = {1, 0, 1};
+    static const struct {
+        const char *line;
+        int code;
+    } cases[] = {
+        {"cmd=abort exitcode=7\n", 7},   {"cmd=abort exitcode=-1\n", 255},
+        {"cmd=abort exitcode=256\n", 1}, {"cmd=abort exitcode=0\n", 1},
+        {"cmd=abort exitcode=x\n", 1},   {"cmd=abort\n", 1},
+    };
+    struct proxy_out out = {NULL, on_reply, on_hang_up, on_up, on_aborted};
+
+    (void)state;
+    for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
+        struct proxy *proxy;
+        struct buf got = {0};
+        struct proxy_client *client;
+
+        out.aborted = i % 2 ? NULL : on_aborted;
+        proxy = proxy_new(1, &limits, &out);
+        client = proxy_pmi_new(proxy, &got, 0);
+        aborted = 0;
+        say(proxy, client, cases[i / 2].line);
+        assert_int_equal(aborted, i % 2 ? 0 : cases[i / 2].code);
+        assert_int_equal(got.len, 0);
+        proxy_client_gone(proxy, client);
+        proxy_free(proxy);
+        buf_done(&got);
+    }
+}
+
 static void ranks_meet_in_barriers(void **state)
 {
     static const struct proxy_limits limits = {2, 0, 2};
@@ -176,6 +217,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_become_commands),
         cmocka_unit_test(the_mapping_is_in_blocks),
+        cmocka_unit_test(an_abort_is_told_with_its_code_and_not_answered),
         cmocka_unit_test(ranks_meet_in_barriers),
     };
 
