@@ -19,6 +19,7 @@
 #define WHY_BYTES     160
 #define PATH_BYTES    4096
 #define ADDR_BYTES    64
+#define PORTS_MAX     8
 #define KEY_BYTES     256               /* of a store key that a rank waits for; longer is cut */
 #define SAMPLES       12                /* of step and tokens, a second apart at least */
 #define PROGRESS_NS   (600 * SECOND_NS) /* a run without steps: so long is progress */
@@ -97,8 +98,10 @@ struct node_live {
     bool linked, clean, gone; /* clean: nothing old lives there; gone: its process has ended */
     bool ack_due, clock_told, garbage;
     int64_t clock_told_ns, told_offset_ns;
-    char why[WHY_BYTES];   /* it is not there */
-    char addr[ADDR_BYTES]; /* ours, that others reach it by */
+    char why[WHY_BYTES];       /* it is not there */
+    char addr[ADDR_BYTES];     /* ours, that others reach it by */
+    uint16_t ports[PORTS_MAX]; /* there, for a store that rank 0 hosts */
+    uint32_t port_count;
 };
 
 struct rank_live {
