@@ -41,7 +41,8 @@ const struct run_event_row run_event_rows[EV_KIND_COUNT] = {
 
 /* What a line says: $a $b $c numbers, $A a as a wait status, $B who did it, $P a as a phase, $N b
  * as a duration, $n a as a duration, $H a as a way to stop, $E a as the end of an attempt, $C a as
- * a cause, $t the text. A text that has no place of its own follows a colon. */
+ * a cause, $K a as a checkpoint, $t the text. A text that has no place of its own follows a colon.
+ */
 static const char *const templates[EV_KIND_COUNT] = {
     [EV_NONE] = "something that this version does not know",
     [EV_RUN_CREATED] = "created: $a nodes, $b ranks",
@@ -54,7 +55,7 @@ static const char *const templates[EV_KIND_COUNT] = {
     [EV_NODE_CLOCK] = "clock differs by $n +-$N",
     [EV_ATTEMPT_BEGUN] = "begins: $a nodes, $b ranks",
     [EV_NODE_SWAPPED] = "takes over $t",
-    [EV_CHECKPOINT_CHOSEN] = "from checkpoint (step $a)",
+    [EV_CHECKPOINT_CHOSEN] = "from $K",
     [EV_CHECKPOINT_QUARANTINED] = "torn checkpoint put aside",
     [EV_CHECKPOINT_SAVED] = "saved step $a",
     [EV_RANKS_STARTED] = "$a ranks started",
@@ -207,6 +208,12 @@ static void print_field(const struct run_event *event, char field, struct buf *o
         break;
     case 'C':
         buf_puts(out, event->a >= 0 && event->a < CAUSE_COUNT ? run_exits[event->a].name : "?");
+        break;
+    case 'K':
+        if (event->a < 0 && !event->text.len)
+            buf_puts(out, "the beginning");
+        else
+            buf_printf(out, "checkpoint (step %lld)", (long long)event->a);
         break;
     case 't':
         buf_add(out, event->text.p, event->text.len);
