@@ -1,8 +1,10 @@
 #include "ranks/attempt.h"
 #include "base/file.h"
 #include "job/job.h"
+#include "ranks/launch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -215,15 +217,20 @@ static const char *const *host_names(struct attempt *attempt)
 static int open_pmi(struct attempt *attempt, int *ends, struct err *err)
 {
     struct rlimit files, raised;
-    int r = 0;
+    int low[LAUNCH_FILES], r = 0;
 
     if (getrlimit(RLIMIT_NOFILE, &files) < 0)
         return err_set(err, -errno, "getrlimit: %s", strerror(errno));
     raised = files;
     raised.rlim_cur = files.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &raised);
+    for (int i = 0; i < LAUNCH_FILES; i++) /* stay free for the launch */
+        low[i] = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, LAUNCH_PMI_FD + 1);
     for (uint32_t i = 0; i < attempt->start->nproc && r >= 0; i++)
         r = ends[i] = store_port_pmi(attempt->store, i, err);
+    for (int i = 0; i < LAUNCH_FILES; i++)
+        if (low[i] >= 0)
+            (void)close(low[i]);
     (void)setrlimit(RLIMIT_NOFILE, &files);
     return r < 0 ? r : 0;
 }
