@@ -11,7 +11,7 @@
 #include <stdio.h>
 
 #define GRID_HELD_ROWS 1000
-#define GRID_WRAP_MIN  20
+#define GRID_WRAP_MIN  16
 #define GRID_CELL_MAX  4096 /* bytes of a cell; longer is cut */
 
 struct grid;
