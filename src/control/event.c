@@ -41,7 +41,7 @@ const struct run_event_row run_event_rows[EV_KIND_COUNT] = {
 
 /* What a line says: $a $b $c numbers, $A a as a wait status, $B who did it, $P a as a phase, $N b
  * as a duration, $n a as a duration, $H a as a way to stop, $E a as the end of an attempt, $C a as
- * a cause, $S where it begins, $t the text. A text that has no place of its own
+ * a cause, $K where it begins, $t the text. A text that has no place of its own
  * follows a colon. */
 static const char *const templates[EV_KIND_COUNT] = {
     [EV_NONE] = "something that this version does not know",
@@ -55,7 +55,7 @@ static const char *const templates[EV_KIND_COUNT] = {
     [EV_NODE_CLOCK] = "clock differs by $n +-$N",
     [EV_ATTEMPT_BEGUN] = "begins: $a nodes, $b ranks",
     [EV_NODE_SWAPPED] = "takes over $t",
-    [EV_CHECKPOINT_CHOSEN] = "$S",
+    [EV_CHECKPOINT_CHOSEN] = "$K",
     [EV_CHECKPOINT_QUARANTINED] = "torn checkpoint put aside",
     [EV_CHECKPOINT_SAVED] = "saved step $a",
     [EV_RANKS_STARTED] = "$a ranks started",
@@ -209,7 +209,7 @@ static void print_field(const struct run_event *event, char field, struct buf *o
     case 'C':
         buf_puts(out, event->a >= 0 && event->a < CAUSE_COUNT ? run_exits[event->a].name : "?");
         break;
-    case 'S':
+    case 'K':
         if (!event->text.len)
             buf_puts(out, "begins at the beginning: there is no checkpoint");
         else if (event->a < 0)

@@ -330,23 +330,6 @@ static void a_new_step_buys_new_attempts(void **state)
     cluster_free(k);
 }
 
-static void the_last_step_comes_when_the_attempt_is_ending_already(void **state)
-{
-    struct cluster *k = cluster_running(2, 0, 1);
-
-    (void)state;
-    status_is(k, 0, 5, -1, 2, true, "");
-    advance(k, 1);
-    rank_ends(k, 1, SIGKILL, 0, "");
-    assert_state(k, RUN_ABORTING);
-    status_is(k, 0, 9, -1, 2, true, ""); /* as its ranks were killed */
-    advance(k, 0.1);
-    assert_int_equal(last(k, EV_STEP)->a, 9);
-    assert_int_equal(k->metrics.items[k->metrics.count - 1].step, 9);
-    assert_int_equal(view_of(k).attempts_without_progress, 0);
-    cluster_free(k);
-}
-
 static void so_does_a_checkpoint_of_a_new_step(void **state)
 {
     struct cluster *k = cluster_running(1, 0, 1);
@@ -362,6 +345,23 @@ static void so_does_a_checkpoint_of_a_new_step(void **state)
     for (int i = 0; i < 3; i++)
         crash(k, 0);
     assert_int_equal(k->ended, run_exits[CAUSE_NO_PROGRESS].code);
+    cluster_free(k);
+}
+
+static void the_last_step_comes_when_the_attempt_is_ending_already(void **state)
+{
+    struct cluster *k = cluster_running(2, 0, 1);
+
+    (void)state;
+    status_is(k, 0, 5, -1, 2, true, "");
+    advance(k, 1);
+    rank_ends(k, 1, SIGKILL, 0, "");
+    assert_state(k, RUN_ABORTING);
+    status_is(k, 0, 9, -1, 2, true, ""); /* as its ranks were killed */
+    advance(k, 0.1);
+    assert_int_equal(last(k, EV_STEP)->a, 9);
+    assert_int_equal(k->metrics.items[k->metrics.count - 1].step, 9);
+    assert_int_equal(view_of(k).attempts_without_progress, 0);
     cluster_free(k);
 }
 
@@ -763,8 +763,8 @@ int main(void)
         cmocka_unit_test(a_spare_that_never_came_is_no_hope),
         cmocka_unit_test(without_progress_three_attempts_are_all),
         cmocka_unit_test(a_new_step_buys_new_attempts),
-        cmocka_unit_test(the_last_step_comes_when_the_attempt_is_ending_already),
         cmocka_unit_test(so_does_a_checkpoint_of_a_new_step),
+        cmocka_unit_test(the_last_step_comes_when_the_attempt_is_ending_already),
         cmocka_unit_test(the_best_step_is_told_before_an_attempt_ends),
         cmocka_unit_test(without_steps_ten_minutes_are_progress),
         cmocka_unit_test(a_job_may_forbid_restarts),
