@@ -48,6 +48,8 @@ def check(events):
             if before and set(before.started) - before.over:
                 complain(f"nodes of the one before still live: {set(before.started) - before.over}")
             attempts[attempt] = Attempt(fields["world"])
+        elif kind.startswith("checkpoint.") and attempt == len(attempts) + 1:
+            pass  # of the attempt that is about to begin
         elif attempt and attempt not in attempts:
             complain("no such attempt has begun")
         elif kind == "ranks.started":

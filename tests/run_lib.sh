@@ -103,7 +103,7 @@ gone() { ! kill -0 $1 2>/dev/null; }
 over() {
     local name=$1
     shift
-    await nothing_left "$id" || wrong "$name: left after its end: $(ps -o pid,args $(ranks_of $id) $(agents_of $id))"
+    await nothing_left "$id" || wrong "$name: left after its end: ranks $(ranks_of $id); agents $(agents_of $id); $(ps -eo pid,ppid,stat,args | grep -e sleep -e firstl)"
     events_fit "$name" --ended "$@"
 }
 events_fit() {

@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "ranks/folders.h"
 #include "ranks/serve.h"
+#include "ranks/strays.h"
 #include "ranks/warden.h"
 #include "wire/link.h"
 
@@ -201,7 +202,8 @@ static int serve(const struct arguments *args, const char *page_folder, struct e
     if (r == 0)
         r = folders_make(serving.folder, err);
     if (r == 0) {
-        (void)warden_sweep_strays(args->run); /* of an agent that died together with its warden */
+        /* of an agent that died together with its warden, or hangs and counts as lost */
+        (void)strays_end_node(args->run, (uint32_t)args->node);
         r = serve_run(&serving, err);
     }
     explicit_bzero(serving.key, sizeof(serving.key));

@@ -11,6 +11,7 @@ static const char usage[] =
     "usage: firstlight-agent collect [OPTION ...]   what this host says about itself, as a "
     "snapshot\n"
     "       firstlight-agent run OPTION ...         this node's part of a run\n"
+    "       firstlight-agent end OPTION ...         kills what is left of that part\n"
     "       firstlight-agent COMMAND --help\n"
     "       firstlight-agent --version\n";
 
@@ -19,6 +20,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"collect", cmd_collect},
+    {"end", cmd_end},
     {"run", cmd_run},
 };
 

@@ -1,3 +1,4 @@
+#include "cli/open_mpi.h"
 #include "cli/run_drive.h"
 #include "cli/run_options.h"
 #include "cli/slurm_follow.h"
@@ -52,6 +53,20 @@ static int submit(const struct subcommand *command, struct arena *arena,
     return slurm_follow(job_id);
 }
 
+/* What will most likely go wrong, said before it does. */
+static void warn(const struct run_options *options)
+{
+    const struct job *job = &options->job;
+    const char *program = job->command.items[0];
+
+    if (job->ranks > 1 && open_mpi_program(program, job->cwd, getenv("PATH")))
+        (void)fprintf(stderr,
+                      "firstlight run: %s is built with Open MPI, whose ranks find each other by "
+                      "PMIx only, which firstlight does not serve: build it with MPICH (PMI-1), "
+                      "or start it with mpirun\n",
+                      program);
+}
+
 static int start(const struct subcommand *command, struct arena *arena,
                  const struct run_options *options)
 {
@@ -75,6 +90,8 @@ static int start(const struct subcommand *command, struct arena *arena,
     unsigned mode;
     int code;
 
+    if (!options->quiet)
+        warn(options);
     if (run_prepare(arena, &begin, &ready, &err) < 0)
         return subcommand_trouble(command, "%s", err.text);
     if (store_on_network(ready.dir, &type) && !options->quiet)

@@ -37,7 +37,7 @@ const struct opt simulate_opts[] = {
      offsetof(struct simulate_args, repair)},
     {"step", 0, OPT_TEXT, "T", "One training step (10s)", offsetof(struct simulate_args, step)},
     {"seed", 0, OPT_NUMBER, "N", "Of the misfortunes (1)", offsetof(struct simulate_args, seed)},
-    {"runs", 0, OPT_NUMBER, "N", "Seeds, one after the other (3)",
+    {"runs", 0, OPT_NUMBER, "N", "Seeds, one after the other (10)",
      offsetof(struct simulate_args, runs)},
     {"json", 'j', OPT_FLAG, NULL, "Answer in JSON", offsetof(struct simulate_args, json)},
 };
@@ -128,10 +128,16 @@ static int take_times(const struct simulate_args *args, struct plan *plan, struc
     return 0;
 }
 
+/* What is too much stays too much. */
+static uint32_t narrow(int64_t number)
+{
+    return number < UINT32_MAX ? (uint32_t)number : UINT32_MAX;
+}
+
 int cmd_simulate(const struct subcommand *command, int argc, char **argv)
 {
     struct simulate_args args = {
-        .nodes = 1000, .gpus = 8, .spares = -1, .seed = 1, .runs = 3, .hours = 24};
+        .nodes = 1000, .gpus = 8, .spares = -1, .seed = 1, .runs = 10, .hours = 24};
     struct plan plan;
     struct plan_answer answer;
     struct err err = {0};
@@ -141,11 +147,11 @@ int cmd_simulate(const struct subcommand *command, int argc, char **argv)
         return code;
     if (words)
         return subcommand_trouble(command, "simulate takes options only, not '%s'", argv[0]);
-    plan = (struct plan){.nodes = (uint32_t)args.nodes,
-                         .nproc = (uint32_t)args.gpus,
+    plan = (struct plan){.nodes = narrow(args.nodes),
+                         .nproc = narrow(args.gpus),
                          .spares = args.spares,
                          .seed = (uint64_t)args.seed,
-                         .runs = (uint32_t)args.runs,
+                         .runs = narrow(args.runs),
                          .hours = args.hours};
     if (take_times(&args, &plan, &err) < 0 || plan_run(&plan, &answer, &err) < 0)
         return subcommand_trouble(command, "%s", err.text);

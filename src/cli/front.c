@@ -36,7 +36,8 @@ struct front {
     unsigned status_lines; /* drawn now */
     struct buf cause;      /* that was said last */
     int64_t began_ns, drawn_ns, stopped_ns;
-    uint32_t attempts, stops;
+    uint32_t attempts; /* the newest one's number */
+    uint32_t stops;
     bool terminal, colour;
 };
 
@@ -215,7 +216,7 @@ static void on_event(void *data, const struct run_event *event, const char *node
     if (front->options.json)
         print_json(front, event);
     if (event->kind == EV_ATTEMPT_BEGUN)
-        front->attempts++;
+        front->attempts = event->attempt;
     if (front->options.quiet || front->options.json || is_calm(event) ||
         said_before(front, event) || !live_event(event, node_name, &line)) {
         buf_done(&line);
@@ -339,9 +340,11 @@ void front_end(struct front *front, int exit_code)
     if (front->options.quiet || front->options.json)
         return;
     if (exit_code == 0) {
-        if (front->terminal || front->attempts > 1)
-            say(front, "%s: done in %.1f s%s\n", run, seconds,
-                front->attempts > 1 ? ", after restarts: 'firstlight show' tells" : "");
+        if (front->attempts > 1)
+            say(front, "%s: done in %.1f s, after %u restart%s: 'firstlight show %s' tells more\n",
+                run, seconds, front->attempts - 1, front->attempts > 2 ? "s" : "", run);
+        else if (front->terminal)
+            say(front, "%s: done in %.1f s\n", run, seconds);
         return;
     }
     for (size_t i = CAUSE_NONE + 1; i < CAUSE_COUNT; i++)

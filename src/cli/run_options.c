@@ -60,8 +60,8 @@ const struct opt run_opts[] = {
     {"tie-stdin", 0, OPT_FLAG, NULL, "Rank 0 reads this standard input (local only)",
      AT(tie_stdin)},
     {"attempts-without-progress", 0, OPT_TEXT, "N",
-     "Attempts without a new step until it ends; 0: never restart (3; 1 for a program that fails "
-     "by itself and has neither steps nor checkpoints)",
+     "Attempts without a new step until it ends; 0: never restart (3, but a program that fails "
+     "by itself, without steps or checkpoints, is not tried again)",
      AT(attempts_without_progress)},
     {"attempts-max", 0, OPT_TEXT, "N", "Attempts at most; 0: no bound but progress (0)",
      AT(attempts_max)},

@@ -4,6 +4,16 @@
 
 #define HOSTS_MAX 1024 /* names in START: O(nodes^2) bytes otherwise */
 
+/* Where rank 0 is to host the store; 0: the agents serve it. */
+static uint32_t master_port(const struct control *c)
+{
+    const struct node_live *first = &c->live[c->fold.assigned[0]];
+
+    return c->config.job->store == JOB_STORE_RANK0 && first->port_count
+               ? first->ports[c->fold.attempt % first->port_count]
+               : 0;
+}
+
 static void send_start(struct control *c, uint32_t node)
 {
     const struct fold *fold = &c->fold;
@@ -24,7 +34,7 @@ static void send_start(struct control *c, uint32_t node)
     start->resume = str_of(fold->resume);
     start->resume_step = fold->resume_step;
     start->master_addr = str_of(c->live[fold->assigned[0]].addr);
-    start->master_port = c->config.job->store == JOB_STORE_RANK0 ? c->config.master_port : 0;
+    start->master_port = master_port(c);
     if (fold->nnodes <= HOSTS_MAX)
         start->hosts = (struct text_list){c->hosts, fold->nnodes};
     live->attempt = fold->attempt;

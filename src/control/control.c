@@ -8,6 +8,7 @@
 
 #define STOP_EARLY_NS (30 * SECOND_NS) /* before a time limit, beside the grace */
 #define BURST         4                /* PINGs after a connect, for a good first clock */
+#define TRIES_S       3                /* agents try to come back each 2 s at least */
 
 static bool make_arrays(struct control *c)
 {
@@ -117,15 +118,13 @@ static void say_created(struct control *c)
     buf_done(&command);
 }
 
-/* Nodes that lived when the last controller died come by themselves: as long as their ranks may
- * live without one, but no longer than a start would take. */
+/* Nodes that lived when the last controller died come by themselves: after a silence that they have
+ * noticed, at their next try. Who does not is lost, as with a controller that lived. */
 static void await_nodes(struct control *c)
 {
     const struct job *job = c->config.job;
-    double wait_s = job->hold_s < job->start_timeout_s ? job->hold_s : job->start_timeout_s;
+    double wait_s = 2 * job->node_timeout_s + TRIES_S;
 
-    if (wait_s < job->node_timeout_s)
-        wait_s = job->node_timeout_s;
     for (uint32_t i = 0; i < c->config.node_count; i++) {
         struct node_fact *fact = &c->fold.nodes[i];
         struct node_live *live = &c->live[i];
@@ -284,6 +283,9 @@ static void take_hello(struct control *c, const struct msg_hello *hello)
     live->hello = true;
     live->why[0] = '\0';
     text_keep(live->addr, ADDR_BYTES, hello->data_addr);
+    live->port_count = hello->ports.count < PORTS_MAX ? hello->ports.count : PORTS_MAX;
+    for (uint32_t i = 0; i < live->port_count; i++)
+        live->ports[i] = (uint16_t)hello->ports.items[i];
     node_count(c, hello->node, true, hello->empty || !hello->attempt);
 }
 
@@ -310,10 +312,12 @@ bool control_agent_up(struct control *c, const struct msg_hello *hello, const ch
     if (!fact->up || fact->incarnation != hello->incarnation)
         control_emit(c, event);
     welcome(c, hello->node);
+    node_ping(c, hello->node); /* before START, whose work would keep the answer waiting */
     meeting_node_up(c, hello->node);
     act_on_node(c, hello->node);
-    control_wake(c, now_ns); /* its first PING */
-    c->scan_ns = now_ns;
+    if (c->live[hello->node].ping_ns < c->scan_ns)
+        c->scan_ns = c->live[hello->node].ping_ns;
+    control_wake(c, c->scan_ns);
     control_settle(c);
     return true;
 }
@@ -396,6 +400,7 @@ void control_tick(struct control *c, int64_t now_ns)
         return;
     keep_time_limit(c);
     nodes_scan(c);
+    nodes_watch(c);
     nodes_acknowledge(c);
     meeting_tick(c);
     control_settle(c);

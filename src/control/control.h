@@ -62,8 +62,6 @@ struct control_config {
     uint32_t node_count;       /* >= job->nodes */
     uint64_t generation;
     int64_t pid; /* of this process, for the log */
-    /* Of node rank 0, when the job's store is rank 0's; 0: the agents' own. */
-    uint16_t master_port;
 };
 
 struct control *control_new(const struct control_config *config, const struct control_world *world);

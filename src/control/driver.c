@@ -10,7 +10,6 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netdb.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +22,7 @@
 #define RETRY_MS      1000 /* of a store that can't be written */
 #define LOG_ASKS_MAX  4096
 #define JOURNAL_BYTES ((size_t)4 << 30)
-#define PORT_USUAL    29500 /* torchrun's */
-#define LEAVE_MS      1000  /* agents have so long to go when the run has ended */
+#define LEAVE_MS      1000 /* agents have so long to go when the run has ended */
 #define CREDIT_BYTES  (64u << 20)
 #define CREDIT_LEAST  (64u << 10)
 #define FILES_BESIDE  256 /* open files that are not a node's */
@@ -522,22 +520,6 @@ static int fold(struct driver *driver, struct err *err)
     return r < 0 ? r : read_journal(driver, control_attempt(driver->control), err);
 }
 
-/* For rank 0's own store: a port that is free here, and so most likely on the first node too. */
-static uint16_t free_port(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t len = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    uint16_t port = PORT_USUAL;
-
-    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, len) == 0 &&
-        getsockname(fd, (struct sockaddr *)&address, &len) == 0)
-        port = ntohs(address.sin_port);
-    if (fd >= 0)
-        (void)close(fd);
-    return port;
-}
-
 static int make_control(struct driver *driver, uint64_t generation, struct err *err)
 {
     const struct control_world world = {
@@ -561,7 +543,6 @@ static int make_control(struct driver *driver, uint64_t generation, struct err *
         .node_count = driver->saved.node_count,
         .generation = generation,
         .pid = getpid(),
-        .master_port = driver->saved.job.store == JOB_STORE_RANK0 ? free_port() : 0,
     };
 
     driver->control = control_new(&config, &world);

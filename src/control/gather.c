@@ -358,7 +358,8 @@ void gather_checkpoint(struct control *c, const struct msg_checkpoint *found)
                     "step %lld is older than step %lld of %s, which was chosen before and is no "
                     "longer there or no longer complete",
                     (long long)found->step, (long long)c->fold.resume_step, c->fold.resume);
-    choose(c, found->path, found->path.len ? found->step : -1);
+    if (found->path.len || c->fold.resume[0])
+        choose(c, found->path, found->path.len ? found->step : -1);
     control_phase(c, PHASE_CHECK);
     begin_attempt(c);
 }

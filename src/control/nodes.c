@@ -5,14 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SCAN_FLOOR_NS   (10 * (int64_t)1000000)
-#define SCAN_MANY_NS    (100 * (int64_t)1000000) /* above SCAN_MANY nodes */
-#define SCAN_MANY       1000
-#define SCAN_CEILING_NS SECOND_NS /* hangs and waiting are looked at so often */
-#define BACKOFF_MAX_S   30
-#define ACK_NS          (5 * (int64_t)1000000) /* events come in bursts: one ACK for many */
-#define CLOCK_TELL_NS   (60 * SECOND_NS)
-#define CLOCK_NEWS_NS   ((int64_t)1000000)
+#define SCAN_FLOOR_NS (10 * (int64_t)1000000)
+#define SCAN_MANY_NS  (100 * (int64_t)1000000) /* above SCAN_MANY nodes */
+#define SCAN_MANY     1000
+#define WATCH_NS      SECOND_NS /* hangs and waiting are looked at so often */
+#define BACKOFF_MAX_S 30
+#define ACK_NS        (5 * (int64_t)1000000) /* events come in bursts: one ACK for many */
+#define CLOCK_TELL_NS (60 * SECOND_NS)
+#define CLOCK_NEWS_NS ((int64_t)1000000)
 
 static int64_t timeout_ns(const struct control *c)
 {
@@ -86,37 +86,39 @@ static void launch(struct control *c, uint32_t node)
     c->world.launch(c->world.data, node);
 }
 
-/* Is it on its way? One that was started and never came is not, some time later. */
-static bool is_hoped_for(const struct control *c, const struct node_live *live)
+/* When may it be started? Not while it is there, or expected. One that was started and never came:
+ * some time later. */
+static int64_t launch_at(const struct control *c, const struct node_live *live)
 {
-    return live->linked || live->return_ns ||
-           (live->launched_ns &&
-            c->now_ns - live->launched_ns < (int64_t)(c->config.job->start_timeout_s * 1e9));
+    int64_t patience_ns = (int64_t)(c->config.job->start_timeout_s * 1e9);
+
+    if (live->linked || live->return_ns)
+        return INT64_MAX;
+    return live->launched_ns ? live->launched_ns + patience_ns : live->relaunch_ns;
 }
 
-/* At first all are started, spares too; later whoever is missing, when no spare is left. */
+/* At first all are started, spares too; later, when no spare is left, all that are missing: which
+ * of them have been repaired nobody says, and what is too much is a spare. */
 static void launch_what_is_needed(struct control *c, int64_t *next_ns)
 {
-    uint32_t hoped = 0, count = c->config.node_count;
+    uint32_t here = 0, count = c->config.node_count;
     bool first = c->fold.attempt == c->fold.attempts_before;
 
     if (c->fold.state != RUN_GATHERING)
         return;
     for (uint32_t i = 0; i < count; i++)
-        hoped += is_hoped_for(c, &c->live[i]);
-    for (uint32_t i = 0; i < count && (first || hoped < c->config.job->nodes); i++) {
-        const struct node_live *live = &c->live[i];
+        here += c->live[i].linked || c->live[i].return_ns;
+    for (uint32_t i = 0; i < count && (first || here < c->config.job->nodes); i++) {
+        int64_t at_ns = launch_at(c, &c->live[i]);
 
-        if (is_hoped_for(c, live))
-            continue;
-        if (c->now_ns >= live->relaunch_ns)
+        if (c->now_ns >= at_ns)
             launch(c, i);
-        else if (live->relaunch_ns < *next_ns)
-            *next_ns = live->relaunch_ns;
+        else if (at_ns < *next_ns)
+            *next_ns = at_ns;
     }
 }
 
-static void ping(struct control *c, uint32_t node)
+void node_ping(struct control *c, uint32_t node)
 {
     const struct message message = {.id = MSG_PING, .ping = {.sent_ns = c->now_ns}};
 
@@ -143,14 +145,14 @@ static int64_t look(struct control *c, uint32_t node)
         return INT64_MAX;
     }
     if (c->now_ns >= live->ping_ns)
-        ping(c, node);
+        node_ping(c, node);
     return live->ping_ns < silent_ns ? live->ping_ns : silent_ns;
 }
 
 void nodes_scan(struct control *c)
 {
     int64_t floor_ns = c->config.node_count > SCAN_MANY ? SCAN_MANY_NS : SCAN_FLOOR_NS;
-    int64_t next_ns = c->now_ns + SCAN_CEILING_NS;
+    int64_t next_ns = INT64_MAX;
 
     if (c->now_ns < c->scan_ns)
         return;
@@ -161,12 +163,20 @@ void nodes_scan(struct control *c)
         next_ns = at_ns < next_ns ? at_ns : next_ns;
     }
     launch_what_is_needed(c, &next_ns);
-    steps_watch(c);
-    waiting_watch(c);
     if (next_ns < c->now_ns + floor_ns)
         next_ns = c->now_ns + floor_ns;
     if (next_ns < c->scan_ns)
         c->scan_ns = next_ns;
+}
+
+void nodes_watch(struct control *c)
+{
+    if (c->now_ns >= c->watch_ns) {
+        c->watch_ns = c->now_ns + WATCH_NS;
+        steps_watch(c);
+        waiting_watch(c);
+    }
+    control_wake(c, c->watch_ns);
 }
 
 static void tell_clock(struct control *c, uint32_t node)
@@ -192,7 +202,7 @@ void node_pong(struct control *c, uint32_t node, const struct msg_pong *pong)
         return; /* not ours: a controller of another boot sent that PING */
     clock_measure(&live->clock, pong->sent_ns, pong->agent_ns, c->now_ns);
     if (live->burst && --live->burst) {
-        ping(c, node);
+        node_ping(c, node);
         return;
     }
     moved = live->clock.offset_ns - live->told_offset_ns;

@@ -19,6 +19,7 @@
 #define WHY_BYTES     160
 #define PATH_BYTES    4096
 #define ADDR_BYTES    64
+#define PORTS_MAX     8
 #define KEY_BYTES     256               /* of a store key that a rank waits for; longer is cut */
 #define SAMPLES       12                /* of step and tokens, a second apart at least */
 #define PROGRESS_NS   (600 * SECOND_NS) /* a run without steps: so long is progress */
@@ -97,8 +98,10 @@ struct node_live {
     bool linked, clean, gone; /* clean: nothing old lives there; gone: its process has ended */
     bool ack_due, clock_told, garbage;
     int64_t clock_told_ns, told_offset_ns;
-    char why[WHY_BYTES];   /* it is not there */
-    char addr[ADDR_BYTES]; /* ours, that others reach it by */
+    char why[WHY_BYTES];       /* it is not there */
+    char addr[ADDR_BYTES];     /* ours, that others reach it by */
+    uint16_t ports[PORTS_MAX]; /* there, for a store that rank 0 hosts */
+    uint32_t port_count;
 };
 
 struct rank_live {
@@ -127,6 +130,7 @@ struct control {
     int64_t now_ns, wall_minus_mono_ns, last_call_ns;
     int64_t wake_ns;           /* what the world was asked for */
     int64_t scan_ns;           /* the next look at every node */
+    int64_t watch_ns;          /* ... at what lasts too long */
     int64_t entered_ns;        /* when this state was entered, or this controller began */
     int64_t mark_ns;           /* end of the restart's last phase; 0: not seen by this controller */
     int64_t known_ns;          /* the first failure of the attempt came to our knowledge; 0 */
@@ -208,9 +212,11 @@ void act_save(struct control *control, const char *why);
 void act_leave_bound(struct control *control);
 /* nodes.c */
 void nodes_scan(struct control *control);
+void nodes_watch(struct control *control);
 void node_link_lost(struct control *control, uint32_t node);
 void node_lost(struct control *control, uint32_t node, const char *why);
 void node_count(struct control *control, uint32_t node, bool linked, bool clean);
+void node_ping(struct control *control, uint32_t node);
 void node_pong(struct control *control, uint32_t node, const struct msg_pong *pong);
 void node_ack_later(struct control *control, uint32_t node);
 void nodes_acknowledge(struct control *control);

@@ -102,7 +102,8 @@ static void tell_metric(struct control *c, int64_t step)
     c->world.metric(c->world.data, &metric);
 }
 
-/* The rank that speaks for all is at another step. */
+/* The rank that speaks for all is at another step. While an attempt ends, its last step counts,
+ * and end_attempt tells it. */
 static void new_step(struct control *c, int64_t step)
 {
     int64_t wall_ns = c->now_ns + c->wall_minus_mono_ns;
@@ -114,6 +115,8 @@ static void new_step(struct control *c, int64_t step)
     c->step_ns = c->now_ns;
     keep_sample(c, step);
     tell_metric(c, step);
+    if (c->fold.state != RUN_RUNNING)
+        return;
     if (first || (step > c->fold.best_step && wall_ns - c->fold.step_told_at >= STEP_EVERY_NS))
         tell_step(c, step);
     if (c->phases_done)
@@ -185,7 +188,7 @@ void steps_status(struct control *c, uint32_t node, const struct msg_status *sta
         c->total = status->total.items[c->reporter - first];
     if ((uint32_t)c->reporter - first < status->loss.count)
         c->loss = status->loss.items[c->reporter - first];
-    if (fold->state == RUN_RUNNING)
+    if (fold->state >= RUN_RUNNING)
         new_step(c, c->ranks[c->reporter].step);
 }
 

@@ -1,8 +1,10 @@
 #include "ranks/attempt.h"
 #include "base/file.h"
 #include "job/job.h"
+#include "ranks/launch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -51,6 +53,14 @@ static void on_store_up(void *data, struct str bytes)
                           .store = {.attempt = attempt->start->attempt, .bytes = bytes}});
 }
 
+static void on_aborted(void *data, uint32_t local_rank, int exit_code)
+{
+    struct attempt *attempt = data;
+
+    if (attempt->spawn)
+        spawn_end_rank(attempt->spawn, local_rank, exit_code);
+}
+
 static int64_t on_rank_of(void *data, uint16_t peer_port)
 {
     struct attempt *attempt = data;
@@ -97,9 +107,12 @@ static int prepare(struct attempt *attempt, struct err *err)
                                      .saved = on_saved,
                                      .phase = on_phase};
     struct live_output_watch live = {.data = attempt, .send = on_live};
-    struct store_port_watch store = {.data = attempt, .up = on_store_up, .rank_of = on_rank_of};
-    struct proxy_limits limits = {
-        .world = start->world, .first_rank = start->first_rank, .nproc = start->nproc};
+    struct store_port_watch store = {
+        .data = attempt, .up = on_store_up, .rank_of = on_rank_of, .aborted = on_aborted};
+    struct proxy_limits limits = {.world = start->world,
+                                  .first_rank = start->first_rank,
+                                  .nproc = start->nproc,
+                                  .node_rank = start->node_rank};
     int r;
 
     job_init(&attempt->job);
@@ -215,15 +228,20 @@ static const char *const *host_names(struct attempt *attempt)
 static int open_pmi(struct attempt *attempt, int *ends, struct err *err)
 {
     struct rlimit files, raised;
-    int r = 0;
+    int low[LAUNCH_FILES], r = 0;
 
     if (getrlimit(RLIMIT_NOFILE, &files) < 0)
         return err_set(err, -errno, "getrlimit: %s", strerror(errno));
     raised = files;
     raised.rlim_cur = files.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &raised);
+    for (int i = 0; i < LAUNCH_FILES; i++) /* stay free for the launch */
+        low[i] = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, LAUNCH_PMI_FD + 1);
     for (uint32_t i = 0; i < attempt->start->nproc && r >= 0; i++)
         r = ends[i] = store_port_pmi(attempt->store, i, err);
+    for (int i = 0; i < LAUNCH_FILES; i++)
+        if (low[i] >= 0)
+            (void)close(low[i]);
     (void)setrlimit(RLIMIT_NOFILE, &files);
     return r < 0 ? r : 0;
 }

@@ -18,6 +18,7 @@
 #define RANKS_MACHINE_H
 
 #include "base/err.h"
+#include "ranks/own_ports.h"
 #include "wire/message.h"
 
 #include <stdbool.h>
@@ -63,6 +64,7 @@ struct ranks_self {
     const char *host, *boot_id;
     int64_t pid;
     uint32_t cpus, gpus;
+    uint16_t ports[OWN_PORTS];
 };
 
 /* Copies what it is given. NULL when there is no memory. */

@@ -33,8 +33,11 @@ void machine_send_hello(struct ranks_machine *m)
 {
     struct arena *arena = arena_new(0);
     int64_t *alive = arena ? arena_alloc(arena, m->alive * sizeof(*alive) + 1) : NULL;
+    int64_t ports[OWN_PORTS];
     uint32_t count = 0;
 
+    for (int i = 0; i < OWN_PORTS; i++)
+        ports[i] = m->self.ports[i];
     for (uint32_t i = 0; alive && m->start && i < m->start->nproc; i++)
         if (m->ranks[i].alive)
             alive[count++] = (int64_t)m->start->first_rank + i;
@@ -55,6 +58,7 @@ void machine_send_hello(struct ranks_machine *m)
                                                            .ranks_alive = {alive, count},
                                                            .events_from = outbox_oldest(&m->outbox),
                                                            .data_addr = str_of(m->data_addr),
+                                                           .ports = {ports, OWN_PORTS},
                                                        }});
     arena_free(arena);
 }

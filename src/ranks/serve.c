@@ -2,6 +2,7 @@
 #include "ranks/attempt.h"
 #include "ranks/ckpt_ask.h"
 #include "ranks/machine.h"
+#include "ranks/own_ports.h"
 #include "ranks/rank_log.h"
 #include "ranks/uplink.h"
 
@@ -41,6 +42,7 @@ struct serve {
     bool told_to_leave; /* by the controller */
     bool left;
     char why[256];
+    struct own_ports ports;
     char node_name[NODE_NAME_MAX]; /* the controller's name for us; until WELCOME the host's */
 };
 
@@ -365,20 +367,21 @@ static struct ranks_machine *make_machine(struct serve *serve, uint64_t incarnat
         .wake = world_wake,
         .leave = world_leave,
     };
+    struct ranks_self self = {.node = serve->options->node,
+                              .incarnation = incarnation,
+                              .pid = getpid(),
+                              .cpus = count_cpus(),
+                              .gpus = count_gpus()};
     struct utsname uts = {0};
     char boot_id[64];
 
     (void)uname(&uts);
     read_boot_id(boot_id, sizeof(boot_id));
     (void)snprintf(serve->node_name, sizeof(serve->node_name), "%s", uts.nodename);
-    return ranks_machine_new(&(struct ranks_self){.node = serve->options->node,
-                                                  .incarnation = incarnation,
-                                                  .host = uts.nodename,
-                                                  .boot_id = boot_id,
-                                                  .pid = getpid(),
-                                                  .cpus = count_cpus(),
-                                                  .gpus = count_gpus()},
-                             &world);
+    self.host = uts.nodename;
+    self.boot_id = boot_id;
+    memcpy(self.ports, serve->ports.numbers, sizeof(self.ports));
+    return ranks_machine_new(&self, &world);
 }
 
 void serve_page_folder(const char *run, uint32_t node, char *out, size_t space)
@@ -413,6 +416,8 @@ static int begin(struct serve *serve, struct err *err)
         return err_set(err, -errno, "%s: %s", options->folder, strerror(errno));
     if (getrandom(&incarnation, sizeof(incarnation), 0) != sizeof(incarnation))
         return err_set(err, -errno, "no random numbers: %s", strerror(errno));
+    if (own_ports_open(&serve->ports, err) < 0)
+        return err->code;
     serve->base = event_base_new();
     serve->machine = make_machine(serve, incarnation);
     if (!serve->base || !serve->machine || make_events(serve) < 0)
@@ -455,11 +460,12 @@ static void end(struct serve *serve)
         event_base_free(serve->base);
     }
     ranks_machine_free(serve->machine);
+    own_ports_close(&serve->ports);
 }
 
 int serve_run(const struct serve_options *options, struct err *err)
 {
-    struct serve serve = {.options = options};
+    struct serve serve = {.options = options, .ports = OWN_PORTS_NONE};
     struct err why = {0};
     int r = begin(&serve, &why);
 

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FILES_A_RANK  4 /* two pipes, a pidfd, a log */
+#define FILES_A_RANK  6 /* two pipes, a pidfd, a log, both ends of its PMI socket */
 #define FILES_BESIDE  256
 #define ENV_BYTES_MAX (16u << 20)
 
@@ -276,7 +276,7 @@ static struct spawn *spawn_new(const struct spawn_request *request, const struct
     spawn->first_rank = request->first_rank;
     spawn->nproc = request->nproc;
     spawn->oom.log_fd = spawn->oom.events_fd = -1;
-    spawn->launch.cwd_fd = spawn->launch.null_fd = spawn->launch.cgroup_fd = -1;
+    spawn->launch = (struct launch)LAUNCH_NONE;
     (void)getrlimit(RLIMIT_NOFILE, &spawn->files);
     spawn->arena = arena_new(0);
     spawn->ranks = calloc(request->nproc, sizeof(*spawn->ranks));

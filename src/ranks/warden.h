@@ -18,8 +18,4 @@ int warden_begin(const char *remove_folder, struct err *err);
  * in time (5 s): what sits in the kernel stays, counted in *left. */
 unsigned warden_sweep(unsigned *left);
 
-/* Kill processes of this user whose environment has FIRSTLIGHT_RUN_ID=run and which are no
- * descendants of ours: left over from an agent that died together with its warden. */
-unsigned warden_sweep_strays(const char *run);
-
 #endif

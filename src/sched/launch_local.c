@@ -1,7 +1,9 @@
 /* sched/launch_local - N agents on this machine, as children.
  *
  * A child's stderr is its folder's agent.log, not a pipe: the agent may outlive us. Its end is seen
- * by its pidfd. */
+ * by its pidfd. An agent is ended by `firstlight-agent end`, which finds it, its warden and what
+ * both have left by the run's id: so one that another controller has started is ended too, and what
+ * outlived both. Nothing is started on a node before that is over. */
 #include "base/file.h"
 #include "base/spawn.h"
 #include "sched/launch.h"
@@ -23,12 +25,17 @@
 
 extern char **environ;
 
+struct child {
+    pid_t pid; /* 0: none */
+    int pidfd;
+    struct event *event;
+};
+
 struct local_agent {
     struct launch *launch;
     uint32_t node;
-    pid_t pid; /* of its warden; 0: none */
-    int pidfd;
-    struct event *event;
+    struct child warden, ender;
+    bool wanted; /* to be started when the ender is through */
 };
 
 struct local {
@@ -85,14 +92,13 @@ static void sentence_of(const struct local_agent *agent, int status, char *out, 
         (void)snprintf(out, space, "the agent exited with %d", WEXITSTATUS(status));
 }
 
-static void forget(struct local_agent *agent)
+static void forget(struct child *child)
 {
-    if (agent->event)
-        event_free(agent->event);
-    if (agent->pid)
-        (void)close(agent->pidfd);
-    agent->event = NULL;
-    agent->pid = 0;
+    if (child->event)
+        event_free(child->event);
+    if (child->pid && child->pidfd >= 0)
+        (void)close(child->pidfd);
+    *child = (struct child){.pidfd = -1};
 }
 
 static void on_end(evutil_socket_t fd, short what, void *data)
@@ -103,9 +109,9 @@ static void on_end(evutil_socket_t fd, short what, void *data)
 
     (void)fd;
     (void)what;
-    if (waitpid(agent->pid, &status, WNOHANG) == 0)
+    if (waitpid(agent->warden.pid, &status, WNOHANG) == 0)
         return;
-    forget(agent);
+    forget(&agent->warden);
     sentence_of(agent, status, sentence, sizeof(sentence));
     agent->launch->request.failed(agent->launch->request.data, agent->node, sentence);
 }
@@ -127,14 +133,15 @@ static int key_pipe(const char *key, struct err *err)
     return ends[0];
 }
 
-static int watch_agent(struct local_agent *agent, struct err *err)
+static int watch(struct local_agent *agent, struct child *child, event_callback_fn ended,
+                 struct err *err)
 {
-    agent->pidfd = pidfd_open(agent->pid, 0);
-    if (agent->pidfd < 0)
+    child->pidfd = pidfd_open(child->pid, 0);
+    if (child->pidfd < 0)
         return err_set(err, -errno, "pidfd_open: %s", strerror(errno));
-    agent->event =
-        event_new(agent->launch->request.base, agent->pidfd, EV_READ | EV_PERSIST, on_end, agent);
-    if (!agent->event || event_add(agent->event, NULL) < 0)
+    child->event =
+        event_new(agent->launch->request.base, child->pidfd, EV_READ | EV_PERSIST, ended, agent);
+    if (!child->event || event_add(child->event, NULL) < 0)
         return err_set(err, -ENOMEM, "no memory to watch an agent");
     return 0;
 }
@@ -156,9 +163,9 @@ static int spawn_agent(struct local_agent *agent, const char *folder, const int 
     }
     for (size_t i = 0; rest[i] && i + 1 < WORDS_MAX; i++)
         words[i + 1] = rest[i];
-    r = spawn_group(request->agent, words, environ, fds, &agent->pid);
+    r = spawn_group(request->agent, words, environ, fds, &agent->warden.pid);
     if (r < 0)
-        agent->pid = 0;
+        agent->warden.pid = 0;
     arena_free(arena);
     return r < 0 ? err_set(err, r, "%s: %s", request->agent, strerror(-r)) : 0;
 }
@@ -179,7 +186,7 @@ static int start_one(struct local_agent *agent, struct err *err)
     if (fds[0] >= 0)
         (void)close(fds[0]);
     (void)close(fds[1]);
-    return r < 0 ? r : watch_agent(agent, err);
+    return r < 0 ? r : watch(agent, &agent->warden, on_end, err);
 }
 
 static int open_local(struct launch *launch, struct err *err)
@@ -193,30 +200,45 @@ static int open_local(struct launch *launch, struct err *err)
         return err_set(err, -ENOMEM, "no memory for %u agents", launch->request.count);
     }
     for (uint32_t i = 0; i < launch->request.count; i++)
-        local->agents[i] = (struct local_agent){.launch = launch, .node = i};
+        local->agents[i] = (struct local_agent){
+            .launch = launch, .node = i, .warden.pidfd = -1, .ender.pidfd = -1};
     launch->state = local;
     return 0;
 }
 
-/* The agents below the warden are killed; it sees that, ends all that is below it, and goes. */
+static void on_cleared(evutil_socket_t fd, short what, void *data)
+{
+    struct local_agent *agent = data;
+    struct err err = {0};
+
+    (void)fd;
+    (void)what;
+    if (waitpid(agent->ender.pid, NULL, WNOHANG) == 0)
+        return;
+    forget(&agent->ender);
+    if (!agent->wanted)
+        return;
+    agent->wanted = false;
+    if (start_one(agent, &err) < 0)
+        agent->launch->request.failed(agent->launch->request.data, agent->node, err.text);
+}
+
 static void end_local(struct launch *launch, uint32_t node)
 {
-    const struct local_agent *agent = &((struct local *)launch->state)->agents[node];
-    char path[64], *text;
-    size_t len;
-    struct str rest, word;
-    uint64_t pid;
+    struct local_agent *agent = &((struct local *)launch->state)->agents[node];
+    const int fds[3] = {-1, STDERR_FILENO, STDERR_FILENO};
+    char number[16];
+    const char *words[] = {
+        launch->request.agent, "end", "--run", launch->request.run, "--node", number, NULL};
 
-    if (!agent->pid)
+    agent->wanted = false;
+    if (agent->ender.pid)
         return;
-    (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", agent->pid, agent->pid);
-    if (file_read(path, LOG_BYTES_MAX, &text, &len, NULL) < 0)
-        return;
-    rest = (struct str){text, len};
-    while (str_word(&rest, &word))
-        if (str_to_u64(word, 10, &pid) == 0)
-            (void)kill((pid_t)pid, SIGKILL);
-    free(text);
+    (void)snprintf(number, sizeof(number), "%u", node);
+    if (spawn_group(launch->request.agent, words, environ, fds, &agent->ender.pid) < 0)
+        agent->ender.pid = 0; /* an agent that is started there does the same */
+    else if (watch(agent, &agent->ender, on_cleared, NULL) < 0)
+        forget(&agent->ender);
 }
 
 static int start_local(struct launch *launch, const uint32_t *nodes, size_t count, struct err *err)
@@ -227,10 +249,9 @@ static int start_local(struct launch *launch, const uint32_t *nodes, size_t coun
         struct local_agent *agent = &local->agents[nodes[i]];
         int r;
 
-        if (agent->pid)
-            end_local(launch, nodes[i]);
-        forget(agent);
-        r = start_one(agent, err);
+        forget(&agent->warden);
+        agent->wanted = agent->ender.pid != 0;
+        r = agent->wanted ? 0 : start_one(agent, err);
         if (r < 0)
             return r;
     }
@@ -243,8 +264,10 @@ static void close_local(struct launch *launch)
 
     if (!local)
         return;
-    for (uint32_t i = 0; i < launch->request.count; i++)
-        forget(&local->agents[i]);
+    for (uint32_t i = 0; i < launch->request.count; i++) {
+        forget(&local->agents[i].warden);
+        forget(&local->agents[i].ender);
+    }
     free(local->agents);
     free(local);
     launch->state = NULL;

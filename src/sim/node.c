@@ -11,6 +11,7 @@
 #define SPAWN_MS      5  /* of all ranks of a node */
 #define AGENT_MS      50 /* from the back end's start to the agent's first try to connect */
 #define FIND_MS       20 /* a look at the checkpoints */
+#define NO_ANSWER_S   5  /* until the back end says that a host does not answer */
 #define STRAGGLER_ONE 64 /* one node in so many has a straggler when its ranks end */
 
 struct copied {
@@ -151,6 +152,7 @@ static void on_spawn(void *data, const struct msg_start *start)
         sim_at(sim, spawn_ns, spawn_failed, node->index, node->agent_epoch, 0, 0, NULL);
         return;
     }
+    node->spawned_attempt = start->attempt;
     node->rank_count = start->nproc;
     node->first_rank = start->first_rank;
     node->world = start->world;
@@ -347,7 +349,10 @@ static void remember_exit(struct sim_node *node, const struct msg_event *event)
 
 static void on_send(void *data, const struct message *message)
 {
-    if (message->id == MSG_EVENT && message->event.kind == AGENT_RANK_EXITED)
+    const struct sim_node *node = data;
+
+    if (node->sim->config.checks && message->id == MSG_EVENT &&
+        message->event.kind == AGENT_RANK_EXITED)
         remember_exit(data, &message->event);
     send_up(data, message);
 }
@@ -446,14 +451,22 @@ static void start_agent(struct sim *sim, const struct sim_event *event)
     network_connect(sim, node->index);
 }
 
+static void no_answer(struct sim *sim, const struct sim_event *event)
+{
+    if (sim->control && event->epoch == sim->controller_epoch)
+        control_agent_failed(sim->control, event->node, "no answer", sim->now_ns);
+}
+
 void node_launch(struct sim *sim, uint32_t index)
 {
     struct sim_node *node = &sim->nodes[index];
 
     if (node->agent_up) /* a back end ends the old one first */
         node_kill_agent(sim, index);
-    if (sim->now_ns < node->back_ns)
-        return; /* the host does not answer */
+    if (sim->now_ns < node->back_ns) {
+        sim_at(sim, NO_ANSWER_S * SIM_S, no_answer, index, sim->controller_epoch, 0, 0, NULL);
+        return;
+    }
     node->host_up = true;
     sim_at(sim, AGENT_MS * SIM_MS, start_agent, index, node->agent_epoch, 0, 0, NULL);
 }

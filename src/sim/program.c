@@ -41,7 +41,7 @@ static void say_step(struct sim *sim)
                    .tokens = {&none, 1},
                    .loss = {&loss, 1},
                    .phase = {&phase, 1},
-                   .connected = {&one, 1},
+                   .connected = {&one, sim->config.checks}, /* costs a walk over all ranks */
                    .waits = {&nothing, 1},
                    .log_size = {&none, 1}},
     };

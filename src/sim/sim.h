@@ -25,7 +25,8 @@ struct sim_config {
     double clock_offset_ms; /* spread of the nodes' clocks */
     /* deaths */
     double rank_crashes; /* per rank */
-    double node_losses;  /* per node: agent and ranks die, the host never answers again */
+    double node_losses;  /* per node: agent and ranks die, the host does not answer any more */
+    double nodes_each;   /* a node with ranks stands for so many, each of which may be lost; 0: 1 */
     /* A lost host's silence is noticed after so long, told by the back end; 0: by missing PINGs
      * alone. With it, job->node_timeout_s may be long, and a plan for 12,500 nodes is not made of
      * heartbeats. */

@@ -51,7 +51,7 @@ struct sim_node {
     int64_t clock_ns; /* its clock minus the true one */
     struct ranks_machine *machine;
     struct proxy *proxy;
-    uint32_t proxy_attempt;
+    uint32_t proxy_attempt, spawned_attempt;
     struct sim_rank *ranks; /* nproc_max of them */
     uint32_t rank_count, first_rank, alive;
     uint32_t world;
@@ -103,6 +103,7 @@ struct sim_program {
 struct sim {
     struct sim_config config;
     struct rng rng;
+    struct rng fate; /* of faults alone: the same misfortunes whatever else is different */
     struct sim_queue queue;
     int64_t now_ns, end_ns;
     struct arena *arena;

@@ -10,7 +10,7 @@ static const struct field hello[] = {
     F(TEXT, hello, version),    F(TEXT, hello, boot_id),    F(I64, hello, pid),
     F(U32, hello, cpus),        F(U32, hello, gpus),        F(U64, hello, generation),
     F(U32, hello, attempt),     F(BOOL, hello, empty),      F(I64S, hello, ranks_alive),
-    F(U64, hello, events_from), F(TEXT, hello, data_addr),
+    F(U64, hello, events_from), F(TEXT, hello, data_addr),  F(I64S, hello, ports),
 };
 
 static const struct field welcome[] = {

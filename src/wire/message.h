@@ -68,8 +68,9 @@ struct msg_hello {
     uint32_t attempt;    /* at hand; 0: none */
     bool empty;          /* nothing of that attempt is alive */
     struct i64_list ranks_alive;
-    uint64_t events_from; /* number of the oldest event that was not acknowledged; it is resent */
-    struct str data_addr; /* the address of ours that reaches the controller: for MASTER_ADDR */
+    uint64_t events_from;  /* number of the oldest event that was not acknowledged; it is resent */
+    struct str data_addr;  /* the address of ours that reaches the controller: for MASTER_ADDR */
+    struct i64_list ports; /* kept free for stores that ranks host, by attempt in turn */
 };
 
 /* The controller's answer. An agent obeys no controller of a generation below the one it knows. */

@@ -132,6 +132,24 @@ static void a_lost_node_is_started_again_when_no_spare_is_left(void **state)
     cluster_free(k);
 }
 
+static void one_that_hangs_when_it_is_started_keeps_no_other_from_it(void **state)
+{
+    struct cluster *k = cluster_running(3, 1, 1);
+
+    (void)state;
+    node_dies(k, 1);
+    advance(k, 1);
+    node_dies(k, 0);
+    k->agents[0].broken = false;
+    k->agents[0].refuses_link = true;
+    advance(k, 0.5);
+    k->agents[1].broken = false; /* it was tried in vain */
+    advance(k, 5);
+    assert_state(k, RUN_RUNNING);
+    assert_string_equal(last(k, EV_ATTEMPT_BEGUN)->text.p, "1,3,2");
+    cluster_free(k);
+}
+
 static void too_few_nodes_are_named_with_their_reasons(void **state)
 {
     struct cluster *k = cluster_new(4, 0, 1);
@@ -312,6 +330,41 @@ static void a_new_step_buys_new_attempts(void **state)
     cluster_free(k);
 }
 
+static void so_does_a_checkpoint_of_a_new_step(void **state)
+{
+    struct cluster *k = cluster_running(1, 0, 1);
+
+    (void)state;
+    for (int i = 0; i < 6; i++) {
+        agent_says(
+            k, 0,
+            (struct msg_event){.kind = AGENT_CHECKPOINT_SAVED, .a = 5 + i, .text = STR("/c/step")});
+        crash(k, 0);
+        assert_int_equal(view_of(k).attempts_without_progress, 0);
+    }
+    for (int i = 0; i < 3; i++)
+        crash(k, 0);
+    assert_int_equal(k->ended, run_exits[CAUSE_NO_PROGRESS].code);
+    cluster_free(k);
+}
+
+static void the_last_step_comes_when_the_attempt_is_ending_already(void **state)
+{
+    struct cluster *k = cluster_running(2, 0, 1);
+
+    (void)state;
+    status_is(k, 0, 5, -1, 2, true, "");
+    advance(k, 1);
+    rank_ends(k, 1, SIGKILL, 0, "");
+    assert_state(k, RUN_ABORTING);
+    status_is(k, 0, 9, -1, 2, true, ""); /* as its ranks were killed */
+    advance(k, 0.1);
+    assert_int_equal(last(k, EV_STEP)->a, 9);
+    assert_int_equal(k->metrics.items[k->metrics.count - 1].step, 9);
+    assert_int_equal(view_of(k).attempts_without_progress, 0);
+    cluster_free(k);
+}
+
 static void the_best_step_is_told_before_an_attempt_ends(void **state)
 {
     struct cluster *k = cluster_running(1, 0, 1);
@@ -412,7 +465,7 @@ static void a_program_with_a_step_or_a_checkpoint_is_tried_three_times(void **st
             agent_says(
                 k, 0,
                 (struct msg_event){.kind = AGENT_CHECKPOINT_SAVED, .a = 7, .text = STR("/ckpt/7")});
-        for (int i = 0; i < 3 + (way == 1); i++) { /* a step is progress, once */
+        for (int i = 0; i < 3 + (way > 0); i++) { /* a step is progress, once */
             assert_int_equal(k->ended, -1);
             crash(k, 0);
         }
@@ -700,6 +753,7 @@ int main(void)
         cmocka_unit_test(a_controller_that_stood_still_blames_nobody),
         cmocka_unit_test(an_agent_that_is_new_has_lost_its_ranks),
         cmocka_unit_test(a_lost_node_is_started_again_when_no_spare_is_left),
+        cmocka_unit_test(one_that_hangs_when_it_is_started_keeps_no_other_from_it),
         cmocka_unit_test(too_few_nodes_are_named_with_their_reasons),
         cmocka_unit_test(enough_nodes_go_on_smaller),
         cmocka_unit_test(spares_are_not_waited_for),
@@ -709,6 +763,8 @@ int main(void)
         cmocka_unit_test(a_spare_that_never_came_is_no_hope),
         cmocka_unit_test(without_progress_three_attempts_are_all),
         cmocka_unit_test(a_new_step_buys_new_attempts),
+        cmocka_unit_test(so_does_a_checkpoint_of_a_new_step),
+        cmocka_unit_test(the_last_step_comes_when_the_attempt_is_ending_already),
         cmocka_unit_test(the_best_step_is_told_before_an_attempt_ends),
         cmocka_unit_test(without_steps_ten_minutes_are_progress),
         cmocka_unit_test(a_job_may_forbid_restarts),

@@ -126,6 +126,7 @@ static void a_hundred_thousand_ranks_start_die_and_start_again(void **state)
     job.backend = "slurm";
     job.nodes = job.min_nodes = NODES;
     job.nproc = NPROC;
+    job.attempts_without_progress = 3;
     for (uint32_t i = 0; i < ALL; i++) {
         (void)snprintf(texts[i], sizeof(texts[i]), "n%05u", i);
         names[i] = texts[i];

@@ -379,7 +379,7 @@ static void too_few_open_files_is_a_sentence(void **state)
             _exit(77);
         if (spawn_start(&attempt.request, &watch, &attempt.spawn, &err) == 0)
             _exit(1);
-        _exit(strcmp(err.text, "1000 ranks need 4256 open files, n003 allows 500 (ulimit -Hn)") !=
+        _exit(strcmp(err.text, "1000 ranks need 6256 open files, n003 allows 500 (ulimit -Hn)") !=
               0);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);

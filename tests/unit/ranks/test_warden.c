@@ -1,3 +1,4 @@
+#include "ranks/strays.h"
 #include "ranks/warden.h"
 
 #include "unit/ranks/victims.h"
@@ -238,13 +239,13 @@ static void strays_are_found_by_their_run_and_nobody_else(void **state)
     kill_both(&other_run);
     kill_both(&dead);
     /* all but the rank itself, which the kernel kills, perhaps a moment later */
-    assert_in_range(warden_sweep_strays(run_id()), FAMILY - 1, FAMILY);
+    assert_in_range(strays_end(run_id()), FAMILY - 1, FAMILY);
     assert_true(victims_gone(dead.victims));
-    assert_int_equal(warden_sweep_strays(run_id()), 0);
+    assert_int_equal(strays_end(run_id()), 0);
     quiet[0] = (struct pollfd){.fd = other_run.victims, .events = POLLIN};
     quiet[1] = (struct pollfd){.fd = living.victims, .events = POLLIN};
     assert_int_equal(poll(quiet, 2, 100), 0); /* nobody died there */
-    assert_in_range(warden_sweep_strays("another-run"), FAMILY - 1, FAMILY);
+    assert_in_range(strays_end("another-run"), FAMILY - 1, FAMILY);
     assert_true(victims_gone(other_run.victims));
     assert_int_equal(kill(living.agent, SIGKILL), 0);
     assert_true(victims_gone(living.victims));

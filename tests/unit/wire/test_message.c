@@ -309,7 +309,7 @@ static void a_line_shows_all_fields_but_no_secret_and_no_end_of_text(void **stat
         "hello node=0 incarnation=0 host=\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
         "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"+80 version=\"\" "
         "boot_id=\"\" pid=0 cpus=0 gpus=0 generation=0 attempt=0 empty=true "
-        "ranks_alive=[0 1 2 3 4 5 6 7]+2 events_from=0 data_addr=\"\"",
+        "ranks_alive=[0 1 2 3 4 5 6 7]+2 events_from=0 data_addr=\"\" ports=[]",
         "status attempt=0 step=[] total=[] tokens=[] loss=[2.25 nan] phase=[] connected=[] "
         "waits=[] log_size=[]",
         "?",
