@@ -468,6 +468,7 @@ static int open_launch(struct driver *driver, struct err *err)
         .ssh_option_count = driver->saved.ssh_option_count,
         .slurm_options = job->slurm.items,
         .slurm_option_count = job->slurm.count,
+        .tie_stdin = job->tie_stdin,
         .failed = launch_failed,
         .data = driver,
     };
