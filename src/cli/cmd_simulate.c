@@ -84,7 +84,7 @@ static void print_text(const struct plan *plan, const struct plan_answer *answer
     put_time(answer->daly_s, &best);
     (void)printf("%u nodes of %u: a node fails every %s; it is best to save every %s.\n\n",
                  plan->nodes, plan->nproc, every.p, best.p);
-    (void)printf("%-14s %6s %7s %10s %7s %7s %7s %9s %7s\n", "policy", "every", "spares",
+    (void)printf("%-14s %5s %6s %9s %7s %7s %7s %8s %6s\n", "policy", "every", "spares",
                  "effective", "lost", "saving", "down", "restarts", "each");
     for (size_t i = 0; i < answer->count; i++) {
         const struct plan_row *row = &answer->rows[i];
@@ -93,7 +93,7 @@ static void print_text(const struct plan *plan, const struct plan_answer *answer
         buf_clear(&every);
         put_time(row->every_s, &every);
         put_time(row->restart_s, &each);
-        (void)printf("%-14s %6s %7u %8.1f %% %5.1f %% %5.1f %% %5.1f %% %8.1f %7s\n", row->name,
+        (void)printf("%-14s %5s %6u %7.1f %% %5.1f %% %5.1f %% %5.1f %% %8.1f %6s\n", row->name,
                      every.p, row->spares, 100 * row->effective, 100 * row->lost_progress,
                      100 * row->checkpoints, 100 * row->down, row->restarts, each.p);
         buf_done(&each);
