@@ -39,6 +39,7 @@ static const struct section {
     {"restarts", "what each start took, in seconds",
      "SELECT CASE WHEN phase IN ('detect', 'abort', 'drain', 'check', 'swap') THEN attempt + 1 "
      "ELSE attempt END AS attempt, "
+     "round(sum(seconds), 3) AS total, "
      "round(max(seconds) FILTER (WHERE phase = 'detect'), 3) AS detect, "
      "round(max(seconds) FILTER (WHERE phase = 'abort'), 3) AS abort, "
      "round(max(seconds) FILTER (WHERE phase = 'drain'), 3) AS drain, "
@@ -47,8 +48,8 @@ static const struct section {
      "round(max(seconds) FILTER (WHERE phase = 'spawn'), 3) AS spawn, "
      "round(max(seconds) FILTER (WHERE phase = 'rendezvous'), 3) AS rendezvous, "
      "round(max(seconds) FILTER (WHERE phase = 'load'), 3) AS load, "
-     "round(max(seconds) FILTER (WHERE phase = 'first step'), 3) AS first_step, "
-     "round(sum(seconds), 3) AS total FROM phases WHERE run = '%s' "
+     "round(max(seconds) FILTER (WHERE phase = 'first step'), 3) AS first_step "
+     "FROM phases WHERE run = '%s' "
      "GROUP BY 1 ORDER BY 1 DESC LIMIT %d"},
     {"incidents", "incidents, the newest first",
      "SELECT at, attempt, kind, text FROM incidents WHERE run = '%s' ORDER BY seq DESC LIMIT %d"},
@@ -145,14 +146,15 @@ static void say(const char *name, const char *text)
     (void)puts("");
 }
 
-static void say_time(const char *name, int64_t at_ns)
+/* In UTC; empty when there is none. */
+static const char *put_time(const char *format, int64_t at_ns, char text[64])
 {
-    char text[64];
     time_t seconds = (time_t)(at_ns / 1000000000);
     struct tm tm;
 
-    if (at_ns >= 0 && gmtime_r(&seconds, &tm) && strftime(text, sizeof(text), "%F %T UTC", &tm))
-        say(name, text);
+    if (at_ns < 0 || !gmtime_r(&seconds, &tm) || !strftime(text, 64, format, &tm))
+        text[0] = '\0';
+    return text;
 }
 
 static void say_command(const json_t *job)
@@ -171,11 +173,20 @@ static void say_command(const json_t *job)
     (void)puts("");
 }
 
+/* A time of the day on which the run began goes without that day. */
+static const char *without_day(const char *text, const char *day)
+{
+    size_t len = strlen(day);
+
+    return strncmp(text, day, len) == 0 && text[len] == ' ' ? text + len + 1 : text;
+}
+
 /* A row of a table from an object's values, in the order of its first row's keys. */
-static void print_rows(const char *title, json_t *rows)
+static void print_rows(const char *title, json_t *rows, const char *day)
 {
     struct grid_style style = {.out = stdout,
                                .columns = isatty(STDOUT_FILENO) ? term_columns(stdout) : 0,
+                               .wrap = true,
                                .colour = term_has_colour(stdout),
                                .indent = "  ",
                                .null = "-"};
@@ -204,7 +215,7 @@ static void print_rows(const char *title, json_t *rows)
                 *p = *p == '_' ? ' ' : (char)toupper((unsigned char)*p);
             names[column] = name ? name : "";
             texts[column++] = json_is_null(value)     ? NULL
-                              : json_is_string(value) ? json_string_value(value)
+                              : json_is_string(value) ? without_day(json_string_value(value), day)
                               : text                  ? arena_copy(arena, text, strlen(text))
                                                       : NULL;
             free(text);
@@ -279,8 +290,8 @@ static void print_text(const struct store_run *run, const json_t *facts)
     say("size", run->world ? text : "");
     (void)snprintf(text, sizeof(text), "process %lld on %.40s", (long long)run->pid, run->host);
     say("controller", run->alive ? text : "");
-    say_time("created", run->created_ns);
-    say_time("ended", run->ended_ns);
+    say("created", put_time("%F %T UTC", run->created_ns, text));
+    say("ended", put_time("%F %T UTC", run->ended_ns, text));
     if (run->total >= 0)
         (void)snprintf(text, sizeof(text), "%lld of %lld", (long long)run->step,
                        (long long)run->total);
@@ -290,8 +301,9 @@ static void print_text(const struct store_run *run, const json_t *facts)
     print_curve(json_object_get(facts, "curve"));
     say("folder", json_string_value(json_object_get(facts, "folder")));
     print_now(facts);
+    (void)put_time("%F", run->created_ns, text);
     for (size_t i = 0; i < ARRAY_LEN(sections); i++)
-        print_rows(sections[i].title, json_object_get(facts, sections[i].key));
+        print_rows(sections[i].title, json_object_get(facts, sections[i].key), text);
     (void)printf("\n%s\n", json_string_value(json_object_get(facts, "hint")));
 }
 

@@ -97,6 +97,18 @@ static void clean(const char *text, size_t room, struct buf *out)
     }
 }
 
+/* The last cell of a line that has `used` columns, over as many lines as it takes. */
+static void put_wrapped(const char *text, size_t used, size_t total, struct buf *line)
+{
+    struct buf words = {0};
+
+    clean(text, SIZE_MAX, &words);
+    buf_wrap(line, words.p ? words.p : "", used, used, total);
+    if (!line->failed)
+        line->p[--line->len] = '\0'; /* the line's end comes with every row */
+    buf_done(&words);
+}
+
 static void put_row(struct grid *grid, const char *const *texts, bool heading)
 {
     const struct grid_style *style = &grid->style;
@@ -119,7 +131,10 @@ static void put_row(struct grid *grid, const char *const *texts, bool heading)
         }
         if (!grid->words[i])
             buf_printf(&line, "%*s", (int)pad, "");
-        clean(text, room, &line);
+        if (style->wrap && room != SIZE_MAX && room >= GRID_WRAP_MIN && width > room)
+            put_wrapped(text, used, total, &line);
+        else
+            clean(text, room, &line);
         if (grid->words[i] && i + 1 < grid->columns)
             buf_printf(&line, "%*s", (int)pad, "");
         if (i + 1 < grid->columns)

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #define GRID_HELD_ROWS 1000
+#define GRID_WRAP_MIN  16
 #define GRID_CELL_MAX  4096 /* bytes of a cell; longer is cut */
 
 struct grid;
@@ -18,6 +19,7 @@ struct grid;
 struct grid_style {
     FILE *out;
     int columns; /* the last column is cut to fit; 0: nothing is cut */
+    bool wrap;   /* rather goes on below, by words, where it has GRID_WRAP_MIN columns */
     bool colour;
     const char *indent;
     const char *null; /* for a NULL */

@@ -60,8 +60,8 @@ const struct opt run_opts[] = {
     {"tie-stdin", 0, OPT_FLAG, NULL, "Rank 0 reads this standard input (local only)",
      AT(tie_stdin)},
     {"attempts-without-progress", 0, OPT_TEXT, "N",
-     "Attempts without a new step until it ends; 0: never restart (3; 1 for a program that fails "
-     "by itself and has neither steps nor checkpoints)",
+     "Attempts without a new step until it ends; 0: never restart (3, but a program that fails "
+     "by itself, without steps or checkpoints, is not tried again)",
      AT(attempts_without_progress)},
     {"attempts-max", 0, OPT_TEXT, "N", "Attempts at most; 0: no bound but progress (0)",
      AT(attempts_max)},
@@ -270,8 +270,7 @@ static bool takes_next_word(const char *word)
     return false;
 }
 
-/* Where the command begins (argc: there is none). A job file's name is no command. */
-static int command_at(int argc, char **argv)
+int run_command_at(int argc, char **argv)
 {
     bool named = false;
 
@@ -449,7 +448,7 @@ int run_options_parse(struct arena *arena, const struct options_world *world, in
                       struct run_options *out, struct err *err)
 {
     struct run_args args = {0};
-    int command = command_at(argc, argv), words, r;
+    int command = run_command_at(argc, argv), words, r;
 
     *out = (struct run_options){0};
     job_init(&out->job);

@@ -280,10 +280,20 @@ static void checkpoint_chosen(struct control *control, const struct run_event *e
     control->fold.resume_step = event->a;
 }
 
+static void made_step(struct fold *fold, int64_t step)
+{
+    if (step <= fold->best_step)
+        return;
+    fold->best_step = step;
+    fold->progress = true;
+}
+
+/* A checkpoint may tell of a step that no status came to tell. */
 static void checkpoint_saved(struct control *control, const struct run_event *event)
 {
     text_keep(control->fold.saved, PATH_BYTES, event->text);
     control->fold.saved_step = event->a;
+    made_step(&control->fold, event->a);
 }
 
 static void ranks_started_event(struct control *control, const struct run_event *event)
@@ -330,10 +340,7 @@ static void step(struct control *control, const struct run_event *event)
 
     fold->step = event->a;
     fold->step_told_at = event->at_ns;
-    if (event->a > fold->best_step) {
-        fold->best_step = event->a;
-        fold->progress = true;
-    }
+    made_step(fold, event->a);
 }
 
 /* The last line says most: a Python traceback's is the exception. */

@@ -312,10 +312,12 @@ bool control_agent_up(struct control *c, const struct msg_hello *hello, const ch
     if (!fact->up || fact->incarnation != hello->incarnation)
         control_emit(c, event);
     welcome(c, hello->node);
+    node_ping(c, hello->node); /* before START, whose work would keep the answer waiting */
     meeting_node_up(c, hello->node);
     act_on_node(c, hello->node);
-    control_wake(c, now_ns); /* its first PING */
-    c->scan_ns = now_ns;
+    if (c->live[hello->node].ping_ns < c->scan_ns)
+        c->scan_ns = c->live[hello->node].ping_ns;
+    control_wake(c, c->scan_ns);
     control_settle(c);
     return true;
 }

@@ -108,12 +108,16 @@ struct control_view {
     const char *waiting;  /* "waiting for ranks 96-103 (n013): never connected"; "" */
     const char *headline; /* one line in words */
     int64_t state_since_ns;
-    int exit_code; /* -1: not ended */
+    int64_t ends_in_s; /* -1: no limit of time is known */
+    int exit_code;     /* -1: not ended */
 };
 void control_view(struct control *control, int64_t now_ns, struct control_view *view);
 
 /* Where a rank of the attempt at hand lives; -1. For LOG_READ. */
 int64_t control_node_of_rank(const struct control *control, uint32_t rank);
+
+/* Everything durable as text, for tests: two machines that hold the same print the same. */
+void control_print_durable(const struct control *control, struct buf *out);
 
 const char *run_state_name(enum run_state state); /* "running" */
 

@@ -41,8 +41,8 @@ const struct run_event_row run_event_rows[EV_KIND_COUNT] = {
 
 /* What a line says: $a $b $c numbers, $A a as a wait status, $B who did it, $P a as a phase, $N b
  * as a duration, $n a as a duration, $H a as a way to stop, $E a as the end of an attempt, $C a as
- * a cause, $K a as a checkpoint, $t the text. A text that has no place of its own follows a colon.
- */
+ * a cause, $K where it begins, $t the text. A text that has no place of its own
+ * follows a colon. */
 static const char *const templates[EV_KIND_COUNT] = {
     [EV_NONE] = "something that this version does not know",
     [EV_RUN_CREATED] = "created: $a nodes, $b ranks",
@@ -55,7 +55,7 @@ static const char *const templates[EV_KIND_COUNT] = {
     [EV_NODE_CLOCK] = "clock differs by $n +-$N",
     [EV_ATTEMPT_BEGUN] = "begins: $a nodes, $b ranks",
     [EV_NODE_SWAPPED] = "takes over $t",
-    [EV_CHECKPOINT_CHOSEN] = "from $K",
+    [EV_CHECKPOINT_CHOSEN] = "$K",
     [EV_CHECKPOINT_QUARANTINED] = "torn checkpoint put aside",
     [EV_CHECKPOINT_SAVED] = "saved step $a",
     [EV_RANKS_STARTED] = "$a ranks started",
@@ -210,10 +210,12 @@ static void print_field(const struct run_event *event, char field, struct buf *o
         buf_puts(out, event->a >= 0 && event->a < CAUSE_COUNT ? run_exits[event->a].name : "?");
         break;
     case 'K':
-        if (event->a < 0 && !event->text.len)
-            buf_puts(out, "the beginning");
+        if (!event->text.len)
+            buf_puts(out, "begins at the beginning: there is no checkpoint");
+        else if (event->a < 0)
+            buf_puts(out, "goes on from a checkpoint");
         else
-            buf_printf(out, "checkpoint (step %lld)", (long long)event->a);
+            buf_printf(out, "goes on from step %lld", (long long)event->a);
         break;
     case 't':
         buf_add(out, event->text.p, event->text.len);
@@ -223,14 +225,17 @@ static void print_field(const struct run_event *event, char field, struct buf *o
 
 void run_event_print(const struct run_event *event, const char *node_name, struct buf *out)
 {
-    bool told = event->kind == EV_ATTEMPT_BEGUN; /* its text is for programs */
+    /* Texts for programs, and the last words of a rank that had no trouble. */
+    bool told = event->kind == EV_ATTEMPT_BEGUN ||
+                (event->kind == EV_RANK_EXITED && event->a == 0 && event->b == 0);
+    bool placed = event->kind == EV_FAILED; /* its text names node and rank */
 
     cause_print_clock(event->at_ns, out);
     if (event->attempt)
         buf_printf(out, " attempt %u", event->attempt);
-    if (event->node >= 0 && node_name)
+    if (event->node >= 0 && node_name && !placed)
         buf_printf(out, " %s", node_name);
-    if (event->rank >= 0)
+    if (event->rank >= 0 && !placed)
         buf_printf(out, " rank %lld", (long long)event->rank);
     buf_puts(out, " ");
     for (const char *p = templates[event->kind]; *p; p++) {

@@ -118,7 +118,7 @@ static void launch_what_is_needed(struct control *c, int64_t *next_ns)
     }
 }
 
-static void ping(struct control *c, uint32_t node)
+void node_ping(struct control *c, uint32_t node)
 {
     const struct message message = {.id = MSG_PING, .ping = {.sent_ns = c->now_ns}};
 
@@ -145,7 +145,7 @@ static int64_t look(struct control *c, uint32_t node)
         return INT64_MAX;
     }
     if (c->now_ns >= live->ping_ns)
-        ping(c, node);
+        node_ping(c, node);
     return live->ping_ns < silent_ns ? live->ping_ns : silent_ns;
 }
 
@@ -202,7 +202,7 @@ void node_pong(struct control *c, uint32_t node, const struct msg_pong *pong)
         return; /* not ours: a controller of another boot sent that PING */
     clock_measure(&live->clock, pong->sent_ns, pong->agent_ns, c->now_ns);
     if (live->burst && --live->burst) {
-        ping(c, node);
+        node_ping(c, node);
         return;
     }
     moved = live->clock.offset_ns - live->told_offset_ns;

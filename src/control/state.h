@@ -216,6 +216,7 @@ void nodes_watch(struct control *control);
 void node_link_lost(struct control *control, uint32_t node);
 void node_lost(struct control *control, uint32_t node, const char *why);
 void node_count(struct control *control, uint32_t node, bool linked, bool clean);
+void node_ping(struct control *control, uint32_t node);
 void node_pong(struct control *control, uint32_t node, const struct msg_pong *pong);
 void node_ack_later(struct control *control, uint32_t node);
 void nodes_acknowledge(struct control *control);

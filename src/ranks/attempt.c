@@ -53,6 +53,14 @@ static void on_store_up(void *data, struct str bytes)
                           .store = {.attempt = attempt->start->attempt, .bytes = bytes}});
 }
 
+static void on_aborted(void *data, uint32_t local_rank, int exit_code)
+{
+    struct attempt *attempt = data;
+
+    if (attempt->spawn)
+        spawn_end_rank(attempt->spawn, local_rank, exit_code);
+}
+
 static int64_t on_rank_of(void *data, uint16_t peer_port)
 {
     struct attempt *attempt = data;
@@ -99,9 +107,12 @@ static int prepare(struct attempt *attempt, struct err *err)
                                      .saved = on_saved,
                                      .phase = on_phase};
     struct live_output_watch live = {.data = attempt, .send = on_live};
-    struct store_port_watch store = {.data = attempt, .up = on_store_up, .rank_of = on_rank_of};
-    struct proxy_limits limits = {
-        .world = start->world, .first_rank = start->first_rank, .nproc = start->nproc};
+    struct store_port_watch store = {
+        .data = attempt, .up = on_store_up, .rank_of = on_rank_of, .aborted = on_aborted};
+    struct proxy_limits limits = {.world = start->world,
+                                  .first_rank = start->first_rank,
+                                  .nproc = start->nproc,
+                                  .node_rank = start->node_rank};
     int r;
 
     job_init(&attempt->job);

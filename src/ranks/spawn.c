@@ -204,6 +204,8 @@ static void rank_ended(struct rank *rank, int wait_status, int64_t at_ns)
     bool by_kill = WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL;
     bool oom = by_kill && !rank->killed && oom_killed(&spawn->oom, rank->pid);
 
+    if (by_kill && rank->exit_code)
+        wait_status = W_EXITCODE(rank->exit_code, 0);
     rank->pid = 0;
     if (rank->exit_event)
         event_free(rank->exit_event);
@@ -268,6 +270,12 @@ void spawn_signal(struct spawn *spawn, uint32_t local_rank, int signo)
         return;
     rank->killed |= signo == SIGKILL;
     (void)kill(rank->pid, signo); /* not reaped: it is still the one */
+}
+
+void spawn_end_rank(struct spawn *spawn, uint32_t local_rank, int exit_code)
+{
+    spawn->ranks[local_rank].exit_code = exit_code;
+    spawn_signal(spawn, local_rank, SIGKILL);
 }
 
 /* Is it, or is it below, a child that the agent keeps for itself? */

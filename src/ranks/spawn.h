@@ -59,6 +59,8 @@ int spawn_start(const struct spawn_request *request, const struct spawn_watch *w
                 struct spawn **spawn, struct err *err);
 
 void spawn_signal(struct spawn *spawn, uint32_t local_rank, int signo);
+/* It is killed by its own wish: for all others it has exited with this code. */
+void spawn_end_rank(struct spawn *spawn, uint32_t local_rank, int exit_code);
 /* Every process: SIGKILL by cgroup.kill, else the groups and all descendants, again until none is
  * left; another signal once. */
 void spawn_signal_all(struct spawn *spawn, int signo);

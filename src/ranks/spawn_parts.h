@@ -28,7 +28,8 @@ struct rank {
     uint32_t local;
     pid_t pid; /* 0: gone */
     int pidfd;
-    bool killed; /* by us */
+    bool killed;   /* by us */
+    int exit_code; /* it asked to be killed and to count as having left with this; 0: it has not */
     struct event *exit_event;
     struct stream streams[2];
     struct rank_log *log;

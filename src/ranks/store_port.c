@@ -174,6 +174,14 @@ static void on_hang_up(void *data, void *client_data, const char *why)
     client_dies(client_data);
 }
 
+static void on_aborted(void *data, void *client_data, int exit_code)
+{
+    struct store_port *port = data;
+    const struct store_client *client = client_data;
+
+    port->watch.aborted(port->watch.data, (uint32_t)client->local_rank, exit_code);
+}
+
 static void on_up(void *data, struct str bytes)
 {
     struct store_port *port = data;
@@ -344,9 +352,12 @@ struct store_port *store_port_open(struct event_base *base, uint64_t incarnation
     port->fd = -1;
     port->clients.prev = port->clients.next = &port->clients;
     port->connected = calloc(limits->nproc + 1, sizeof(*port->connected));
-    port->proxy = proxy_new(
-        incarnation, limits,
-        &(struct proxy_out){.data = port, .reply = on_reply, .hang_up = on_hang_up, .up = on_up});
+    port->proxy = proxy_new(incarnation, limits,
+                            &(struct proxy_out){.data = port,
+                                                .reply = on_reply,
+                                                .hang_up = on_hang_up,
+                                                .up = on_up,
+                                                .aborted = on_aborted});
     (void)event_assign(&port->listener, base, -1, 0, on_accept, port);
     (void)event_assign(&port->pause, base, -1, 0, on_pause_over, port);
     (void)event_assign(&port->turn, base, -1, 0, on_turn, port);

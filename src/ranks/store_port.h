@@ -25,6 +25,8 @@ struct store_port_watch {
     void (*up)(void *data, struct str bytes); /* a batch for the controller */
     /* The node's rank whose connection comes from this port of loopback; -1: not known. */
     int64_t (*rank_of)(void *data, uint16_t peer_port);
+    /* It has called MPI_Abort, and waits to be killed. */
+    void (*aborted)(void *data, uint32_t local_rank, int exit_code);
 };
 
 /* `listens`: false when the job's ranks host their own store; PMI-1 is served all the same. */

@@ -67,6 +67,17 @@ static bool find_field(struct str line, const char *name, bool to_end, struct st
     return false;
 }
 
+/* As a parent would see it, but never 0: the job has failed. */
+static int exit_code_of(struct str line)
+{
+    struct str text;
+    int64_t code = 0;
+
+    if (find_field(line, "exitcode", false, &text))
+        (void)str_to_i64(text, 10, &code);
+    return code & 0xff ? (int)(code & 0xff) : 1;
+}
+
 static int parse(struct str line, struct pmi_command *out, struct err *err)
 {
     struct str name;
@@ -83,6 +94,8 @@ static int parse(struct str line, struct pmi_command *out, struct err *err)
         return err_set(err, -EPROTO, "PMI: a put without key and value");
     if (out->verb == PMI_GET && !find_field(line, "key", false, &out->key))
         return err_set(err, -EPROTO, "PMI: a get without a key");
+    if (out->verb == PMI_ABORT)
+        out->number = exit_code_of(line);
     if (out->key.len > PMI_KEY_MAX || out->value.len > PMI_VALUE_MAX)
         return err_set(err, -EPROTO, "PMI: a key of %zu or a value of %zu bytes, at most %d and %d",
                        out->key.len, out->value.len, PMI_KEY_MAX, PMI_VALUE_MAX);
@@ -185,8 +198,14 @@ void pmi_say_unsupported(struct buf *out, enum pmi_verb verb)
     buf_printf(out, "cmd=%s rc=-1 msg=not_supported_by_firstlight\n", answer_name(verb));
 }
 
-void pmi_mapping(struct buf *out, uint32_t world, uint32_t nproc, uint32_t first_rank)
+void pmi_mapping(struct buf *out, uint32_t world, uint32_t nproc)
 {
-    if (nproc && world % nproc == 0 && first_rank % nproc == 0)
-        buf_printf(out, "(vector,(0,%u,%u))", world / nproc, nproc);
+    uint32_t whole = world / nproc, rest = world % nproc;
+
+    buf_puts(out, "(vector");
+    if (whole)
+        buf_printf(out, ",(0,%u,%u)", whole, nproc);
+    if (rest)
+        buf_printf(out, ",(%u,1,%u)", whole, rest);
+    buf_puts(out, ")");
 }

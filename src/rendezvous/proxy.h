@@ -29,10 +29,12 @@ struct proxy_out {
     void (*reply)(void *data, void *client_data, struct str bytes);
     void (*hang_up)(void *data, void *client_data, const char *why); /* then proxy_client_gone */
     void (*up)(void *data, struct str bytes); /* a batch for the controller: kv_take */
+    /* A PMI-1 client has ended the job (MPI_Abort) and waits to be killed. Optional. */
+    void (*aborted)(void *data, void *client_data, int exit_code);
 };
 
 struct proxy_limits {
-    uint32_t world, first_rank, nproc; /* for PMI and for sentences */
+    uint32_t world, first_rank, nproc, node_rank; /* for PMI and for sentences */
 };
 
 struct proxy *proxy_new(uint64_t incarnation, const struct proxy_limits *limits,

@@ -12,6 +12,9 @@
 #define SILENCE_S   10.0  /* a lost host is noticed, as job->node_timeout_s says in real runs */
 #define HEARTBEAT_S 86400 /* and by nothing else here, so that a plan is not made of heartbeats */
 #define REPORTS     2000  /* of rank 0's step, in a whole run */
+#define PLACES      64    /* nodes with ranks that are simulated: each stands for a share of all */
+#define STEPS_MAX   1e7   /* of a run */
+#define LOSSES_MAX  20000 /* of nodes, in a run */
 #define TAIL        3.0   /* spares: the mean of losses under repair, and so many deviations */
 
 double plan_daly(double write_s, double mtbf_s)
@@ -30,18 +33,47 @@ static uint32_t spares_for(const struct plan *plan)
     return (uint32_t)ceil(mean + TAIL * sqrt(mean));
 }
 
+static int check_time(const char *what, double seconds, double min_s, double max_s, struct err *err)
+{
+    if (seconds >= min_s && seconds <= max_s)
+        return 0;
+    return err_set(err, -EINVAL, "%s can be %g s to %g s, not %g s", what, min_s, max_s, seconds);
+}
+
 static int check(const struct plan *plan, struct err *err)
 {
-    if (plan->nodes < 1 || plan->nproc < 1 || plan->runs < 1)
-        return err_set(err, -EINVAL, "a plan takes at least one node, one rank and one seed");
-    if (plan->nodes > PLAN_NODES_MAX || plan->nproc > 1024 ||
-        plan->spares > (int64_t)PLAN_NODES_MAX)
-        return err_set(err, -EINVAL, "a plan takes at most %d nodes of 1024 ranks", PLAN_NODES_MAX);
-    if (!(plan->mtbf_s > 0) || !(plan->hours > 0) || !(plan->step_s > 0))
+    const struct {
+        const char *what;
+        double seconds, min_s, max_s;
+    } times[] = {
+        {"the whole time", plan->hours * HOUR_S, 60, 366 * 24 * HOUR_S},
+        {"the time between failures of a node", plan->mtbf_s, 1, 1e12},
+        {"a step", plan->step_s, plan->hours * HOUR_S / STEPS_MAX, plan->hours * HOUR_S},
+        {"the time between checkpoints", plan->every_s, 0, 1e12},
+        {"writing a checkpoint", plan->write_s, 0, plan->hours * HOUR_S},
+        {"a start", plan->start_s, 0, plan->hours * HOUR_S},
+        {"loading", plan->load_s, 0, plan->hours * HOUR_S},
+        {"a repair", plan->repair_s, 0, 1e12},
+    };
+    double losses = plan->hours * HOUR_S * plan->nodes / plan->mtbf_s;
+    int r = 0;
+
+    if (plan->nodes < 1 || plan->nodes > PLAN_NODES_MAX)
+        return err_set(err, -EINVAL, "a plan is for 1 to %d nodes", PLAN_NODES_MAX);
+    if (plan->nproc < 1 || plan->nproc > PLAN_RANKS_MAX)
+        return err_set(err, -EINVAL, "a node has 1 to %d ranks", PLAN_RANKS_MAX);
+    if (plan->runs < 1 || plan->runs > PLAN_RUNS_MAX)
+        return err_set(err, -EINVAL, "a plan takes 1 to %d seeds", PLAN_RUNS_MAX);
+    if (plan->spares > PLAN_NODES_MAX)
+        return err_set(err, -EINVAL, "a plan has at most %d spares", PLAN_NODES_MAX);
+    for (size_t i = 0; i < ARRAY_LEN(times) && r == 0; i++)
+        r = check_time(times[i].what, times[i].seconds, times[i].min_s, times[i].max_s, err);
+    if (r == 0 && losses > LOSSES_MAX)
         return err_set(err, -EINVAL,
-                       "the times between failures, of a step and of the whole are "
-                       "longer than nothing");
-    return 0;
+                       "%.0f nodes would be lost: a plan takes at most %d, ask for "
+                       "less time",
+                       losses, LOSSES_MAX);
+    return r;
 }
 
 static int simulate(const struct plan *plan, struct plan_row *row, struct err *err)
@@ -53,19 +85,19 @@ static int simulate(const struct plan *plan, struct plan_row *row, struct err *e
     job_init(&job);
     job.name = "plan";
     job.backend = "sim";
-    job.nodes = job.min_nodes = plan->nodes;
-    job.nproc = plan->nproc;
-    job.ranks = job.nodes * job.nproc;
+    job.nodes = job.min_nodes = job.ranks = plan->nodes < PLACES ? plan->nodes : PLACES;
+    job.nproc = 1; /* ranks of a node live and die together */
     job.spares = row->spares;
     job.checkpoint = "/ckpt/step_*";
     job.node_timeout_s = HEARTBEAT_S;
     job.start_timeout_s = plan->hours * HOUR_S; /* too few nodes: it waits for repair */
     job.attempts_without_progress = INT32_MAX;
     config = (struct sim_config){.job = &job,
-                                 .nodes = plan->nodes + row->spares,
+                                 .nodes = (uint32_t)job.nodes + row->spares,
                                  .latency_ms = 0.2,
                                  .clock_offset_ms = 5,
                                  .node_losses = HOUR_S / plan->mtbf_s,
+                                 .nodes_each = (double)plan->nodes / (double)job.nodes,
                                  .node_repair_h = plan->repair_s / HOUR_S,
                                  .silence_s = SILENCE_S,
                                  .disk_ms = 1,
@@ -114,8 +146,8 @@ int plan_run(const struct plan *plan, struct plan_answer *answer, struct err *er
     const struct plan_row rows[] = {
         {plan->every_s > 0 ? "as asked" : "best interval", every, answer->spares},
         {"best interval", answer->daly_s, answer->spares},
-        {"checkpoints twice as often", every / 2, answer->spares},
-        {"checkpoints half as often", every * 2, answer->spares},
+        {"twice as often", every / 2, answer->spares},
+        {"half as often", every * 2, answer->spares},
         {"no spares", every, 0},
     };
 

@@ -1,5 +1,11 @@
 /* sim/plan - what would this policy give? The simulated cluster asked for planning.
  *
+ * What a plan needs of a cluster is how often an attempt loses a node, and how many spares are left
+ * then. So of many nodes 64 are simulated, each of which stands for its share and is lost so
+ * much more often; spares are simulated one by one. Losses come at the same rate, and are replaced
+ * from the same number of spares, as in the whole cluster. What a start costs at that size is not
+ * simulated: --start and --load say it.
+ *
  * Young's and Daly's best time between checkpoints is the formula's; what a policy gives is
  * simulated by the machines that run real jobs.
  * J. T. Daly, "A higher order estimate of the optimum checkpoint interval for restart dumps", 2006:
@@ -14,6 +20,8 @@
 #include <stdint.h>
 
 #define PLAN_NODES_MAX 100000
+#define PLAN_RANKS_MAX 1024
+#define PLAN_RUNS_MAX  1000
 #define PLAN_ROWS_MAX  6
 
 struct plan {

@@ -26,7 +26,7 @@ void sim_at(struct sim *sim, int64_t in_ns,
 
 int64_t sim_wait(struct sim *sim, double per_hour)
 {
-    double hours = per_hour > 0 ? -log(1 - rng_unit(&sim->rng)) / per_hour : INFINITY;
+    double hours = per_hour > 0 ? -log(1 - rng_unit(&sim->fate)) / per_hour : INFINITY;
 
     return hours < 1e6 ? (int64_t)(hours * 3600 * SIM_S) : INT64_MAX;
 }
@@ -144,6 +144,7 @@ int sim_run(const struct sim_config *config, struct sim_result *result, struct e
 {
     struct sim sim = {.config = *config,
                       .rng = {config->seed},
+                      .fate = {~config->seed},
                       .result = {.exit_code = -1},
                       .end_ns = (int64_t)(config->hours * 3600 * SIM_S),
                       .err = err};

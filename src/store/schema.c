@@ -51,13 +51,13 @@ const struct schema_item schema_items[] = {
      OF("attempt.begun", FIELD("nodes")) " AS nodes, "
      OF("attempt.begun", FIELD("world")) " AS world, "
      OF("attempt.begun", FIELD("resume_step")) " AS resume_step, "
-     OF("step", FIELD("step")) " AS best_step, "
+     "max(" FIELD("step") ") FILTER (WHERE kind IN ('step', 'checkpoint.saved')) AS best_step, "
      "CASE " OF("attempt.ended", FIELD("how"))
      " WHEN 0 THEN 'done' WHEN 1 THEN 'failed' WHEN 2 THEN 'stopped' END AS result, "
      LAST("failed", "text") " AS cause, "
      OF("failed", "rank") " AS cause_rank, " OF("failed", "node") " AS cause_node "
      "FROM events WHERE kind IN ('attempt.begun', 'attempt.running', 'attempt.ended', 'failed', "
-     "'step') AND attempt > 0 GROUP BY run, attempt"},
+     "'step', 'checkpoint.saved') AND attempt > 0 GROUP BY run, attempt"},
     {"ranks", "Each rank that has ended: its exit code or signal, and who did it.",
      "CREATE VIEW ranks AS SELECT run, attempt, rank, node, at, "
      "CASE WHEN " FIELD("status") " & 127 = 0 THEN " FIELD("status") " >> 8 & 255 END AS exit_code, "
@@ -84,7 +84,8 @@ const struct schema_item schema_items[] = {
      FIELD("ns") " / 1e9 AS seconds, at FROM events WHERE kind = 'phase.ended'"},
     {"checkpoints", "Checkpoints that were saved, resumed from, or put aside because they were torn.",
      "CREATE VIEW checkpoints AS SELECT run, attempt, at, substr(kind, 12) AS what, "
-     FIELD("step") " AS step, nullif(text, '') AS path FROM events "
-     "WHERE kind IN ('checkpoint.saved', 'checkpoint.chosen', 'checkpoint.quarantined')"},
+     FIELD("step") " AS step, text AS path FROM events "
+     "WHERE kind IN ('checkpoint.saved', 'checkpoint.chosen', 'checkpoint.quarantined') "
+     "AND text <> ''"},
 };
 const size_t schema_item_count = sizeof(schema_items) / sizeof(schema_items[0]);

@@ -7,6 +7,10 @@ sshd=$(PATH=$PATH:/usr/sbin command -v sshd) || { echo "skipped: sshd is not ins
 command -v ssh >/dev/null || { echo "skipped: ssh is not installed"; exit 77; }
 firstlight=$FIRSTLIGHT_BIN/firstlight
 work=$(mktemp -d)
+# Not the agent of any other test's: no folder that these hosts share has a copy of it.
+{ cat "$FIRSTLIGHT_BIN/firstlight-agent"; echo "$work"; } >"$work/firstlight-agent"
+chmod 755 "$work/firstlight-agent"
+export FIRSTLIGHT_AGENT=$work/firstlight-agent
 sshd_pid=
 finish() {
     [ ! -f "$work/pids" ] || kill $(cat "$work/pids") 2>/dev/null

@@ -8,12 +8,13 @@
 
 static const char *const names[] = {"id", "n", "words"};
 
-static char *print(const char *const (*rows)[3], size_t count, int columns)
+static char *print(const char *const (*rows)[3], size_t count, int columns, bool wrap)
 {
     char *text = NULL;
     size_t len, rows_shown;
     FILE *out = open_memstream(&text, &len);
-    struct grid_style style = {.out = out, .columns = columns, .indent = "", .null = "-"};
+    struct grid_style style = {
+        .out = out, .columns = columns, .wrap = wrap, .indent = "", .null = "-"};
     struct grid *grid = grid_new(&style, names, 3);
 
     assert_non_null(grid);
@@ -34,21 +35,40 @@ static void columns_are_aligned_and_the_last_is_cut(void **state)
     };
     static const struct {
         int columns;
+        bool wrap;
         const char *want;
     } cases[] = {
-        {0, "id      n  words\n"
-            "a       1  some words [31m here\n"
-            "bcd  1000  -\n"
-            "\xc3\xa4\xc3\xb6   -2.5  x\n"},
-        {20, "id      n  words\n"
-             "a       1  some word\n"
-             "bcd  1000  -\n"
-             "\xc3\xa4\xc3\xb6   -2.5  x\n"},
+        {0, false,
+         "id      n  words\n"
+         "a       1  some words [31m here\n"
+         "bcd  1000  -\n"
+         "\xc3\xa4\xc3\xb6   -2.5  x\n"},
+        {20, false,
+         "id      n  words\n"
+         "a       1  some word\n"
+         "bcd  1000  -\n"
+         "\xc3\xa4\xc3\xb6   -2.5  x\n"},
+        {30, true,
+         "id      n  words\n"
+         "a       1  some words [31m\n"
+         "           here\n"
+         "bcd  1000  -\n"
+         "\xc3\xa4\xc3\xb6   -2.5  x\n"},
+        {0, true,
+         "id      n  words\n"
+         "a       1  some words [31m here\n"
+         "bcd  1000  -\n"
+         "\xc3\xa4\xc3\xb6   -2.5  x\n"},
+        {20, true,
+         "id      n  words\n" /* too narrow */
+         "a       1  some word\n"
+         "bcd  1000  -\n"
+         "\xc3\xa4\xc3\xb6   -2.5  x\n"},
     };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        char *text = print(rows, ARRAY_LEN(rows), cases[i].columns);
+        char *text = print(rows, ARRAY_LEN(rows), cases[i].columns, cases[i].wrap);
 
         assert_string_equal(text, cases[i].want);
         free(text);
@@ -68,7 +88,7 @@ static void many_rows_flow(void **state)
         rows[i][1] = i < GRID_HELD_ROWS ? "12" : "12345";
         rows[i][2] = "x";
     }
-    text = print((const char *const(*)[3])rows, ARRAY_LEN(rows), 0);
+    text = print((const char *const(*)[3])rows, ARRAY_LEN(rows), 0, false);
     for (const char *p = text; *p; p++)
         lines += *p == '\n';
     assert_int_equal(lines, ARRAY_LEN(rows) + 1);

@@ -20,6 +20,23 @@ static void a_run_goes_from_start_to_end(void **state)
     cluster_free(k);
 }
 
+static void a_clock_is_asked_for_before_there_is_work(void **state)
+{
+    struct cluster *k = cluster_running(1, 0, 2);
+    size_t ping = 0, start = 0;
+
+    (void)state;
+    for (size_t i = k->queue.count; i-- > 0;) {
+        if (k->queue.items[i].kind != SENT_MESSAGE)
+            continue;
+        ping = k->queue.items[i].message.id == MSG_PING ? i : ping;
+        start = k->queue.items[i].message.id == MSG_START ? i : start;
+    }
+    assert_true(ping && start);
+    assert_true(ping < start);
+    cluster_free(k);
+}
+
 static void ranks_may_end_well_at_different_times(void **state)
 {
     struct cluster *k = cluster_running(2, 0, 2);
@@ -431,6 +448,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_goes_from_start_to_end),
+        cmocka_unit_test(a_clock_is_asked_for_before_there_is_work),
         cmocka_unit_test(ranks_may_end_well_at_different_times),
         cmocka_unit_test(the_first_death_aborts_at_once_and_the_next_attempt_runs),
         cmocka_unit_test(our_own_kills_are_consequences),

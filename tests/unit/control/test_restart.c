@@ -330,6 +330,24 @@ static void a_new_step_buys_new_attempts(void **state)
     cluster_free(k);
 }
 
+static void so_does_a_checkpoint_of_a_new_step(void **state)
+{
+    struct cluster *k = cluster_running(1, 0, 1);
+
+    (void)state;
+    for (int i = 0; i < 6; i++) {
+        agent_says(
+            k, 0,
+            (struct msg_event){.kind = AGENT_CHECKPOINT_SAVED, .a = 5 + i, .text = STR("/c/step")});
+        crash(k, 0);
+        assert_int_equal(view_of(k).attempts_without_progress, 0);
+    }
+    for (int i = 0; i < 3; i++)
+        crash(k, 0);
+    assert_int_equal(k->ended, run_exits[CAUSE_NO_PROGRESS].code);
+    cluster_free(k);
+}
+
 static void the_last_step_comes_when_the_attempt_is_ending_already(void **state)
 {
     struct cluster *k = cluster_running(2, 0, 1);
@@ -447,7 +465,7 @@ static void a_program_with_a_step_or_a_checkpoint_is_tried_three_times(void **st
             agent_says(
                 k, 0,
                 (struct msg_event){.kind = AGENT_CHECKPOINT_SAVED, .a = 7, .text = STR("/ckpt/7")});
-        for (int i = 0; i < 3 + (way == 1); i++) { /* a step is progress, once */
+        for (int i = 0; i < 3 + (way > 0); i++) { /* a step is progress, once */
             assert_int_equal(k->ended, -1);
             crash(k, 0);
         }
@@ -745,6 +763,7 @@ int main(void)
         cmocka_unit_test(a_spare_that_never_came_is_no_hope),
         cmocka_unit_test(without_progress_three_attempts_are_all),
         cmocka_unit_test(a_new_step_buys_new_attempts),
+        cmocka_unit_test(so_does_a_checkpoint_of_a_new_step),
         cmocka_unit_test(the_last_step_comes_when_the_attempt_is_ending_already),
         cmocka_unit_test(the_best_step_is_told_before_an_attempt_ends),
         cmocka_unit_test(without_steps_ten_minutes_are_progress),

@@ -48,6 +48,8 @@ static void fill(struct folder *folder)
         {"attempt.running", 1, -1, -1, "", "{}"},
         {"step", 1, -1, -1, "", "{\"step\":7}"},
         {"step", 1, -1, -1, "", "{\"step\":12}"},
+        {"checkpoint.chosen", 1, -1, -1, "", "{\"step\":-1}"},
+        {"checkpoint.saved", 1, -1, -1, "/c/step_13", "{\"step\":13}"},
         {"rank.exited", 1, 1, 9, "ValueError: boom", "{\"status\":256,\"by\":0}"},
         {"rank.exited", 1, 0, 3, "", "{\"status\":9,\"by\":1}"},
         {"rank.exited", 1, 0, 4, "", "{\"status\":9,\"by\":2}"},
@@ -98,8 +100,8 @@ static void a_query_gets_names_and_rows(void **state)
          "world, resume_step, best_step, result, cause, cause_rank, cause_node FROM attempts",
          "attempt|began|running|seconds|nodes|world|resume_step|best_step|result|cause|cause_rank|"
          "cause_node\n"
-         "1|20.006|20.007|0.008|2|16|-1|12|failed|rank 9 on n002 exited 1|9|1\n"
-         "2|20.021|NULL|NULL|2|16|10|NULL|NULL|NULL|NULL|NULL\n"},
+         "1|20.006|20.007|0.01|2|16|-1|13|failed|rank 9 on n002 exited 1|9|1\n"
+         "2|20.023|NULL|NULL|2|16|10|NULL|NULL|NULL|NULL|NULL\n"},
         {"SELECT rank, node, exit_code, signal, ended_by, last_words FROM ranks ORDER BY rank",
          "rank|node|exit_code|signal|ended_by|last_words\n3|0|NULL|9|firstlight|\n"
          "4|0|NULL|9|OOM killer|\n9|1|1|NULL|itself|ValueError: boom\n"},
@@ -109,7 +111,7 @@ static void a_query_gets_names_and_rows(void **state)
         {"SELECT attempt, phase, seconds FROM phases",
          "attempt|phase|seconds\n2|abort|0.25\n2|first step|1.5\n"},
         {"SELECT what, step, path FROM checkpoints",
-         "what|step|path\nchosen|10|/c/step_10\nquarantined|NULL|a -> b (torn)\n"},
+         "what|step|path\nsaved|13|/c/step_13\nchosen|10|/c/step_10\nquarantined|NULL|a -> b (torn)\n"},
         {"SELECT kind, node, text FROM incidents ORDER BY seq LIMIT 2",
          "kind|node|text\nfailed|1|rank 9 on n002 exited 1\nnode.lost|1|silent for 10 s\n"},
         {"SELECT 1 AS n WHERE 0 -- nothing", "n\n"},
@@ -172,7 +174,7 @@ static void a_query_only_reads(void **state)
         buf_done(&none.text);
     }
     assert_int_equal(ask(folder, "SELECT count(*) FROM events", &table), 0);
-    assert_string_equal(table.text.p, "count(*)\n21\n");
+    assert_string_equal(table.text.p, "count(*)\n23\n");
     buf_done(&table.text);
 }
 
