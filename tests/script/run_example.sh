@@ -25,8 +25,12 @@ until_step() { # FOLDER STEP: a checkpoint of that step or a later one is there
     wrong "step $2 never came"
 }
 of_rank() { # RANK ATTEMPT: its process
-    local found
-    found=$(grep -lszE "^FIRSTLIGHT_PAGE=.*/$run/.*/$2-$1\$" /proc/[0-9]*/environ) || :
+    local found=
+    for _ in $(seq 600); do
+        found=$(grep -lszE "^FIRSTLIGHT_PAGE=.*/$run/.*/$2-$1\$" /proc/[0-9]*/environ) || :
+        [ -z "$found" ] || break
+        sleep 0.05
+    done
     [ -n "$found" ] || wrong "no rank $1 in attempt $2" >&2
     found=${found#/proc/}
     echo "${found%/environ}"
