@@ -116,6 +116,9 @@ void control_view(struct control *control, int64_t now_ns, struct control_view *
 /* Where a rank of the attempt at hand lives; -1. For LOG_READ. */
 int64_t control_node_of_rank(const struct control *control, uint32_t rank);
 
+/* Everything durable as text, for tests: two machines that hold the same print the same. */
+void control_print_durable(const struct control *control, struct buf *out);
+
 const char *run_state_name(enum run_state state); /* "running" */
 
 #endif

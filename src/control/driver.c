@@ -469,6 +469,7 @@ static int open_launch(struct driver *driver, struct err *err)
         .fanout = driver->saved.fanout,
         .slurm_options = job->slurm.items,
         .slurm_option_count = job->slurm.count,
+        .tie_stdin = job->tie_stdin,
         .failed = launch_failed,
         .data = driver,
     };

@@ -44,6 +44,7 @@ struct launch_request {
      * any more. */
     bool helps;
     void (*runs)(void *data, uint32_t node); /* its agent was started; optional */
+    bool tie_stdin; /* the first node's agent gets our standard input; local only */
     /* An agent could not be started, or its starter's process ended: one sentence. The controller
      * knows by its links which agents live; this says why one doesn't. */
     void (*failed)(void *data, uint32_t node, const char *sentence);

@@ -4,6 +4,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define WAYS_BACK 20 /* messages and commits until what is left on a node is ended */
+
+/* Whoever has heard a newer controller does nothing that an older one says. */
+void check_obeys(struct sim *sim, uint32_t node)
+{
+    if (sim->nodes[node].rival)
+        sim_break(sim, "node %u obeys a controller of an older generation", node);
+}
+
+/* What is resumed was saved, whole. */
+void check_start(struct sim *sim, uint32_t node, const struct msg_start *start)
+{
+    check_obeys(sim, node);
+    if (start->attempt <= sim->spawned_attempt)
+        return;
+    sim->resume_step = start->resume_step;
+    if (start->resume_step > 0 && start->resume_step > sim->program.checkpoint_step)
+        sim_break(sim, "attempt %u resumes step %lld, and %lld was saved last", start->attempt,
+                  (long long)start->resume_step, (long long)sim->program.checkpoint_step);
+}
+
 /* No rank twice in an attempt. */
 void check_spawn(struct sim *sim, uint32_t attempt, uint32_t rank, uint32_t world)
 {
@@ -100,6 +121,69 @@ void check_all(struct sim *sim)
         check_attempts(sim);
         sim->checked_attempt = sim->spawned_attempt;
     }
+}
+
+static uint32_t newest_attempt(const struct sim *sim)
+{
+    for (size_t i = sim->disk.events.count; i-- > 0;)
+        if (sim->disk.events.items[i].kind == EV_ATTEMPT_BEGUN)
+            return sim->disk.events.items[i].attempt;
+    return 0;
+}
+
+static void look_at_returned(struct sim *sim, const struct sim_event *event)
+{
+    const struct sim_node *node = &sim->nodes[event->node];
+    bool quiet = node->smooth_ns <= node->linked_ns && sim->disk.full_until_ns <= node->linked_ns;
+
+    if (!sim->control || !quiet || event->epoch != node->agent_epoch || !node->attached ||
+        !node->link_up || node->link_epoch != (uint32_t)event->a ||
+        sim->controller_epoch != (uint32_t)event->b)
+        return;
+    for (uint32_t r = 0; r < node->rank_count; r++) {
+        uint32_t attempt = node->ranks[r].attempt;
+
+        if (attempt && (attempt < newest_attempt(sim) || written_off(sim, node, attempt)))
+            sim_break(sim, "node %u is back, and rank %u of attempt %u lives on there", event->node,
+                      node->first_rank + r, attempt);
+    }
+}
+
+/* What lives on a node that was written off is ended soon after it is back. */
+void check_return(struct sim *sim, uint32_t index)
+{
+    const struct sim_config *config = &sim->config;
+    double ways_s = (config->latency_ms + config->jitter_ms + config->disk_ms) / 1000 * WAYS_BACK;
+    double bound_s = config->job->node_timeout_s / 3 + config->job->abort_grace_s + ways_s;
+    const struct sim_node *node = &sim->nodes[index];
+
+    if (config->checks && node->alive)
+        sim_at(sim, (int64_t)(bound_s * SIM_S), look_at_returned, index, node->agent_epoch,
+               node->link_epoch, sim->controller_epoch, NULL);
+}
+
+/* The stored events lead to what the controller holds. */
+void check_fold(struct sim *sim)
+{
+    struct buf mine = {0}, folded = {0};
+
+    if (!sim->folded || !sim->control)
+        return;
+    control_print_durable(sim->control, &mine);
+    control_print_durable(sim->folded, &folded);
+    if (!str_eq((struct str){mine.p, mine.len}, (struct str){folded.p, folded.len}))
+        sim_break(sim, "the controller holds what the stored events do not lead to");
+    buf_done(&mine);
+    buf_done(&folded);
+}
+
+/* Nothing of a run that has ended lives where the controller could end it. */
+void check_end(struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->config.nodes; i++)
+        if (sim->nodes[i].alive && sim->nodes[i].link_up && sim->nodes[i].greeted)
+            sim_break(sim, "the run has ended, and %u ranks live on node %u", sim->nodes[i].alive,
+                      i);
 }
 
 /* Every run reaches an end or makes progress. */

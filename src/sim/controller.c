@@ -15,6 +15,8 @@ static void on_event(void *data, const struct run_event *event)
 
     if (!row)
         return;
+    if (event->kind == EV_NOTE && str_starts(event->text, "store:"))
+        sim_break(sim, "node %lld: %.*s", (long long)event->node, STR_ARG(event->text));
     *row = *event;
     row->text.p = arena_copy(sim->arena, event->text.p ? event->text.p : "", event->text.len);
     sim->result.events++;
@@ -107,7 +109,7 @@ static void no_output(void *data, uint32_t node, const struct msg_log *log)
     (void)log;
 }
 
-void controller_start(struct sim *sim)
+static struct control *make(struct sim *sim)
 {
     const struct control_world world = {
         .data = sim,
@@ -127,18 +129,29 @@ void controller_start(struct sim *sim)
         .job = sim->config.job,
         .names = sim->names,
         .node_count = sim->config.nodes,
-        .generation = ++sim->generation,
+        .generation = sim->generation,
     };
+    struct control *control = control_new(&config, &world);
+
+    if (!control)
+        sim_break(sim, "no memory for a controller of %u nodes", sim->config.nodes);
+    return control;
+}
+
+void controller_start(struct sim *sim)
+{
     struct err err = {0};
 
+    sim->generation++;
     sim->wake_ns = INT64_MAX;
-    sim->control = control_new(&config, &world);
-    if (!sim->control) {
-        sim_break(sim, "no memory for a controller of %u nodes", sim->config.nodes);
+    sim->control = make(sim);
+    if (sim->config.checks && !sim->folded)
+        sim->folded = make(sim);
+    if (!sim->control)
         return;
-    }
     for (size_t i = 0; i < sim->disk.events.count; i++)
         control_apply(sim->control, &sim->disk.events.items[i]);
+    check_fold(sim);
     if (sim->disk.journal.len && sim->disk.journal_attempt == control_attempt(sim->control) &&
         control_replay_journal(sim->control,
                                (struct str){sim->disk.journal.p, sim->disk.journal.len}, &err) < 0)
@@ -166,7 +179,7 @@ void controller_kill(struct sim *sim)
     clear_batch(&sim->committing);
     sim->is_committing = false;
     for (uint32_t i = 0; i < sim->config.nodes; i++)
-        network_cut(sim, i, false);
+        network_cut(sim, i, true);
 }
 
 static void commit(struct sim *sim)
@@ -178,6 +191,8 @@ static void commit(struct sim *sim)
 
         if (row)
             *row = batch->events.items[i];
+        if (sim->folded)
+            control_apply(sim->folded, &batch->events.items[i]);
     }
     if (batch->journal.len) {
         if (sim->disk.journal_attempt != batch->journal_attempt)
@@ -191,7 +206,7 @@ static void do_deed(struct sim *sim, struct sim_deed *deed)
 {
     switch (deed->kind) {
     case SIM_SEND:
-        network_send(sim, deed->node, false, deed->bytes); /* takes the bytes */
+        network_send(sim, deed->node, SIM_DOWN, deed->bytes); /* takes the bytes */
         deed->bytes.p = NULL;
         break;
     case SIM_LAUNCH:
@@ -199,9 +214,11 @@ static void do_deed(struct sim *sim, struct sim_deed *deed)
         break;
     case SIM_FORGET:
         network_cut(sim, deed->node, true);
+        node_end(sim, deed->node);
         break;
     case SIM_END:
         sim->ended = true;
+        check_end(sim);
         sim->result.exit_code = deed->exit_code;
         break;
     }
@@ -216,6 +233,8 @@ static void committed(struct sim *sim, const struct sim_event *event)
         return;
     }
     commit(sim);
+    if (!sim->batch.events.count)
+        check_fold(sim);
     for (size_t i = 0; i < sim->committing.deeds.count; i++)
         do_deed(sim, &sim->committing.deeds.items[i]);
     clear_batch(&sim->committing);
@@ -241,6 +260,7 @@ void controller_done(struct sim *sim)
     struct sim_batch *batches[] = {&sim->batch, &sim->committing};
 
     control_free(sim->control);
+    control_free(sim->folded);
     for (size_t i = 0; i < ARRAY_LEN(batches); i++) {
         clear_batch(batches[i]);
         vec_done(&batches[i]->events);

@@ -67,23 +67,57 @@ static void break_link(struct sim *sim)
     network_cut(sim, some_node(sim)->index, false);
 }
 
-static void heal(struct sim *sim, const struct sim_event *event)
-{
-    sim->nodes[event->node].partitioned = false;
-}
-
+/* What was on its way is sent again, each time later. */
 static void partition(struct sim *sim)
 {
     uint64_t share = 1 + rng_below(&sim->fate, sim->config.nodes);
+    int64_t until_ns = sim->now_ns + (int64_t)(sim->config.partition_s * SIM_S);
 
     for (uint64_t i = 0; i < share; i++) {
         struct sim_node *node = some_node(sim);
+        double late_s = sim->config.partition_s / 2 * rng_unit(&sim->fate);
 
-        if (node->partitioned)
+        if (sim->now_ns < node->partitioned_ns)
             continue;
-        node->partitioned = true;
-        sim_at(sim, (int64_t)(sim->config.partition_s * SIM_S), heal, node->index, 0, 0, 0, NULL);
+        node->partitioned_ns = until_ns;
+        network_stall(sim, node->index, SIM_DOWN, until_ns + (int64_t)(late_s * SIM_S));
+        network_stall(sim, node->index, SIM_UP, until_ns + (int64_t)(late_s * SIM_S));
     }
+}
+
+static void stall(struct sim *sim)
+{
+    network_stall(sim, some_node(sim)->index, (enum sim_way)rng_below(&sim->fate, 2),
+                  sim->now_ns + (int64_t)(sim->config.stall_s * SIM_S));
+}
+
+static void restart_agent(struct sim *sim)
+{
+    struct sim_node *node = some_node(sim);
+
+    if (node->agent_up)
+        node_launch(sim, node->index);
+}
+
+static void wish(struct sim *sim, enum control_wish what)
+{
+    if (sim->control)
+        control_wish(sim->control, what, "a person", sim->now_ns);
+}
+
+static void save(struct sim *sim)
+{
+    wish(sim, WISH_SAVE);
+}
+
+static void stop(struct sim *sim)
+{
+    wish(sim, WISH_STOP);
+}
+
+static void end(struct sim *sim)
+{
+    wish(sim, WISH_KILL);
 }
 
 static void restart_controller(struct sim *sim, const struct sim_event *event)
@@ -142,6 +176,11 @@ static const struct fault {
     {partition, once, offsetof(struct sim_config, partitions)},
     {kill_controller, once, offsetof(struct sim_config, controller_kills)},
     {fill_disk, once, offsetof(struct sim_config, disk_full)},
+    {stall, per_nodes, offsetof(struct sim_config, stalls)},
+    {restart_agent, per_nodes, offsetof(struct sim_config, agent_restarts)},
+    {save, once, offsetof(struct sim_config, saves)},
+    {stop, once, offsetof(struct sim_config, stops)},
+    {end, once, offsetof(struct sim_config, kills)},
 };
 
 static void plan(struct sim *sim, size_t kind);

@@ -34,7 +34,7 @@ static void send_up(struct sim_node *node, const struct message *message)
     struct buf bytes = {0};
 
     message_encode(message, &bytes);
-    network_send(sim_of(node), node->index, true, (struct str){bytes.p, bytes.len});
+    network_send(sim_of(node), node->index, SIM_UP, (struct str){bytes.p, bytes.len});
 }
 
 /* Processes. */
@@ -148,6 +148,7 @@ static void on_spawn(void *data, const struct msg_start *start)
     struct sim *sim = sim_of(node);
     int64_t spawn_ns = SPAWN_MS * SIM_MS;
 
+    check_start(sim, node->index, start);
     if (rng_unit(&sim->rng) < sim->config.spawn_failures) {
         sim_at(sim, spawn_ns, spawn_failed, node->index, node->agent_epoch, 0, 0, NULL);
         return;
@@ -186,6 +187,7 @@ static void on_signal(void *data, uint32_t local_rank, int signo)
 {
     struct sim_node *node = data;
 
+    check_obeys(sim_of(node), node->index);
     signal_rank(node, &node->ranks[local_rank], signo);
 }
 
@@ -193,6 +195,7 @@ static void on_signal_group(void *data, int signo)
 {
     struct sim_node *node = data;
 
+    check_obeys(sim_of(node), node->index);
     for (uint32_t i = 0; i < node->rank_count; i++)
         signal_rank(node, &node->ranks[i], signo);
 }
@@ -201,11 +204,10 @@ static void on_ask_stop(void *data, uint32_t how)
 {
     struct sim_node *node = data;
 
-    if (how != 1 || !node->machine)
-        return;
+    check_obeys(sim_of(node), node->index);
     for (uint32_t i = 0; i < node->rank_count; i++)
         if (node->ranks[i].attempt) {
-            program_asked_to_stop(sim_of(node), node->ranks[i].attempt);
+            program_asked(sim_of(node), node->ranks[i].attempt, how);
             return;
         }
 }
@@ -299,18 +301,23 @@ static void on_store_link_up(void *data)
 static void found(struct sim *sim, const struct sim_event *event)
 {
     struct sim_node *node = &sim->nodes[event->node];
+    struct sim_program *program = &sim->program;
+    struct str torn = STR("/ckpt/step_9 -> /ckpt/quarantine/step_9 (torn)");
     struct message message = {.id = MSG_CHECKPOINT,
                               .checkpoint = {.attempt = (uint32_t)event->a, .step = -1}};
     char path[64];
 
     if (event->epoch != node->agent_epoch || !node->machine || !ranks_welcomed(node->machine))
         return;
-    if (sim->program.checkpoint_step > 0) {
-        (void)snprintf(path, sizeof(path), "/ckpt/step_%lld",
-                       (long long)sim->program.checkpoint_step);
+    if (rng_unit(&sim->rng) < sim->config.find_failures) {
+        message.checkpoint.complaint = STR("/ckpt: input/output error");
+    } else if (program->checkpoint_step > 0) {
+        (void)snprintf(path, sizeof(path), "/ckpt/step_%lld", (long long)program->checkpoint_step);
         message.checkpoint.path = str_of(path);
-        message.checkpoint.step = sim->program.checkpoint_step;
+        message.checkpoint.step = program->checkpoint_step;
     }
+    message.checkpoint.quarantined = (struct text_list){&torn, program->torn > program->torn_told};
+    program->torn_told = program->torn;
     send_up(node, &message);
 }
 
@@ -362,7 +369,7 @@ static void on_cut(void *data, const char *why)
     struct sim_node *node = data;
 
     (void)why;
-    network_cut(sim_of(node), node->index, false);
+    network_leave(sim_of(node), node->index);
 }
 
 static void tick(struct sim *sim, const struct sim_event *event)
@@ -402,6 +409,7 @@ static void on_leave(void *data, const char *why)
     struct sim_node *node = data;
 
     (void)why;
+    check_obeys(sim_of(node), node->index);
     if (node->alive)
         sim_break(sim_of(node), "the agent of node %u leaves while %u ranks live", node->index,
                   node->alive);
@@ -493,6 +501,8 @@ void node_kill_agent(struct sim *sim, uint32_t index)
     if (!node->agent_up)
         return;
     network_cut(sim, index, !node->host_up);
+    node->attached = false;
+    node->generation = 0;
     all_ranks_die(sim, node);
     on_store_close(node);
     ranks_machine_free(node->machine);
@@ -500,6 +510,19 @@ void node_kill_agent(struct sim *sim, uint32_t index)
     node->agent_up = false;
     node->agent_epoch++;
     node->exits.count = 0;
+}
+
+static void end_by_force(struct sim *sim, const struct sim_event *event)
+{
+    struct sim_node *node = &sim->nodes[event->node];
+
+    if (event->epoch == node->agent_epoch && sim->now_ns >= node->partitioned_ns)
+        node_kill_agent(sim, event->node);
+}
+
+void node_end(struct sim *sim, uint32_t index)
+{
+    sim_at(sim, AGENT_MS * SIM_MS, end_by_force, index, sim->nodes[index].agent_epoch, 0, 0, NULL);
 }
 
 static void noticed(struct sim *sim, const struct sim_event *event)

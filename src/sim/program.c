@@ -50,7 +50,7 @@ static void say_step(struct sim *sim)
     if (!node || !node->machine || !ranks_welcomed(node->machine))
         return;
     message_encode(&message, &bytes);
-    network_send(sim, node->index, true, (struct str){bytes.p, bytes.len});
+    network_send(sim, node->index, SIM_UP, (struct str){bytes.p, bytes.len});
 }
 
 static void checkpoint_done(struct sim *sim, const struct sim_event *event)
@@ -76,6 +76,7 @@ static void checkpoint_done(struct sim *sim, const struct sim_event *event)
 static void write_checkpoint(struct sim *sim)
 {
     sim->program.writing = true;
+    sim->program.saving = false;
     sim->program.checkpoint_at_ns = sim->now_ns;
     sim_at(sim, (int64_t)(sim->config.checkpoint_write_s * SIM_S), checkpoint_done, 0,
            sim->program.epoch, 0, 0, NULL);
@@ -102,8 +103,9 @@ static void step_done(struct sim *sim, const struct sim_event *event)
     if (last) {
         program->checkpoint_step = program->step;
         node_all_exit(sim, program->attempt);
-    } else if (program->stopping || sim->now_ns - program->checkpoint_at_ns >=
-                                        (int64_t)(sim->config.checkpoint_s * SIM_S)) {
+    } else if (program->stopping || program->saving ||
+               sim->now_ns - program->checkpoint_at_ns >=
+                   (int64_t)(sim->config.checkpoint_s * SIM_S)) {
         write_checkpoint(sim);
     } else {
         next_step(sim);
@@ -126,11 +128,11 @@ void program_rank_met(struct sim *sim, uint32_t attempt, uint32_t world)
         program->attempt = attempt;
         program->epoch++;
         program->met = 0;
-        program->stopping = program->writing = program->broken = false;
+        program->stopping = program->saving = program->writing = program->broken = false;
     }
     if (++program->met < world || program->broken)
         return;
-    program->step = program->checkpoint_step;
+    program->step = sim->resume_step > 0 ? sim->resume_step : 0;
     program->checkpoint_at_ns = sim->now_ns;
     sim_at(sim, (int64_t)(sim->config.load_s * SIM_S), loaded, 0, program->epoch, 0, 0, NULL);
 }
@@ -149,8 +151,10 @@ void program_rank_ended(struct sim *sim, uint32_t attempt)
     program->writing = false;
 }
 
-void program_asked_to_stop(struct sim *sim, uint32_t attempt)
+void program_asked(struct sim *sim, uint32_t attempt, uint32_t how)
 {
-    if (attempt == sim->program.attempt)
-        sim->program.stopping = true;
+    if (attempt != sim->program.attempt)
+        return;
+    sim->program.stopping |= how == 1;
+    sim->program.saving |= how == 2;
 }

@@ -22,6 +22,9 @@ struct sim_config {
     double link_breaks; /* per node: the link breaks and the agent comes back */
     double partitions;  /* a random part of the nodes is cut off for partition_s */
     double partition_s;
+    double stalls; /* per node: one way of its link stands still for stall_s, then all arrives */
+    double stall_s;
+    double rivals;          /* chance that an agent that connects meets a controller of before */
     double clock_offset_ms; /* spread of the nodes' clocks */
     /* deaths */
     double rank_crashes; /* per rank */
@@ -33,6 +36,7 @@ struct sim_config {
     double silence_s;
     double node_repair_h;    /* a lost node can be started again after so long; 0: never */
     double agent_kills;      /* per node: kill -9 of the agent alone */
+    double agent_restarts;   /* per node: ... and the back end starts another at once */
     double controller_kills; /* it starts again after controller_restart_s */
     double controller_restart_s;
     /* disk of the controller */
@@ -42,10 +46,12 @@ struct sim_config {
     /* the program: steps of step_s, a checkpoint each checkpoint_s that takes checkpoint_write_s;
      * starting it takes start_s, loading load_s */
     double step_s, start_s, load_s, checkpoint_s, checkpoint_write_s;
-    double report_s;        /* rank 0 says its step so often */
-    int64_t steps_total;    /* it ends well then; 0: only time ends it */
-    double spawn_failures;  /* chance of each */
-    double ignores_sigterm; /* chance that a rank does */
+    double report_s;            /* rank 0 says its step so often */
+    int64_t steps_total;        /* it ends well then; 0: only time ends it */
+    double saves, stops, kills; /* wishes of a person */
+    double find_failures;       /* chance that looking for a checkpoint ends in a complaint */
+    double spawn_failures;      /* chance of each */
+    double ignores_sigterm;     /* chance that a rank does */
     double hours;
     bool checks;       /* the invariants that cost a walk over all ranks */
     double idle_h_max; /* without a new step at the end; 0: not looked at */

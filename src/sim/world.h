@@ -41,14 +41,20 @@ struct sim_exit {
     int64_t rank;
 };
 
+enum sim_way { SIM_DOWN, SIM_UP };
+
 struct sim_node {
     struct sim *sim;
     uint32_t index;
-    bool host_up, agent_up, link_up, partitioned;
+    bool host_up, agent_up;
+    bool link_up;         /* what is sent arrives */
+    bool attached;        /* the agent holds its end of a link */
+    bool greeted; /* the controller has heard HELLO on this link */
+    bool rival;           /* it hears an older controller at this moment */
     uint32_t agent_epoch; /* of its processes; grows with each death */
     uint32_t link_epoch;
-    uint64_t incarnation;
-    int64_t clock_ns; /* its clock minus the true one */
+    uint64_t incarnation, generation; /* generation: that it was welcomed by */
+    int64_t clock_ns;                 /* its clock minus the true one */
     struct ranks_machine *machine;
     struct proxy *proxy;
     uint32_t proxy_attempt, spawned_attempt;
@@ -58,7 +64,11 @@ struct sim_node {
     bool asked_to_stop;
     int64_t wake_ns;
     VEC(struct sim_exit) exits; /* not acknowledged */
-    int64_t last_ns[2];         /* when the last message down, up arrives */
+    int64_t last_ns[2];         /* by way: when the last message arrives */
+    int64_t stalled_ns[2];      /* by way: nothing arrives before */
+    int64_t smooth_ns;          /* the end of the last stall, of either way */
+    int64_t partitioned_ns;     /* no new link before */
+    int64_t linked_ns;          /* when its link came up */
     int64_t back_ns;            /* not reachable until then; INT64_MAX: never again */
 };
 
@@ -92,12 +102,13 @@ struct sim_program {
     bool broken;   /* a rank is gone */
     bool writing;  /* a checkpoint */
     bool stopping; /* it will save and leave at the next step */
+    bool saving;   /* it will save at the next step */
     int64_t step, checkpoint_step, best_step;
     int64_t checkpoint_at_ns; /* when the last was begun */
     int64_t trained_ns;       /* useful or not */
     int64_t said_ns;          /* the last STATUS */
     int64_t best_ns;          /* when best_step grew */
-    uint32_t epoch, torn;
+    uint32_t epoch, torn, torn_told;
 };
 
 struct sim {
@@ -110,6 +121,7 @@ struct sim {
     const char **names;
     struct sim_node *nodes;
     struct control *control; /* NULL: it is dead */
+    struct control *folded;  /* of the stored events alone, when there are checks */
     uint32_t controller_epoch;
     uint64_t generation;
     int64_t wake_ns;
@@ -121,7 +133,8 @@ struct sim {
     bool ended;
     uint8_t *spawned; /* by rank: in spawned_attempt */
     uint32_t spawned_attempt, checked_attempt;
-    struct err *err; /* the first broken invariant */
+    int64_t resume_step; /* of the newest START */
+    struct err *err;     /* the first broken invariant */
     bool broken;
 };
 
@@ -140,6 +153,7 @@ void controller_done(struct sim *sim);
 
 void node_launch(struct sim *sim, uint32_t node);
 void node_kill_agent(struct sim *sim, uint32_t node);
+void node_end(struct sim *sim, uint32_t node); /* the back end does, where it reaches the host */
 void node_lose(struct sim *sim, uint32_t node, int64_t back_ns);
 /* The process of a rank ends in_ns from now, unless it has ended before. */
 void node_rank_dies(struct sim *sim, struct sim_rank *rank, int wait_status, int64_t in_ns);
@@ -147,18 +161,25 @@ void node_all_exit(struct sim *sim, uint32_t attempt); /* every rank, with 0 */
 void node_done(struct sim *sim, uint32_t node);
 int64_t node_clock(const struct sim *sim, const struct sim_node *node);
 
-void network_send(struct sim *sim, uint32_t node, bool up, struct str bytes);
+void network_send(struct sim *sim, uint32_t node, enum sim_way way, struct str bytes);
 void network_connect(struct sim *sim, uint32_t node); /* the agent tries until it succeeds */
 void network_cut(struct sim *sim, uint32_t node, bool silent);
+void network_leave(struct sim *sim, uint32_t node); /* the agent closes its end */
+void network_stall(struct sim *sim, uint32_t node, enum sim_way way, int64_t until_ns);
 
 void program_rank_met(struct sim *sim, uint32_t attempt, uint32_t world);
 void program_rank_ended(struct sim *sim, uint32_t attempt);
-void program_asked_to_stop(struct sim *sim, uint32_t attempt);
+void program_asked(struct sim *sim, uint32_t attempt, uint32_t how); /* 1: to stop, 2: to save */
 
 void faults_begin(struct sim *sim);
 void check_spawn(struct sim *sim, uint32_t attempt, uint32_t rank, uint32_t world);
 void check_ack(struct sim *sim, uint32_t node, uint64_t number);
 void check_all(struct sim *sim);
+void check_start(struct sim *sim, uint32_t node, const struct msg_start *start);
+void check_obeys(struct sim *sim, uint32_t node);  /* before it does as it was told */
+void check_return(struct sim *sim, uint32_t node); /* its link is up */
+void check_fold(struct sim *sim);                  /* all that was said is stored */
+void check_end(struct sim *sim);
 void check_progress(struct sim *sim);
 
 #endif

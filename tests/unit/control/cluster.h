@@ -181,49 +181,11 @@ static inline struct control_world world_of(struct cluster *k)
                                   .ended = world_ended};
 }
 
-/* Everything durable, as text. */
 static inline char *print_fold(const struct control *c)
 {
-    const struct fold *f = &c->fold;
     struct buf out = {0};
 
-    buf_printf(&out, "seq %llu gen %llu %s created %lld\n", (unsigned long long)f->seq,
-               (unsigned long long)f->generation, run_state_name(f->state),
-               (long long)f->created_at);
-    for (uint32_t i = 0; i < c->config.node_count; i++) {
-        const struct node_fact *n = &f->nodes[i];
-
-        buf_printf(&out,
-                   "node %u: %llx %llx slot %d rank %d ended %u errno %d blame %d %d%d%d%d%d%d\n",
-                   i, (unsigned long long)n->incarnation, (unsigned long long)n->previous, n->slot,
-                   n->node_rank, n->ended, n->spawn_errno, n->blame, n->starting, n->up, n->lost,
-                   n->excluded, n->started, n->empty);
-    }
-    for (uint32_t i = 0; i < c->config.job->nodes; i++)
-        buf_printf(&out, "slot %u ", f->slots[i]);
-    buf_printf(&out, "\nattempt %u %u %u: %u %u %u %u; %lld %lld %lld %lld %d\n", f->attempt,
-               f->nnodes, f->world, f->nodes_started, f->nodes_empty, f->ranks_ended, f->ranks_died,
-               (long long)f->running_at, (long long)f->rendezvous_at, (long long)f->step_told_at,
-               (long long)f->step, f->progress);
-    for (uint32_t i = 0; i < f->nnodes; i++)
-        buf_printf(&out, "%u ", f->assigned[i]);
-    for (uint32_t i = 0; i < f->world; i++)
-        buf_printf(&out, "%d", f->rank_ends[i]);
-    for (size_t i = 0; i < f->death_count; i++)
-        buf_printf(&out, "\ndeath %u %u %lld %lld %d %d%d%d", f->deaths[i].rank, f->deaths[i].node,
-                   (long long)f->deaths[i].at_ns, (long long)f->deaths[i].uncertain_ns,
-                   f->deaths[i].wait_status, f->deaths[i].ours, f->deaths[i].oom,
-                   f->deaths[i].lost);
-    for (size_t i = 0; i < f->word_count; i++)
-        buf_printf(&out, "\nwords %u %s", f->words[i].rank, f->words[i].text);
-    buf_printf(&out, "\nhang %d %s; spawn %s; failed %d %s\n", f->hang, f->hang_text, f->spawn_text,
-               f->failed, f->failed_text);
-    buf_printf(&out, "best %lld without %u before %u first %lld resume %lld %s saved %lld %s\n",
-               (long long)f->best_step, f->without_progress, f->attempts_before,
-               (long long)f->last_first, (long long)f->resume_step, f->resume,
-               (long long)f->saved_step, f->saved);
-    buf_printf(&out, "cause %d stop %d %d %s exit %d", f->cause, f->stop_cause, f->stop_how,
-               f->end_text, f->exit_code);
+    control_print_durable(c, &out);
     return out.p;
 }
 

@@ -37,6 +37,9 @@ static void make(uint64_t seed, struct job *job, struct sim_config *config)
     job->backend = "fake";
     job->name = "sim";
     job->checkpoint = rng_below(&rng, 4) ? "/ckpt/step_*" : NULL;
+    job->attempts_without_progress = (int64_t)one_of(&rng, -1, -1, 10);
+    job->time_limit_s = one_of(&rng, 0, 0, 3600);
+    job->checkpoint_every_s = one_of(&rng, 0, 0, 120);
     *config = (struct sim_config){
         .seed = seed,
         .job = job,
@@ -46,11 +49,15 @@ static void make(uint64_t seed, struct job *job, struct sim_config *config)
         .link_breaks = one_of(&rng, 0, 0.5, 10),
         .partitions = one_of(&rng, 0, 0.5, 4),
         .partition_s = one_of(&rng, 1, 15, 900),
+        .stalls = one_of(&rng, 0, 0.5, 5),
+        .stall_s = one_of(&rng, 1, 8, 30),
+        .rivals = one_of(&rng, 0, 0, 0.2),
         .clock_offset_ms = one_of(&rng, 0, 5, 10000),
         .rank_crashes = one_of(&rng, 0, 0.1, 1),
         .node_losses = one_of(&rng, 0, 0.05, 0.5),
         .node_repair_h = one_of(&rng, 0.02, 0.1, 0.2),
         .agent_kills = one_of(&rng, 0, 0.1, 2),
+        .agent_restarts = one_of(&rng, 0, 0.1, 2),
         .controller_kills = one_of(&rng, 0, 1, 10),
         .controller_restart_s = one_of(&rng, 0.1, 5, 60),
         .disk_ms = one_of(&rng, 0.1, 5, 100),
@@ -63,6 +70,10 @@ static void make(uint64_t seed, struct job *job, struct sim_config *config)
         .checkpoint_write_s = one_of(&rng, 0, 1, 10),
         .report_s = 1,
         .steps_total = rng_below(&rng, 3) ? 500 : 0,
+        .saves = one_of(&rng, 0, 2, 20),
+        .stops = one_of(&rng, 0, 0, 0.5),
+        .kills = one_of(&rng, 0, 0, 0.1),
+        .find_failures = one_of(&rng, 0, 0, 0.05),
         .spawn_failures = one_of(&rng, 0, 0, 0.05),
         .ignores_sigterm = one_of(&rng, 0, 0.1, 1),
         .hours = 2,
