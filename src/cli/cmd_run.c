@@ -1,5 +1,8 @@
+#include "cli/open_mpi.h"
 #include "cli/run_drive.h"
 #include "cli/run_options.h"
+#include "cli/slurm_follow.h"
+#include "cli/slurm_start.h"
 #include "cli/torchrun_options.h"
 #include "sched/slurm.h"
 
@@ -42,29 +45,53 @@ static int submit(const struct subcommand *command, struct arena *arena,
     if (slurm_submit(arena, words, (uint32_t)(job->nodes + job->spares), job->time_limit_s,
                      job->slurm.items, job->slurm.count, &job_id, &err) < 0)
         return subcommand_trouble(command, "%s", err.text);
-    (void)printf("submitted as Slurm job %s\n", job_id);
-    return EXIT_WELL;
+    if (options->detach) {
+        (void)printf("%s\n", job_id);
+        return EXIT_WELL;
+    }
+    (void)fprintf(stderr, "submitted as Slurm job %s; Ctrl-C leaves it to itself\n", job_id);
+    return slurm_follow(job_id);
+}
+
+/* What will most likely go wrong, said before it does. */
+static void warn(const struct run_options *options)
+{
+    const struct job *job = &options->job;
+    const char *program = job->command.items[0];
+
+    if (job->ranks > 1 && open_mpi_program(program, job->cwd, getenv("PATH")))
+        (void)fprintf(stderr,
+                      "firstlight run: %s is built with Open MPI, whose ranks find each other by "
+                      "PMIx only, which firstlight does not serve: build it with MPICH (PMI-1), "
+                      "or start it with mpirun\n",
+                      program);
 }
 
 static int start(const struct subcommand *command, struct arena *arena,
                  const struct run_options *options)
 {
-    struct run_ready ready;
+    /* Detached, a batch script that is only this would be over. */
+    bool detach = options->detach && !getenv(SLURM_SUBMITTED);
+    struct run_ready ready = {0};
     const struct run_start begin = {.job = &options->job,
                                     .state = options->state,
                                     .agent = options->agent,
                                     .listen = options->listen,
                                     .ssh_options = options->ssh_options.items,
-                                    .ssh_option_count = options->ssh_options.count};
-    const struct run_drive drive = {.command = command,
-                                    .ready = &ready,
-                                    .detach = options->detach,
-                                    .quiet = options->quiet,
-                                    .json = options->json};
+                                    .ssh_option_count = options->ssh_options.count,
+                                    .fanout = (unsigned)options->fanout};
+    struct run_drive drive = {.command = command,
+                              .ready = &ready,
+                              .detach = detach,
+                              .quiet = options->quiet,
+                              .json = options->json};
     struct err err = {0};
-    const char *type;
+    const char *type, *sentence = NULL;
     unsigned mode;
+    int code;
 
+    if (!options->quiet)
+        warn(options);
     if (run_prepare(arena, &begin, &ready, &err) < 0)
         return subcommand_trouble(command, "%s", err.text);
     if (store_on_network(ready.dir, &type) && !options->quiet)
@@ -77,7 +104,13 @@ static int start(const struct subcommand *command, struct arena *arena,
                       "firstlight run: the state folder %s is open to other users (mode %04o): "
                       "'chmod 700' closes it\n",
                       ready.dir, mode);
-    return run_drive(&drive);
+    drive.resumed = ready.again;
+    code = run_drive(&drive);
+    if (!detach)
+        (void)slurm_go_on(arena, &ready, code, &sentence);
+    if (sentence)
+        (void)fprintf(stderr, "firstlight run: %s\n", sentence);
+    return code;
 }
 
 static int go(const struct subcommand *command, struct arena *arena,

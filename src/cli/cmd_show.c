@@ -39,6 +39,7 @@ static const struct section {
     {"restarts", "what each start took, in seconds",
      "SELECT CASE WHEN phase IN ('detect', 'abort', 'drain', 'check', 'swap') THEN attempt + 1 "
      "ELSE attempt END AS attempt, "
+     "round(sum(seconds), 3) AS total, "
      "round(max(seconds) FILTER (WHERE phase = 'detect'), 3) AS detect, "
      "round(max(seconds) FILTER (WHERE phase = 'abort'), 3) AS abort, "
      "round(max(seconds) FILTER (WHERE phase = 'drain'), 3) AS drain, "
@@ -47,8 +48,8 @@ static const struct section {
      "round(max(seconds) FILTER (WHERE phase = 'spawn'), 3) AS spawn, "
      "round(max(seconds) FILTER (WHERE phase = 'rendezvous'), 3) AS rendezvous, "
      "round(max(seconds) FILTER (WHERE phase = 'load'), 3) AS load, "
-     "round(max(seconds) FILTER (WHERE phase = 'first step'), 3) AS first_step, "
-     "round(sum(seconds), 3) AS total FROM phases WHERE run = '%s' "
+     "round(max(seconds) FILTER (WHERE phase = 'first step'), 3) AS first_step "
+     "FROM phases WHERE run = '%s' "
      "GROUP BY 1 ORDER BY 1 DESC LIMIT %d"},
     {"incidents", "incidents, the newest first",
      "SELECT at, attempt, kind, text FROM incidents WHERE run = '%s' ORDER BY seq DESC LIMIT %d"},

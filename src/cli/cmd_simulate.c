@@ -65,10 +65,15 @@ static void print_json(const struct plan *plan, const struct plan_answer *answer
     json_decref(all);
 }
 
-/* To three digits, or the whole second. */
+/* Short, and as exact as a plan is. */
 static void put_time(double seconds, struct buf *out)
 {
-    seconds_print(seconds < 100 ? round(seconds * 10) / 10 : round(seconds), out);
+    if (seconds < 600)
+        buf_printf(out, "%.3gs", seconds);
+    else if (seconds < 3 * 3600)
+        buf_printf(out, "%.0fm", seconds / 60);
+    else
+        buf_printf(out, "%.3gh", seconds / 3600);
 }
 
 static void print_text(const struct plan *plan, const struct plan_answer *answer)
@@ -77,10 +82,9 @@ static void print_text(const struct plan *plan, const struct plan_answer *answer
 
     put_time(answer->failure_every_s, &every);
     put_time(answer->daly_s, &best);
-    (void)printf("%u nodes of %u: a node fails every %s. Best time between checkpoints by "
-                 "Young/Daly: %s.\n\n",
+    (void)printf("%u nodes of %u: a node fails every %s; it is best to save every %s.\n\n",
                  plan->nodes, plan->nproc, every.p, best.p);
-    (void)printf("%-24s %10s %7s %10s %9s %9s %7s %9s %9s\n", "policy", "every", "spares",
+    (void)printf("%-14s %5s %6s %9s %7s %7s %7s %8s %6s\n", "policy", "every", "spares",
                  "effective", "lost", "saving", "down", "restarts", "each");
     for (size_t i = 0; i < answer->count; i++) {
         const struct plan_row *row = &answer->rows[i];
@@ -89,15 +93,16 @@ static void print_text(const struct plan *plan, const struct plan_answer *answer
         buf_clear(&every);
         put_time(row->every_s, &every);
         put_time(row->restart_s, &each);
-        (void)printf("%-24s %10s %7u %8.1f %% %7.1f %% %7.1f %% %5.1f %% %9.0f %9s\n", row->name,
+        (void)printf("%-14s %5s %6u %7.1f %% %5.1f %% %5.1f %% %5.1f %% %8.1f %6s\n", row->name,
                      every.p, row->spares, 100 * row->effective, 100 * row->lost_progress,
                      100 * row->checkpoints, 100 * row->down, row->restarts, each.p);
         buf_done(&each);
     }
-    (void)printf("\neffective: steps that were kept; lost: steps done twice; saving: training "
-                 "stands still for\ncheckpoints; down: detecting, stopping, starting, loading. "
-                 "%u seeds, spread of effective %.1f %%.\n",
-                 plan->runs, 100 * answer->rows[0].spread);
+    (void)printf(
+        "\neffective: steps that were kept; lost: steps done twice; saving: training stands\n"
+        "still for checkpoints; down: detecting, stopping, starting, loading; each: from\n"
+        "a failure until all ranks train again. %u seed%s, spread of effective %.1f %%.\n",
+        plan->runs, plan->runs == 1 ? "" : "s", 100 * answer->rows[0].spread);
     buf_done(&every);
     buf_done(&best);
 }

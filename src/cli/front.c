@@ -21,6 +21,7 @@
 #define SECOND_NS     1000000000LL
 #define SIGNAL_COUNT  4
 #define DRAW_EVERY_NS 100000000LL /* of a status that changes faster than eyes */
+#define DRAW_BEHIND   (16u << 10) /* bytes that wait to be written: later, then */
 #define BEHIND_BYTES  (4u << 20)  /* that wait to be written: ranks' output is left in their logs */
 #define TWICE_NS      300000000LL /* two signals of one wish come closer together */
 #define PATIENCE_MS   2000        /* at the end, for a reader that takes nothing */
@@ -31,7 +32,7 @@ struct front {
     struct driver *driver;
     struct writer *writer;
     struct collapse *collapse; /* NULL: output is handed on as it is */
-    struct event *tick, *signals[SIGNAL_COUNT];
+    struct event *tick, *redraw, *signals[SIGNAL_COUNT];
     struct buf status;     /* the lines on the screen */
     unsigned status_lines; /* drawn now */
     struct buf cause;      /* that was said last */
@@ -77,9 +78,14 @@ static void erase(struct front *front)
 
 static void draw(struct front *front)
 {
-    if (!front->terminal || front->options.quiet || !front->status.len ||
-        writer_waiting(front->writer) > 0)
+    const struct timeval later = {0, DRAW_EVERY_NS / 1000};
+
+    if (!front->terminal || front->options.quiet || !front->status.len)
         return;
+    if (writer_waiting(front->writer) > DRAW_BEHIND) {
+        (void)event_add(front->redraw, &later);
+        return;
+    }
     erase(front);
     put(front, STDERR_FILENO, (struct str){front->status.p, front->status.len});
     for (size_t i = 0; i < front->status.len; i++)
@@ -124,6 +130,13 @@ static void on_tick(evutil_socket_t fd, short what, void *data)
     (void)what;
     set_tick(front, collapse_tick(front->collapse, now_ns()));
     draw(front);
+}
+
+static void on_redraw(evutil_socket_t fd, short what, void *data)
+{
+    (void)fd;
+    (void)what;
+    draw(data);
 }
 
 static bool is_shown(const struct front *front, uint32_t rank)
@@ -321,12 +334,13 @@ int front_attach(struct front *front, struct driver *driver)
     front->driver = driver;
     (void)signal(SIGPIPE, SIG_IGN);
     front->tick = evtimer_new(driver_base(driver), on_tick, front);
+    front->redraw = evtimer_new(driver_base(driver), on_redraw, front);
     for (size_t i = 0; i < SIGNAL_COUNT; i++) {
         front->signals[i] = evsignal_new(driver_base(driver), rows[i].signo, rows[i].act, front);
         if (!front->signals[i] || event_add(front->signals[i], NULL) < 0)
             return -ENOMEM;
     }
-    return front->tick ? 0 : -ENOMEM;
+    return front->tick && front->redraw ? 0 : -ENOMEM;
 }
 
 void front_end(struct front *front, int exit_code)
@@ -362,6 +376,8 @@ void front_free(struct front *front)
         return;
     if (front->tick)
         event_free(front->tick);
+    if (front->redraw)
+        event_free(front->redraw);
     for (size_t i = 0; i < SIGNAL_COUNT; i++)
         if (front->signals[i])
             event_free(front->signals[i]);

@@ -8,6 +8,9 @@
 #define BAR_MAX   40
 #define PARTS_MAX 8
 
+#define NEAR_END_S 600
+#define FAR_END_S  (30 * 86400)
+
 enum tint { TINT_NONE, TINT_BOLD, TINT_DIM, TINT_YELLOW, TINT_RED, TINT_GREEN };
 
 static const char *const tints[] = {"", "\033[1m", "\033[2m", "\033[33m", "\033[1;31m", "\033[32m"};
@@ -185,6 +188,19 @@ static enum tint tint_of_state(const struct live *live)
     return TINT_YELLOW;
 }
 
+/* An end that is a month away is none that anybody waits for. */
+static void add_end(struct line *line, const struct live *live)
+{
+    struct buf text = {0};
+
+    if (live->ends_in_s <= 0 || live->ends_in_s > FAR_END_S)
+        return;
+    live_print_duration(live->ends_in_s, &text);
+    add(line, live->ends_in_s < NEAR_END_S ? TINT_YELLOW : TINT_DIM, "ends in %s",
+        text.p ? text.p : "");
+    buf_done(&text);
+}
+
 static bool print_where(const struct live *live, const struct live_style *style, struct buf *out)
 {
     bool short_of = live->nodes_up < live->nodes_wanted;
@@ -206,6 +222,7 @@ static bool print_where(const struct live *live, const struct live_style *style,
     }
     if (restarts)
         add(&line, TINT_YELLOW, "%u restart%s", restarts, restarts == 1 ? "" : "s");
+    add_end(&line, live);
     add(&line, TINT_DIM, "%s", live->run);
     return put(&line, style, out);
 }
@@ -249,6 +266,7 @@ struct live live_of_view(const char *run, const struct control_view *view)
         .waiting = view->waiting ? view->waiting : "",
         .headline = view->headline ? view->headline : "",
         .exit_code = view->exit_code,
+        .ends_in_s = view->ends_in_s,
     };
 }
 
@@ -295,6 +313,7 @@ struct live live_of_json(const char *run, const json_t *view)
         .waiting = text_of(view, "waiting"),
         .headline = text_of(view, "headline"),
         .exit_code = (int)told(view, "exit_code"),
+        .ends_in_s = told(view, "ends_in_s"),
     };
 }
 

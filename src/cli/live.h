@@ -19,6 +19,7 @@ struct live {
     double loss;                              /* NaN: not told */
     const char *phase, *waiting, *headline;   /* "" */
     int exit_code;                            /* -1: not ended */
+    int64_t ends_in_s;                        /* of the time that there is; 0, -1: no limit */
 };
 
 struct live_style {

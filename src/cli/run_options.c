@@ -270,8 +270,7 @@ static bool takes_next_word(const char *word)
     return false;
 }
 
-/* Where the command begins (argc: there is none). A job file's name is no command. */
-static int command_at(int argc, char **argv)
+int run_command_at(int argc, char **argv)
 {
     bool named = false;
 
@@ -449,7 +448,7 @@ int run_options_parse(struct arena *arena, const struct options_world *world, in
                       struct run_options *out, struct err *err)
 {
     struct run_args args = {0};
-    int command = command_at(argc, argv), words, r;
+    int command = run_command_at(argc, argv), words, r;
 
     *out = (struct run_options){0};
     job_init(&out->job);

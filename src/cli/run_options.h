@@ -31,6 +31,9 @@ extern const size_t run_opt_count;
 /* This process's own world. Returns 0 or a negative errno. */
 int options_world_here(struct arena *arena, struct options_world *out, struct err *err);
 
+/* Where the command begins; argc: there is none. A job file's name is no command. */
+int run_command_at(int argc, char **argv);
+
 /* argv[0] is the command's name. The options end at "--", or at the first word that is no job file
  * (*.yaml, *.yml, *.json): there the command begins. The job is as it was asked for: what
  * --print-job shows. Texts live in `arena` or in argv. Returns 0 or a negative errno with a

@@ -2,9 +2,9 @@
 
 #include "base/file.h"
 #include "base/hostlist.h"
+#include "cli/slurm_start.h"
 #include "job/place.h"
 #include "sched/launch.h"
-#include "sched/slurm.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -62,26 +62,6 @@ static int host_names(struct arena *arena, const char *hosts, uint32_t want, con
     return 0;
 }
 
-static int slurm_names(struct arena *arena, const struct job *job, uint32_t want,
-                       const char **names, struct run_ready *out, struct err *err)
-{
-    struct slurm_allocation allocation;
-    int r = slurm_allocation(arena, (const char *(*)(const char *))getenv, &allocation, err);
-
-    if (r < 0)
-        return r;
-    if (r == 0)
-        return err_set(err, -EINVAL, "this is no Slurm allocation: SLURM_JOB_ID is not set");
-    out->ends_at_s = allocation.ends_at_s;
-    if (job->hosts)
-        return host_names(arena, job->hosts, want, names, err);
-    if (allocation.node_count < want)
-        return err_set(err, -EINVAL, "%u nodes and spares are asked for, and the allocation has %u",
-                       want, allocation.node_count);
-    memcpy(names, allocation.nodes, want * sizeof(*names));
-    return 0;
-}
-
 static int name_nodes(struct arena *arena, const struct job *job, struct run_ready *out,
                       struct err *err)
 {
@@ -91,16 +71,16 @@ static int name_nodes(struct arena *arena, const struct job *job, struct run_rea
 
     if (!names)
         return err_set(err, -ENOMEM, "no memory for %u nodes", count);
+    out->saved.names = names;
+    out->saved.node_count = count;
     if (!strcmp(job->backend, "local"))
         r = number_names(arena, "local", count, names);
     else if (!strcmp(job->backend, "slurm"))
-        r = slurm_names(arena, job, count, names, out, err);
+        r = slurm_name_nodes(arena, job, names, out, err);
     else if (job->hosts)
         r = host_names(arena, job->hosts, count, names, err);
     else
         r = number_names(arena, "node", count, names);
-    out->saved.names = names;
-    out->saved.node_count = count;
     return r;
 }
 
@@ -112,6 +92,8 @@ static int read_topology(struct arena *arena, const struct job *job, struct run_
     size_t len;
     int r;
 
+    if (!job->topology && !strcmp(job->backend, "slurm"))
+        slurm_name_groups(arena, &out->saved);
     if (!job->topology)
         return 0;
     groups = arena_alloc(arena, out->saved.node_count * sizeof(*groups));
@@ -165,10 +147,47 @@ static int split_listen(struct arena *arena, const char *given, bool remote, str
     return given ? 0 : err_set(err, -ENOMEM, "no memory for an address");
 }
 
+static int new_run(struct arena *arena, struct store *store, const char *json,
+                   struct run_ready *out, struct err *err)
+{
+    const char *run_dir;
+    struct timespec now;
+    int r;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    r = store_run_new(store, arena, out->saved.job.name, json,
+                      now.tv_sec * 1000000000LL + now.tv_nsec, &out->run, err);
+    if (r < 0 || strcmp(out->saved.job.backend, "slurm") != 0)
+        return r;
+    run_dir = store_run_dir(arena, out->dir, out->run);
+    return run_dir ? slurm_mark(run_dir, err) : err_set(err, -ENOMEM, "no memory for the run");
+}
+
+/* What is read of the world comes last: a run that goes on has its nodes in their old places. */
+static int find_or_make(struct arena *arena, struct store *store, const char *json,
+                        struct run_ready *out, struct err *err)
+{
+    const char *run_dir;
+    int r = 0;
+
+    if (!strcmp(out->saved.job.backend, "slurm"))
+        r = slurm_find_again(arena, store, json, out, err);
+    if (r == 0)
+        r = read_topology(arena, &out->saved.job, out, err);
+    if (r == 0 && print_plan(arena, &out->saved.job, out) < 0)
+        r = err_set(err, -ENOMEM, "no memory to place the ranks");
+    if (r < 0)
+        return r;
+    if (!out->again)
+        return new_run(arena, store, json, out, err);
+    run_dir = store_run_dir(arena, out->dir, out->run);
+    return run_dir ? saved_write(run_dir, &out->saved, err)
+                   : err_set(err, -ENOMEM, "no memory for the run");
+}
+
 static int make_run(struct arena *arena, const struct run_start *start, struct run_ready *out,
                     struct err *err)
 {
-    struct timespec now;
     struct store *store;
     struct buf json = {0};
     int r;
@@ -179,11 +198,9 @@ static int make_run(struct arena *arena, const struct run_start *start, struct r
     r = store_open(out->dir, false, &store, err);
     if (r < 0)
         return r;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
     job_print_json(start->job, &json);
     r = json.failed ? err_set(err, -ENOMEM, "no memory for the job")
-                    : store_run_new(store, arena, start->job->name, json.p,
-                                    now.tv_sec * 1000000000LL + now.tv_nsec, &out->run, err);
+                    : find_or_make(arena, store, json.p, out, err);
     buf_done(&json);
     store_close(store);
     return r;
@@ -195,9 +212,12 @@ int run_prepare(struct arena *arena, const struct run_start *start, struct run_r
     const struct launch_backend *backend = launch_backend_find(start->job->backend);
     int r;
 
-    *out = (struct run_ready){.saved = {.job = *start->job,
+    *out = (struct run_ready){.began_s = time(NULL),
+                              .step_before = -1,
+                              .saved = {.job = *start->job,
                                         .ssh_options = start->ssh_options,
-                                        .ssh_option_count = start->ssh_option_count}};
+                                        .ssh_option_count = start->ssh_option_count,
+                                        .fanout = start->fanout}};
     if (!backend)
         return err_set(err, -EINVAL, "there is no back end '%s'", start->job->backend);
     r = agent_find(arena, start->agent, &out->saved.agent, err);
@@ -205,10 +225,6 @@ int run_prepare(struct arena *arena, const struct run_start *start, struct run_r
         r = split_listen(arena, start->listen, backend->remote, &out->saved, err);
     if (r == 0)
         r = name_nodes(arena, start->job, out, err);
-    if (r == 0)
-        r = read_topology(arena, start->job, out, err);
-    if (r == 0 && print_plan(arena, start->job, out) < 0)
-        r = err_set(err, -ENOMEM, "no memory to place the ranks");
     return r < 0 ? r : make_run(arena, start, out, err);
 }
 
@@ -219,7 +235,7 @@ int run_prepare_again(struct arena *arena, const char *state, const char *name,
     struct store_run row;
     int r;
 
-    *out = (struct run_ready){0};
+    *out = (struct run_ready){.began_s = time(NULL), .step_before = -1};
     out->dir = store_dir(arena, state, err);
     if (!out->dir)
         return err && err->code ? err->code : -EIO;
@@ -232,5 +248,9 @@ int run_prepare_again(struct arena *arena, const char *state, const char *name,
         return r;
     out->run = row.id;
     out->exit_code = row.ended_ns >= 0 ? row.exit_code : -1;
-    return saved_read(arena, store_run_dir(arena, out->dir, row.id), &out->saved, err);
+    out->step_before = row.step;
+    r = saved_read(arena, store_run_dir(arena, out->dir, row.id), &out->saved, err);
+    if (r == 0 && !strcmp(out->saved.job.backend, "slurm"))
+        out->ends_at_s = slurm_ends_at(arena);
+    return r;
 }

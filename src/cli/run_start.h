@@ -12,16 +12,19 @@ struct run_start {
     const char *listen;    /* --listen ADDR[:PORT], or NULL */
     const char *const *ssh_options;
     size_t ssh_option_count;
-    bool detach;
+    unsigned fanout; /* 0: not given */
 };
 
 /* A run that is ready to be driven. Everything lives in the arena that was handed in. */
 struct run_ready {
     const char *dir, *run;
     struct saved saved;
-    int64_t ends_at_s;
-    int32_t exit_code; /* of an older run; -1: it has not ended */
-    char *plan;        /* who runs which ranks, for people */
+    bool again;          /* Slurm started our job again: the run that it had goes on */
+    int64_t ends_at_s;   /* of Slurm's allocation, Unix time; 0: not known */
+    int64_t began_s;     /* Unix time */
+    int64_t step_before; /* that an earlier life of the job had reached; -1: none */
+    int32_t exit_code;   /* of an older run; -1: it has not ended */
+    char *plan;          /* who runs which ranks, for people */
 };
 
 /* firstlight-agent beside our own executable, or `given`, or $FIRSTLIGHT_AGENT. Returns 0 or a

@@ -186,9 +186,10 @@ const struct subcommand subcommands[] = {
      &rules_opt_count, cmd_rules},
     {"run", "Start and manage a job: here, over ssh, or by Slurm",
      "[OPTION ...] [JOB.yaml | [--] PROGRAM [ARGUMENT ...]]", run_text, run_opts, &run_opt_count,
-     cmd_run, "Runs"},
+     cmd_run, "Runs", run_command_at},
     {"torchrun", "The same by torchrun's command line", "[OPTION ...] SCRIPT [ARGUMENT ...]",
-     torchrun_text, torchrun_opts, &torchrun_opt_count, cmd_torchrun},
+     torchrun_text, torchrun_opts, &torchrun_opt_count, cmd_torchrun,
+     .program_at = torchrun_script_at},
     {"resume", "Take over a run whose controller is gone", "[OPTION ...] RUN", resume_text,
      resume_opts, &resume_opt_count, cmd_resume},
     {"attach", "Watch a run live", "[OPTION ...] RUN", attach_text, attach_opts, &attach_opt_count,
@@ -214,9 +215,11 @@ const struct subcommand subcommands[] = {
     {NULL},
 };
 
-static bool asks_for_help(int argc, char **argv)
+static bool asks_for_help(const struct subcommand *command, int argc, char **argv)
 {
-    for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
+    int end = command->program_at ? command->program_at(argc, argv) : argc;
+
+    for (int i = 1; i < end && strcmp(argv[i], "--"); i++)
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
             return true;
     return false;
@@ -238,7 +241,7 @@ int firstlight_main(int argc, char **argv)
         return subcommand_trouble(NULL, "there is no command '%s'; 'firstlight help' lists them",
                                   argv[1]);
     code = EXIT_WELL;
-    if (asks_for_help(argc - 1, argv + 1))
+    if (asks_for_help(command, argc - 1, argv + 1))
         print_help(command);
     else
         code = command->run(command, argc - 1, argv + 1);

@@ -16,6 +16,8 @@ struct subcommand {
     /* argv[0] is the command's name. Returns an exit code. */
     int (*run)(const struct subcommand *command, int argc, char **argv);
     const char *group; /* of commands, which begins with this row; else NULL */
+    /* Where the words of another program begin, which are not ours; NULL: nowhere. */
+    int (*program_at)(int argc, char **argv);
 };
 
 /* The table ends with a row without a name. */

@@ -133,6 +133,28 @@ static const struct opt *find_letter(char letter)
     return NULL;
 }
 
+static bool takes_next_word(const struct opt *opt, const char *word)
+{
+    return opt && opt->type != OPT_FLAG && (word[1] == '-' ? !strchr(word, '=') : !word[2]);
+}
+
+int torchrun_script_at(int argc, char **argv)
+{
+    int at = 1;
+
+    for (; at < argc && argv[at][0] == '-' && argv[at][1]; at++) {
+        const char *word = argv[at];
+        const struct opt *opt = word[1] == '-'
+                                    ? find((struct str){word + 2, strcspn(word + 2, "=")}, NULL)
+                                    : find_letter(word[1]);
+
+        if (!strcmp(word, "--"))
+            return at + 1;
+        at += takes_next_word(opt, word);
+    }
+    return at < argc ? at : argc;
+}
+
 /* The options as base/opt takes them, in `words`; *script is where the rest begins in argv. */
 static int spell_out(struct arena *arena, int argc, char **argv, char **words, int *count,
                      int *script, struct err *err)
@@ -159,8 +181,7 @@ static int spell_out(struct arena *arena, int argc, char **argv, char **words, i
                 return err_set(err, -ENOMEM, "no memory for the options");
         }
         words[(*count)++] = word;
-        if (opt && opt->type != OPT_FLAG && at + 1 < argc &&
-            (word[1] == '-' ? !strchr(word, '=') : !word[2]))
+        if (takes_next_word(opt, word) && at + 1 < argc)
             words[(*count)++] = argv[++at];
     }
     *script = at;

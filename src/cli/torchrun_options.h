@@ -12,6 +12,9 @@
 extern const struct opt torchrun_opts[];
 extern const size_t torchrun_opt_count;
 
+/* Where the script is; argc: nowhere. */
+int torchrun_script_at(int argc, char **argv);
+
 /* As run_options_parse; run_options_finish follows. */
 int torchrun_options_parse(struct arena *arena, const struct options_world *world, int argc,
                            char **argv, struct run_options *out, struct err *err);

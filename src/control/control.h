@@ -108,7 +108,8 @@ struct control_view {
     const char *waiting;  /* "waiting for ranks 96-103 (n013): never connected"; "" */
     const char *headline; /* one line in words */
     int64_t state_since_ns;
-    int exit_code; /* -1: not ended */
+    int64_t ends_in_s; /* -1: no limit of time is known */
+    int exit_code;     /* -1: not ended */
 };
 void control_view(struct control *control, int64_t now_ns, struct control_view *view);
 

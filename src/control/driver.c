@@ -466,8 +466,10 @@ static int open_launch(struct driver *driver, struct err *err)
         .run_dir = driver->run_dir,
         .ssh_options = driver->saved.ssh_options,
         .ssh_option_count = driver->saved.ssh_option_count,
+        .fanout = driver->saved.fanout,
         .slurm_options = job->slurm.items,
         .slurm_option_count = job->slurm.count,
+        .tie_stdin = job->tie_stdin,
         .failed = launch_failed,
         .data = driver,
     };

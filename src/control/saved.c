@@ -62,8 +62,9 @@ int saved_write(const char *run_dir, const struct saved *saved, struct err *err)
     if (r < 0)
         return r;
     value =
-        json_pack("{s:s, s:s, s:i, s:o}", "agent", saved->agent, "listen", saved->listen, "port",
-                  (int)saved->port, "ssh", texts(saved->ssh_options, saved->ssh_option_count));
+        json_pack("{s:s, s:s, s:i, s:o, s:i}", "agent", saved->agent, "listen", saved->listen,
+                  "port", (int)saved->port, "ssh",
+                  texts(saved->ssh_options, saved->ssh_option_count), "fanout", (int)saved->fanout);
     return write_json(run_dir, "controller.json", value, err);
 }
 
@@ -141,12 +142,12 @@ static int take_controller(struct arena *arena, const char *run_dir, struct save
 {
     json_t *value = NULL, *ssh;
     const char *agent, *listen;
-    int port, r = read_json(arena, run_dir, "controller.json", &value, err);
+    int port, fanout = 0, r = read_json(arena, run_dir, "controller.json", &value, err);
 
     if (r < 0)
         return r;
-    if (json_unpack(value, "{s:s, s:s, s:i, s:o}", "agent", &agent, "listen", &listen, "port",
-                    &port, "ssh", &ssh) < 0 ||
+    if (json_unpack(value, "{s:s, s:s, s:i, s:o, s?i}", "agent", &agent, "listen", &listen, "port",
+                    &port, "ssh", &ssh, "fanout", &fanout) < 0 ||
         port < 1 || port > 65535) {
         r = err_set(err, -EINVAL, "%s/controller.json: agent, listen, port or ssh is not there",
                     run_dir);
@@ -154,6 +155,7 @@ static int take_controller(struct arena *arena, const char *run_dir, struct save
         out->agent = arena_copy(arena, agent, strlen(agent));
         out->listen = arena_copy(arena, listen, strlen(listen));
         out->port = (uint16_t)port;
+        out->fanout = fanout > 0 ? (unsigned)fanout : 0;
         out->ssh_options = read_texts(arena, ssh, &out->ssh_option_count);
     }
     json_decref(value);

@@ -22,6 +22,7 @@ struct saved {
     uint16_t port;
     const char *const *ssh_options;
     size_t ssh_option_count;
+    unsigned fanout; /* starts at a time; 0: as many as is usual */
     unsigned char key[LINK_KEY_BYTES];
 };
 

@@ -75,17 +75,19 @@ static json_t *number_or_null(int64_t value)
 
 static json_t *view_json(const struct control_view *view)
 {
-    return json_pack(
-        "{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:o}",
-        "state", run_state_name(view->state), "attempt", (int)view->attempt,
-        "attempts_without_progress", (int)view->attempts_without_progress, "nodes_up",
-        (int)view->nodes_up, "nodes_wanted", (int)view->nodes_wanted, "spares_up",
-        (int)view->spares_up, "ranks_running", (int)view->ranks_running, "world", (int)view->world,
-        "step", number_or_null(view->step), "total", number_or_null(view->total), "tokens_per_s",
-        number_or_null(view->tokens_per_s), "eta_s", number_or_null(view->eta_s), "loss",
-        isfinite(view->loss) ? json_real(view->loss) : json_null(), "phase",
-        view->phase ? view->phase : "", "waiting", view->waiting ? view->waiting : "", "headline",
-        view->headline ? view->headline : "", "exit_code", number_or_null(view->exit_code));
+    return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:s, s:s, "
+                     "s:s, s:o, s:o}",
+                     "state", run_state_name(view->state), "attempt", (int)view->attempt,
+                     "attempts_without_progress", (int)view->attempts_without_progress, "nodes_up",
+                     (int)view->nodes_up, "nodes_wanted", (int)view->nodes_wanted, "spares_up",
+                     (int)view->spares_up, "ranks_running", (int)view->ranks_running, "world",
+                     (int)view->world, "step", number_or_null(view->step), "total",
+                     number_or_null(view->total), "tokens_per_s",
+                     number_or_null(view->tokens_per_s), "eta_s", number_or_null(view->eta_s),
+                     "loss", isfinite(view->loss) ? json_real(view->loss) : json_null(), "phase",
+                     view->phase ? view->phase : "", "waiting", view->waiting ? view->waiting : "",
+                     "headline", view->headline ? view->headline : "", "exit_code",
+                     number_or_null(view->exit_code), "ends_in_s", number_or_null(view->ends_in_s));
 }
 
 static void say_view(struct client *client)

@@ -99,7 +99,6 @@ void control_view(struct control *c, int64_t now_ns, struct control_view *view)
     double step_rate = steps_rate(c, false), token_rate = steps_rate(c, true);
     struct buf headline = {0};
 
-    (void)now_ns;
     print_headline(c, &headline);
     text_keep(c->headline, SENTENCE_MAX, (struct str){headline.p, headline.len});
     buf_done(&headline);
@@ -117,6 +116,9 @@ void control_view(struct control *c, int64_t now_ns, struct control_view *view)
         .total = c->total,
         .tokens_per_s = lives && token_rate >= 0 ? (int64_t)(token_rate + 0.5) : -1,
         .eta_s = -1,
+        .ends_in_s = c->ends_wall_ns && fold->state < RUN_ENDED
+                         ? (c->ends_wall_ns - now_ns - c->wall_minus_mono_ns) / SECOND_NS
+                         : -1,
         .loss = c->loss,
         .phase = lives && c->ranks[0].phase ? page_phase_name(c->ranks[0].phase) : "",
         .waiting = c->waiting,

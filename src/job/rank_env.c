@@ -226,7 +226,8 @@ static void add_slurm(struct making *m, const struct rank_place *p)
         m->failed = true;
     } else if (nodes.len) {
         add(m, "SLURM_JOB_NODELIST", nodes.p);
-        add(m, "SLURM_NODELIST", nodes.p);
+        if (p->world > 1) /* it too; so a program that would be alone can be */
+            add(m, "SLURM_NODELIST", nodes.p);
         add(m, "SLURM_STEP_NODELIST", nodes.p);
         add(m, "SLURM_LAUNCH_NODE_IPADDR", p->master_addr);
     }

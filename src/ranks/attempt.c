@@ -109,8 +109,10 @@ static int prepare(struct attempt *attempt, struct err *err)
     struct live_output_watch live = {.data = attempt, .send = on_live};
     struct store_port_watch store = {
         .data = attempt, .up = on_store_up, .rank_of = on_rank_of, .aborted = on_aborted};
-    struct proxy_limits limits = {
-        .world = start->world, .first_rank = start->first_rank, .nproc = start->nproc};
+    struct proxy_limits limits = {.world = start->world,
+                                  .first_rank = start->first_rank,
+                                  .nproc = start->nproc,
+                                  .node_rank = start->node_rank};
     int r;
 
     job_init(&attempt->job);

@@ -198,8 +198,14 @@ void pmi_say_unsupported(struct buf *out, enum pmi_verb verb)
     buf_printf(out, "cmd=%s rc=-1 msg=not_supported_by_firstlight\n", answer_name(verb));
 }
 
-void pmi_mapping(struct buf *out, uint32_t world, uint32_t nproc, uint32_t first_rank)
+void pmi_mapping(struct buf *out, uint32_t world, uint32_t nproc)
 {
-    if (nproc && world % nproc == 0 && first_rank % nproc == 0)
-        buf_printf(out, "(vector,(0,%u,%u))", world / nproc, nproc);
+    uint32_t whole = world / nproc, rest = world % nproc;
+
+    buf_puts(out, "(vector");
+    if (whole)
+        buf_printf(out, ",(0,%u,%u)", whole, nproc);
+    if (rest)
+        buf_printf(out, ",(%u,1,%u)", whole, rest);
+    buf_puts(out, ")");
 }

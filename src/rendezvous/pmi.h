@@ -66,9 +66,9 @@ void pmi_say_barrier(struct buf *out);
 void pmi_say_finalize(struct buf *out);
 void pmi_say_unsupported(struct buf *out, enum pmi_verb verb);
 
-/* Which node each rank is on, as MPICH asks for by the key PMI_process_mapping: blocks of `nproc`
- * ranks. Empty when the ranks are not in such blocks. */
+/* Which node each rank is on, as MPICH asks for by the key PMI_process_mapping: `nproc` (not 0)
+ * ranks on each node, the last has what is left. */
 #define PMI_MAPPING_KEY "PMI_process_mapping"
-void pmi_mapping(struct buf *out, uint32_t world, uint32_t nproc, uint32_t first_rank);
+void pmi_mapping(struct buf *out, uint32_t world, uint32_t nproc);
 
 #endif

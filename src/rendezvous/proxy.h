@@ -34,7 +34,7 @@ struct proxy_out {
 };
 
 struct proxy_limits {
-    uint32_t world, first_rank, nproc; /* for PMI and for sentences */
+    uint32_t world, first_rank, nproc, node_rank; /* for PMI and for sentences */
 };
 
 struct proxy *proxy_new(uint64_t incarnation, const struct proxy_limits *limits,

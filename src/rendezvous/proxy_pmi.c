@@ -21,14 +21,22 @@ struct proxy_client *proxy_pmi_new(struct proxy *proxy, void *client_data, uint3
     return NULL;
 }
 
+/* Ranks of each node but the last, which may be ours. */
+static uint32_t ranks_a_node(const struct proxy_limits *limits)
+{
+    uint32_t nproc = limits->node_rank ? limits->first_rank / limits->node_rank : limits->nproc;
+
+    return nproc ? nproc : 1;
+}
+
 static void get(struct proxy *proxy, struct proxy_client *client, struct str key)
 {
     struct buf name = {0}, value = {0}, answer = {0};
     struct str full;
 
     if (str_is(key, PMI_MAPPING_KEY)) {
-        pmi_mapping(&value, proxy->limits.world, proxy->limits.nproc, proxy->limits.first_rank);
-        pmi_say_get(&answer, value.len > 0, (struct str){value.p, value.len});
+        pmi_mapping(&value, proxy->limits.world, ranks_a_node(&proxy->limits));
+        pmi_say_get(&answer, true, (struct str){value.p, value.len});
         client_reply(client, &answer);
     } else {
         buf_puts(&name, PREFIX);

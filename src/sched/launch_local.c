@@ -3,10 +3,14 @@
  * A child's stderr is its folder's agent.log, not a pipe: the agent may outlive us. Its end is seen
  * by its pidfd. An agent is ended by `firstlight-agent end`, which finds it, its warden and what
  * both have left by the run's id: so one that another controller has started is ended too, and what
- * outlived both. Nothing is started on a node before that is over. */
+ * outlived both. Nothing is started on a node before that is over.
+ *
+ * With --tie-stdin the first agent's stdin is a pipe into which our own is relayed, kept open here
+ * for an agent that is started again; its key comes in a file. */
 #include "base/file.h"
 #include "base/spawn.h"
 #include "sched/launch.h"
+#include "sched/relay.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,6 +44,7 @@ struct local_agent {
 
 struct local {
     struct local_agent *agents;
+    int tied; /* what the first agent reads; -1: nothing is tied */
 };
 
 static void agent_folder(const struct launch *launch, uint32_t node, char out[PATH_MAX])
@@ -146,13 +151,42 @@ static int watch(struct local_agent *agent, struct child *child, event_callback_
     return 0;
 }
 
-static int spawn_agent(struct local_agent *agent, const char *folder, const int fds[3],
-                       struct err *err)
+static int key_file(const char *key, const char *folder, char path[PATH_MAX], struct err *err)
+{
+    struct buf line = {0};
+    int r;
+
+    (void)snprintf(path, PATH_MAX, "%s/key", folder);
+    buf_printf(&line, "%s\n", key);
+    r = line.failed ? err_set(err, -ENOMEM, "no memory for the key")
+                    : file_write_private(path, line.p, line.len, err);
+    buf_done(&line);
+    return r;
+}
+
+static int tie_stdin(struct local *local, struct err *err)
+{
+    int ends[2], r;
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return err_set(err, -errno, "no pipe for standard input: %s", strerror(errno));
+    r = relay_start(STDIN_FILENO, ends[1], err);
+    if (r < 0)
+        (void)close(ends[0]);
+    else
+        local->tied = ends[0];
+    return r;
+}
+
+/* key_path: NULL when the key is on its stdin. */
+static int spawn_agent(struct local_agent *agent, const char *folder, const char *key_path,
+                       const int fds[3], struct err *err)
 {
     const struct launch_request *request = &agent->launch->request;
     struct arena *arena = arena_new(0);
     char node[16];
     const char *words[WORDS_MAX + 1] = {request->agent}, **rest;
+    size_t count = 1;
     int r;
 
     (void)snprintf(node, sizeof(node), "%u", agent->node);
@@ -161,8 +195,12 @@ static int spawn_agent(struct local_agent *agent, const char *folder, const int 
         arena_free(arena);
         return err_set(err, -ENOMEM, "no memory to start an agent");
     }
-    for (size_t i = 0; rest[i] && i + 1 < WORDS_MAX; i++)
-        words[i + 1] = rest[i];
+    while (*rest && count < WORDS_MAX - 2)
+        words[count++] = *rest++;
+    if (key_path) {
+        words[count++] = "--key-file";
+        words[count] = key_path;
+    }
     r = spawn_group(request->agent, words, environ, fds, &agent->warden.pid);
     if (r < 0)
         agent->warden.pid = 0;
@@ -172,7 +210,9 @@ static int spawn_agent(struct local_agent *agent, const char *folder, const int 
 
 static int start_one(struct local_agent *agent, struct err *err)
 {
-    char folder[PATH_MAX], log[PATH_MAX + 16];
+    const struct local *local = agent->launch->state;
+    bool tied = local->tied >= 0 && agent->node == 0;
+    char folder[PATH_MAX], log[PATH_MAX + 16], key_path[PATH_MAX];
     int fds[3] = {-1, -1, -1}, r = make_folder(agent->launch, agent->node, folder, err);
 
     if (r < 0)
@@ -181,8 +221,14 @@ static int start_one(struct local_agent *agent, struct err *err)
     fds[1] = fds[2] = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fds[1] < 0)
         return err_set(err, -errno, "%s: %s", log, strerror(errno));
-    fds[0] = key_pipe(agent->launch->request.key, err);
-    r = fds[0] < 0 ? fds[0] : spawn_agent(agent, folder, fds, err);
+    if (tied) {
+        r = key_file(agent->launch->request.key, folder, key_path, err);
+        fds[0] = fcntl(local->tied, F_DUPFD_CLOEXEC, 3);
+    } else {
+        r = fds[0] = key_pipe(agent->launch->request.key, err);
+    }
+    if (r >= 0)
+        r = spawn_agent(agent, folder, tied ? key_path : NULL, fds, err);
     if (fds[0] >= 0)
         (void)close(fds[0]);
     (void)close(fds[1]);
@@ -202,8 +248,9 @@ static int open_local(struct launch *launch, struct err *err)
     for (uint32_t i = 0; i < launch->request.count; i++)
         local->agents[i] = (struct local_agent){
             .launch = launch, .node = i, .warden.pidfd = -1, .ender.pidfd = -1};
+    local->tied = -1;
     launch->state = local;
-    return 0;
+    return launch->request.tie_stdin ? tie_stdin(local, err) : 0;
 }
 
 static void on_cleared(evutil_socket_t fd, short what, void *data)
@@ -268,6 +315,8 @@ static void close_local(struct launch *launch)
         forget(&local->agents[i].warden);
         forget(&local->agents[i].ender);
     }
+    if (local->tied >= 0)
+        (void)close(local->tied);
     free(local->agents);
     free(local);
     launch->state = NULL;

@@ -146,23 +146,23 @@ int slurm_topology(struct arena *arena, struct str text, const char *const *name
     return r;
 }
 
-/* Slurm says in each job whether it knows switches; only then scontrol is asked. What it can't tell
- * is no reason not to start. */
-static const char **ask_topology(struct arena *arena, const char *(*env)(const char *name),
-                                 const struct slurm_allocation *allocation)
+void slurm_ask_groups(struct arena *arena, const char *(*env)(const char *name),
+                      const char *const *names, uint32_t count, const char *const **groups)
 {
     static const char *const words[] = {"scontrol", "show", "topology", NULL};
     const char *pattern = env("SLURM_TOPOLOGY_ADDR_PATTERN");
-    const char **groups;
+    const char **found;
     struct str text;
 
-    if (!pattern || !strstr(pattern, "switch"))
-        return NULL;
-    groups = arena_alloc(arena, allocation->node_count * sizeof(*groups));
-    if (!groups || tool_ask(arena, words, (struct str){0}, TOPOLOGY_TIMEOUT_MS, &text, NULL) < 0 ||
-        slurm_topology(arena, text, allocation->nodes, allocation->node_count, groups) < 0)
-        return NULL;
-    return groups;
+    if (pattern && !strstr(pattern, "switch"))
+        return;
+    found = arena_alloc(arena, count * sizeof(*found));
+    if (!found || tool_ask(arena, words, (struct str){0}, TOPOLOGY_TIMEOUT_MS, &text, NULL) < 0 ||
+        slurm_topology(arena, text, names, count, found) < 0)
+        return;
+    for (uint32_t i = 0; i < count; i++)
+        if (found[i])
+            *groups = found;
 }
 
 static int64_t number_of(const char *text)
@@ -195,7 +195,6 @@ int slurm_allocation(struct arena *arena, const char *(*env)(const char *name),
         .ends_at_s = number_of(env("SLURM_JOB_END_TIME")),
         .restart_count = (uint32_t)number_of(env("SLURM_RESTART_COUNT")),
     };
-    out->topology = ask_topology(arena, env, out);
     return 1;
 }
 
@@ -249,6 +248,7 @@ const char **slurm_submit_words(struct arena *arena, uint32_t nodes, double time
     w[n++] = "--ntasks-per-node=1";
     w[n++] = arena_printf(arena, "--signal=B:USR1@%d", WARNING_S);
     w[n++] = "--requeue";
+    w[n++] = "--no-kill";          /* a node's death is ours to mend */
     w[n++] = "--open-mode=append"; /* a requeued job goes on in its output file */
     if (!says_size(options, option_count))
         w[n++] = "--exclusive";

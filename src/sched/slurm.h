@@ -13,16 +13,20 @@ struct slurm_allocation {
     const char *job_id;
     const char **nodes; /* from SLURM_JOB_NODELIST, in its order */
     uint32_t node_count;
-    int64_t ends_at_s;      /* Unix time; 0: not known */
+    int64_t ends_at_s;      /* SLURM_JOB_END_TIME, Unix time; 0: not told (before Slurm 23.02) */
     uint32_t restart_count; /* SLURM_RESTART_COUNT */
-    const char **topology;  /* of each node, as place_order takes it: from `scontrol show topology`
-                               where SLURM_TOPOLOGY_ADDR_PATTERN tells of switches; else NULL */
 };
 
 /* Are we inside an allocation? 1 with *out, 0, or a negative errno with a sentence (a node list
  * that can't be read). `env` is getenv's twin for tests. */
 int slurm_allocation(struct arena *arena, const char *(*env)(const char *name),
                      struct slurm_allocation *out, struct err *err);
+
+/* Ask Slurm for the switches above these nodes, as place_order takes them. *groups stays as it was
+ * where it knows none: a batch script is told so, and what scontrol can't tell is no reason not to
+ * start. */
+void slurm_ask_groups(struct arena *arena, const char *(*env)(const char *name),
+                      const char *const *names, uint32_t count, const char *const **groups);
 
 /* The switches above each node as a path "root/leaf", NULL where none is told, from the text of
  * `scontrol show topology`. Returns 0, -E2BIG or -ENOMEM. */

@@ -146,8 +146,8 @@ int plan_run(const struct plan *plan, struct plan_answer *answer, struct err *er
     const struct plan_row rows[] = {
         {plan->every_s > 0 ? "as asked" : "best interval", every, answer->spares},
         {"best interval", answer->daly_s, answer->spares},
-        {"checkpoints twice as often", every / 2, answer->spares},
-        {"checkpoints half as often", every * 2, answer->spares},
+        {"twice as often", every / 2, answer->spares},
+        {"half as often", every * 2, answer->spares},
         {"no spares", every, 0},
     };
 

@@ -83,5 +83,5 @@ say "What happened?"
 show firstlight show last --state runs
 show firstlight logs last --state runs --attempt 1 --tail 3
 
-say "What would a policy of checkpoints and spares give on a small cluster?"
-show firstlight simulate --nodes 16 --mtbf-node 5d --hours 24 --runs 1
+say "What would a policy of checkpoints and spares give on 1,000 nodes of 8 GPUs?"
+show firstlight simulate --nodes 1000 --mtbf-node 47d --hours 24

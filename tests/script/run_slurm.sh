@@ -1,130 +1,173 @@
 #!/usr/bin/env bash
-# firstlight run --slurm against a real Slurm of three nodes on this machine: an allocation's nodes run
-# the ranks, the agent is brought where it is not, a spare takes a lost node's place, and outside of an
-# allocation a job is submitted.
+# firstlight run --slurm against a real Slurm of eight nodes on this machine: an allocation's nodes run
+# the ranks, the agent is brought where it is not, a spare takes a dead node's place, the time limit
+# stops politely, and outside of an allocation a job is submitted, followed, cancelled, and queued again
+# to go on from its checkpoint.
 set -u
-export PATH=$PATH:/usr/sbin
-for program in munged slurmctld slurmd srun salloc sbatch squeue; do
-    command -v $program >/dev/null || { echo "skipped: $program is not installed"; exit 77; }
-done
-firstlight=$FIRSTLIGHT_BIN/firstlight
 work=$(mktemp -d)
-me=$(id -un)
-host=$(uname -n)
-host=${host%%.*}
+. "$FIRSTLIGHT_SOURCE/tests/slurm/cluster.sh"
 fallback=/var/tmp/.firstlight-$(id -u) # of hosts whose user has no cache
-kept=
-[ ! -e "$fallback" ] || kept=yes
 finish() {
-    for file in "$work"/*.pid; do
-        [ ! -s "$file" ] || kill -9 "$(cat "$file")" 2>/dev/null
-    done
-    rm -rf "$work"
-    [ -n "$kept" ] || rm -rf "$fallback"
+    slurm_down
+    rm -rf "$work" "$fallback/agent-${hash:-none}"
 }
-trap finish EXIT
 failed=0
 wrong() { echo "WRONG: $*"; failed=1; }
-nap() { read -r -t 0.05 <> <(:) || :; }
-# until SENTENCE COMMAND...: at most a minute
+# until_it SENTENCE COMMAND...
 until_it() {
     local what=$1
     shift
-    for _ in $(seq 1200); do
-        "$@" && return
-        nap
-    done
+    _slurm_wait "${FIRSTLIGHT_PATIENCE:-60}" "$@" && return
     wrong "waited for nothing: $what"
     return 1
 }
+has() { grep -q -e "$1" "$2"; }
 
 chmod 755 "$work"
-mkdir -m 700 "$work/munge"
-mkdir "$work/state"
-head -c 1024 /dev/urandom >"$work/munge/key"
-chmod 600 "$work/munge/key"
-start_slurm() {
-    port=$((20000 + RANDOM % 30000))
-    cat >"$work/slurm.conf" <<END
-ClusterName=test
-SlurmctldHost=$host(127.0.0.1)
-SlurmctldPort=$port
-SlurmUser=$me
-SlurmdUser=$me
-AuthType=auth/munge
-AuthInfo=socket=$work/munge/sock
-CredType=cred/munge
-StateSaveLocation=$work/state
-SlurmdSpoolDir=$work/spool-%n
-SlurmctldPidFile=$work/slurmctld.pid
-SlurmdPidFile=$work/slurmd-%n.pid
-SlurmctldLogFile=$work/slurmctld.log
-SlurmdLogFile=$work/slurmd-%n.log
-ProctrackType=proctrack/linuxproc
-TaskPlugin=task/none
-SelectType=select/cons_tres
-SelectTypeParameters=CR_CPU
-MpiDefault=none
-PlugStackConfig=/dev/null
+mkdir "$work/home" "$work/cluster"
+cat >"$work/cluster/topology.conf" <<'END'
+SwitchName=leaf1 Nodes=n[1,3,5,7]
+SwitchName=leaf2 Nodes=n[2,4,6,8]
+SwitchName=root Switches=leaf[1-2]
 END
-    for i in 1 2 3; do
-        echo "NodeName=n$i NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + i)) CPUs=1"
-    done >>"$work/slurm.conf"
-    echo "PartitionName=all Nodes=n[1-3] Default=YES State=UP MaxTime=60" >>"$work/slurm.conf"
-    slurmctld -i -f "$work/slurm.conf" >"$work/start" 2>&1 || return 1
-    for i in 1 2 3; do
-        mkdir -p "$work/spool-n$i"
-        slurmd -N n$i -f "$work/slurm.conf" >>"$work/start" 2>&1 || return 1
-    done
-}
-idle() { [ "$(sinfo -h -o '%t %D' 2>/dev/null)" = "idle 3" ]; }
-export SLURM_CONF=$work/slurm.conf
-munged --key-file="$work/munge/key" --socket="$work/munge/sock" --pid-file="$work/munged.pid" \
-    --log-file="$work/munge/log" --seed-file="$work/munge/seed" --force >"$work/start" 2>&1 &&
-    start_slurm && until_it "three idle nodes" idle ||
-    { cat "$work/start"; echo "skipped: Slurm does not start here"; exit 77; }
+slurm_munge=$work/none # to remove, when it goes wrong before there is one
+trap finish EXIT
+slurm_up "$work/cluster" 8 || { echo "skipped: $slurm_why"; exit 77; }
+unset FIRSTLIGHT_RUN_ID NO_COLOR
 export XDG_STATE_HOME=$work/home/state XDG_CACHE_HOME=$work/home/cache
-mkdir "$work/home"
+firstlight=$FIRSTLIGHT_BIN/firstlight
+# Not the agent of any other test's: nobody has a copy of it.
+{ cat "$FIRSTLIGHT_BIN/firstlight-agent"; echo "$work"; } >"$work/firstlight-agent"
+chmod 755 "$work/firstlight-agent"
+export FIRSTLIGHT_AGENT=$work/firstlight-agent
 cd "$work/home" || exit 1
-in_job() { salloc --quiet -N 3 "$firstlight" run --slurm "$@" >"$work/out" 2>"$work/err"; }
 
-# 1. All nodes of an allocation, two ranks each; no step of Slurm's is in the ranks' environment.
-in_job --nproc-per-node 2 -- sh -c 'echo "rank $RANK of $WORLD_SIZE on $SLURMD_NODENAME ${SLURM_STEP_ID-none}"' ||
+# in_job NODES WORD...: in an allocation of so many nodes.
+in_job() {
+    local nodes=$1
+    shift
+    salloc --quiet --no-kill -N "$nodes" "$firstlight" run --slurm "$@" >"$work/out" 2>"$work/err"
+}
+query() { "$firstlight" query --csv "$1" 2>/dev/null | sed 1d; }
+none_runs() { [ -z "$(slurm_processes)" ]; }
+
+# 1. All nodes of an allocation, two ranks each, those of a switch together; no step of Slurm's is in
+# the ranks' environment.
+in_job 3 --nproc-per-node 2 -- sh -c 'echo "rank $RANK of $WORLD_SIZE on $SLURMD_NODENAME ${SLURM_STEP_ID-none}"' ||
     wrong "three nodes: exit code $?: $(cat "$work/err")"
 for rank in 0 1 2 3 4 5; do
-    grep -q "rank $rank of 6 on n$((rank / 2 + 1)) none$" "$work/out" || wrong "no rank $rank: $(cat "$work/out")"
+    has "rank $rank of 6 on n[1-8] none$" "$work/out" || wrong "no rank $rank: $(cat "$work/out")"
 done
+salloc --quiet -w 'n[1-4]' "$firstlight" run --slurm -- sh -c 'echo "$RANK $SLURMD_NODENAME"' >"$work/out" 2>"$work/err" ||
+    wrong "four nodes: exit code $?: $(cat "$work/err")"
+[ "$(sort "$work/out" | tr '\n' ' ')" = "0 n1 1 n3 2 n2 3 n4 " ] || wrong "not by switches: $(cat "$work/out")"
+hash=$(ls "$XDG_CACHE_HOME/firstlight" | sed -n 's/^agent-//p')
 
-# 2. A node's agent is killed: the spare takes its ranks.
+# 2. Nodes that do not share this one's cache get the agent by a second step.
+(export XDG_CACHE_HOME=/proc/none; in_job 2 -- sh -c 'echo "on a node"') ||
+    wrong "without a cache: exit code $?: $(cat "$work/err")"
+[ "$(grep -c "on a node" "$work/out")" = 2 ] || wrong "without a cache: $(cat "$work/out" "$work/err")"
+
+# 3. A node dies with its slurmd, and Slurm says so: a spare takes its ranks, nobody else moves, and
+# the job goes on.
 cat >"$work/program" <<'END'
 echo "attempt $FIRSTLIGHT_ATTEMPT rank $RANK on $SLURMD_NODENAME"
 [ "$FIRSTLIGHT_ATTEMPT" = 1 ] || exit 0
-[ "$SLURMD_NODENAME" != n2 ] || kill -9 $PPID
 exec sleep 600
 END
-in_job -N 2 --spares 1 -- sh "$work/program" || wrong "a lost node: exit code $?: $(cat "$work/err")"
-grep -q "attempt 2 rank 1 on n3" "$work/out" || wrong "no spare: $(cat "$work/out" "$work/err")"
-grep -q "attempt 2 rank 0 on n1" "$work/out" || wrong "rank 0 moved: $(cat "$work/out" "$work/err")"
+salloc --quiet --no-kill -w 'n[4-8]' "$firstlight" run --slurm -N 4 --spares 1 --name dies -- sh "$work/program" \
+    >"$work/out" 2>"$work/err" &
+job=$!
+four_run() { [ "$(grep -c "attempt 1 rank" "$work/out")" = 4 ]; }
+until_it "four ranks" four_run
+slurm_kill_node 5
+scontrol update NodeName=n5 State=DOWN Reason=test
+wait $job || wrong "a dead node: exit code $?: $(cat "$work/out" "$work/err")"
+grep "attempt 1" "$work/out" | sort -k 4 | sed 's/attempt 1 //; s/on n5/on the spare/' >"$work/before"
+spare=$(grep "attempt 2" "$work/out" | grep -o "n[4-8]$" | sort | comm -23 - <(grep "attempt 1" "$work/out" | grep -o "n[4-8]$" | sort))
+grep "attempt 2" "$work/out" | sort -k 4 | sed "s/attempt 2 //; s/on $spare/on the spare/" >"$work/after"
+cmp -s "$work/before" "$work/after" && has spare "$work/after" || wrong "not one swap: $(cat "$work/out" "$work/err")"
+swap=$(query "select text from events where kind = 'node.swapped'")
+case $swap in *n5*"$spare"*) ;; *) wrong "no swap of n5 for $spare is told: $swap" ;; esac
+until_it "the end of all agents" none_runs
 
-# 3. Nodes that do not share this one's cache get the agent by a second step.
-(export XDG_CACHE_HOME=/proc/none; in_job -- sh -c 'echo "on $SLURMD_NODENAME"') ||
-    wrong "without a cache: exit code $?: $(cat "$work/err")"
-[ "$(sort "$work/out" | tr '\n' ' ')" = "on n1 on n2 on n3 " ] || wrong "without a cache: $(cat "$work/out")"
+# 4. The end of the allocation is known, and shown; ranks save and leave before it.
+cat >"$work/steps.py" <<END
+import os, sys, time
+sys.path.insert(0, "$FIRSTLIGHT_SOURCE/lib")
+import firstlight
+rank, total = int(os.environ["RANK"]), int(sys.argv[1])
+resume = firstlight.resume_path()
+step = int(open(resume + "/step").read()) if resume else 0
+print("rank %d begins at %d" % (rank, step), flush=True)
+while step < total or os.environ.get("SLURM_RESTART_COUNT", "0") == "0":
+    step += 1
+    firstlight.step(step, total)
+    if firstlight.should_stop():
+        path = "%s/step_%d" % (sys.argv[2], step)
+        if rank == 0:
+            os.makedirs(path)
+            open(path + "/step", "w").write(str(step))
+            open(path + "/done", "w").close()
+            firstlight.checkpoint_saved(path, step)
+            print("saved", flush=True)
+        sys.exit(0)
+    time.sleep(0.02)
+print("rank %d ends at %d" % (rank, step), flush=True)
+END
+mkdir "$work/saves"
+export SLURM_JOB_END_TIME=$(($(date +%s) + 8)) # as Slurm 23 says it; 22 is asked for it
+in_job 2 --name ends -- python3 "$work/steps.py" 1000000 "$work/saves" &
+job=$!
+shown() { "$firstlight" show ends | grep -q "ends in [0-9]* s"; }
+until_it "a word of the time" shown
+wait $job
+code=$?
+[ $code = 11 ] && has saved "$work/out" || wrong "the end of time: exit code $code: $(cat "$work/out" "$work/err")"
+unset SLURM_JOB_END_TIME
 
-# 4. Submitted.
-job=$("$firstlight" run --slurm -N 2 --time-limit 5m -- sh -c 'echo "job $SLURM_JOB_ID rank $RANK"' |
-    sed -n 's/^submitted as Slurm job //p')
-[ -n "$job" ] || wrong "no job's number"
+# 5. Submitted and followed: warned of its end it saves, is queued again, and goes on as the same run
+# from its checkpoint. Its name is not the last life's alone.
+mkdir "$work/ckpt"
+"$firstlight" run --slurm -N 2 --name again --checkpoint "$work/ckpt/step_*" --complete-when 'file done' \
+    -- python3 "$work/steps.py" 10 "$work/ckpt" >"$work/out" 2>"$work/err" &
+follower=$!
+begun() { has "rank 0 begins at 0" "$work/out"; }
+until_it "the submitted job's ranks" begun
+job=$(sed -n 's/^submitted as Slurm job \([0-9]*\);.*/\1/p' "$work/err")
+scancel --batch --signal=USR1 "$job" # what --signal=B:USR1@120 sends
+wait $follower || wrong "queued again: exit code $?: $(cat "$work/out" "$work/err")"
+saved=$(ls "$work/ckpt" | sed -n 's/step_//p')
+for rank in 0 1; do
+    has "rank $rank begins at ${saved:-none}" "$work/out" || wrong "rank $rank: not from step $saved: $(cat "$work/out" "$work/err")"
+    has "rank $rank ends" "$work/out" || wrong "rank $rank has no end: $(cat "$work/out" "$work/err")"
+done
+[ "$(query "select count(*) from runs where name = 'again'")" = 1 ] || wrong "another run: $("$firstlight" ps --all)"
+
+# 6. Ctrl-C leaves a submitted job alone; scancel ends it with all that it runs.
+"$firstlight" run --slurm -N 2 --name left -- sh -c 'echo runs; exec sleep 600' >"$work/out" 2>"$work/err" &
+follower=$!
+runs() { [ "$(grep -c runs "$work/out")" = 2 ]; }
+until_it "two ranks" runs
+job=$(sed -n 's/^submitted as Slurm job \([0-9]*\);.*/\1/p' "$work/err")
+kill -INT $follower
+wait $follower || wrong "Ctrl-C: exit code $?"
+has "Slurm job $job goes on without you; 'scancel $job' ends it" "$work/err" || wrong "Ctrl-C: $(cat "$work/err")"
+[ "$(squeue -h -j "$job" -o %T)" = RUNNING ] || wrong "Ctrl-C ended the job: $(squeue)"
+scancel "$job"
+until_it "the end of all of job $job" none_runs
+
+# 7. Submitted and left to itself; its exit code is the run's.
+job=$("$firstlight" run --slurm -N 1 --detach --time-limit 5m -- sh -c 'echo "job $SLURM_JOB_ID"; exit 5' 2>/dev/null)
 ended() { ! squeue -h -j "$job" 2>/dev/null | grep -q .; }
 until_it "the end of job $job" ended
-for rank in 0 1; do
-    grep -q "^job $job rank $rank$" "slurm-$job.out" || wrong "no rank $rank: $(cat slurm-*.out)"
-done
+has "^job $job$" "slurm-$job.out" || wrong "detached: $(cat slurm-*.out)"
+scontrol show job "$job" | grep -q "ExitCode=1:0" || wrong "detached: $(scontrol show job "$job")"
 
-# 5. Wrong requests, in one sentence.
+# 8. Wrong requests, in one sentence.
 "$firstlight" run --slurm -N 2 --slurm-opt '-p nowhere' -- true >"$work/out" 2>&1
 [ $? = 2 ] && grep -qi "invalid partition" "$work/out" || wrong "a wrong partition: $(cat "$work/out")"
-in_job -N 3 --spares 1 -- true
-[ $? = 2 ] && grep -q "4 nodes and spares are asked for, and the allocation has 3" "$work/err" ||
+in_job 3 -N 3 --spares 1 -- true
+[ $? = 2 ] && has "4 nodes and spares are asked for, and the allocation has 3" "$work/err" ||
     wrong "too many nodes: $(cat "$work/err")"
 exit $failed

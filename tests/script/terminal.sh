@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Colours are for terminals: none in a file or pipe, none with NO_COLOR or TERM=dumb; and what stands in
-# somebody's dump never reaches a terminal as a control sequence.
+# somebody's dump never reaches a terminal as a control sequence. The status of a run stays below what its
+# ranks print.
 set -eu
 command -v script >/dev/null || { echo "skipped: script is not installed (bsdutils)"; exit 77; }
 script -qec true /dev/null </dev/null >/dev/null 2>&1 || { echo "skipped: no pseudo-terminal can be had here"; exit 77; }
@@ -56,4 +57,10 @@ done
 [ "$(escapes out)" = 0 ] || wrong "escape codes in JSON"
 on_terminal "$bin" inspect --json fleet
 [ "$(escapes out)" = 0 ] || wrong "escape codes in JSON on a terminal"
+
+on_terminal "$bin" run -n 2 --state s --name status -- sh -c "'[ \$RANK = 1 ] || for i in 1 2 3 4 5 6 7 8; do echo line \$i; sleep 0.2; done'"
+grep -q 'line 8' out || wrong "no output of ranks on a terminal: $(cat -v out)"
+# The status is first drawn within a second; from then on each line has it below again.
+tr -d '\r' <out | awk '/line [0-9]/ { if (seen && !below) { print "no status below: " before; exit 1 }; before = $0; below = 0 }
+    /[12]\/2 ranks/ { seen = below = 1 } END { exit !seen }' || wrong "the status of a run: $(cat -v out)"
 exit $failed

@@ -3,10 +3,11 @@
 #   source tests/slurm/cluster.sh
 #   slurm_up FOLDER NODES   # or says why not, in $slurm_why, and returns 1
 #   srun ...                # SLURM_CONF is set
-#   slurm_kill_node 3       # kill -9 of slurmd n3 and of the steps' daemons on it
+#   slurm_kill_node 3       # kill -9 of slurmd n3 and of all that runs there
 #   slurm_down              # ends what was started, by pid
 #
-# Needs root and Debian's slurm-wlm and munge. Ports are free ones, so several may run side by side.
+# A FOLDER/topology.conf that is there before is used. Needs Debian's slurm-wlm and munge. Ports are
+# free ones, so several may run side by side.
 
 slurm_why=
 
@@ -45,7 +46,8 @@ _slurm_wait() { # SECONDS COMMAND...: until it succeeds
 
 slurm_up() {
     local folder=$1 nodes=$2 port tool host
-    [ "$(id -u)" = 0 ] || { slurm_why="Slurm's daemons need root here"; return 1; }
+    local me=$(id -un) topology=none
+    PATH=$PATH:/usr/sbin
     for tool in munged slurmctld slurmd srun; do
         command -v $tool >/dev/null || { slurm_why="$tool is not installed"; return 1; }
     done
@@ -53,11 +55,12 @@ slurm_up() {
     slurm_folder=$(cd "$folder" && pwd)
     chmod 755 "$slurm_folder"
     # munged asks that nobody else can write above its socket and key.
-    slurm_munge=$(mktemp -d /run/firstlight-munge.XXXXXX)
+    slurm_munge=$(mktemp -d /run/firstlight-munge.XXXXXX 2>/dev/null || mktemp -d "$slurm_folder/munge.XXXXXX")
     chmod 755 "$slurm_munge"
     head -c 128 /dev/urandom >"$slurm_munge/key"
     chmod 600 "$slurm_munge/key"
-    munged --foreground --key-file="$slurm_munge/key" --socket="$slurm_munge/socket" \
+    [ ! -f "$slurm_folder/topology.conf" ] || topology=tree
+    munged --foreground --force --key-file="$slurm_munge/key" --socket="$slurm_munge/socket" \
         --pid-file="$slurm_munge/pid" --seed-file="$slurm_munge/seed" \
         --log-file="$slurm_folder/log/munged" >/dev/null 2>&1 &
     slurm_pids=($!)
@@ -68,10 +71,11 @@ slurm_up() {
 ClusterName=firstlight
 SlurmctldHost=$host(127.0.0.1)
 SlurmctldPort=$port
-SlurmUser=root
-SlurmdUser=root
+SlurmUser=$me
+SlurmdUser=$me
 AuthType=auth/munge
-AuthInfo=socket=$slurm_munge/socket
+AuthInfo=socket=$slurm_munge/socket,cred_expire=5
+TopologyPlugin=topology/$topology
 CryptoType=crypto/munge
 StateSaveLocation=$slurm_folder/state
 SlurmdSpoolDir=$slurm_folder/spool/%n
@@ -120,19 +124,30 @@ slurm_start_node() {
     slurm_node_pids[$1]=$!
 }
 
-# A node's death as seen from outside: its slurmd and its steps' daemons are killed, nothing is said.
-slurm_kill_node() {
+# What this Slurm's jobs run, by ids (on a node); without Slurm's own daemons.
+slurm_processes() { # [NODE]
     local pid
-    kill -9 "${slurm_node_pids[$1]}" 2>/dev/null
-    for pid in $(pgrep -f "slurmstepd" || true); do
-        grep -qz "^SLURMD_NODENAME=n$1$" "/proc/$pid/environ" 2>/dev/null && kill -9 "$pid" 2>/dev/null
+    for pid in $(grep -slzx "SLURM_CONF=$SLURM_CONF" /proc/[0-9]*/environ | cut -d/ -f3); do
+        grep -qszx "SLURMD_NODENAME=n${1:-[0-9]*}" "/proc/$pid/environ" && echo "$pid"
     done
+}
+
+# A node's death as seen from outside: slurmd, the steps' daemons and all they run are killed, and
+# nothing is said.
+slurm_kill_node() {
+    local pid parent all
+    all=$(slurm_processes "$1")
+    for pid in $all; do
+        parent=$(sed 's/.*) . \([0-9]*\).*/\1/' "/proc/$pid/stat" 2>/dev/null)
+        case $(cat "/proc/${parent:-0}/comm" 2>/dev/null) in slurmstepd*) all="$all $parent" ;; esac
+    done
+    kill -9 "${slurm_node_pids[$1]}" $all 2>/dev/null
     unset "slurm_node_pids[$1]"
 }
 
 slurm_down() {
     local pid
-    scancel -u root >/dev/null 2>&1 || true
+    scancel -u "$(id -un)" >/dev/null 2>&1 || true
     for pid in "${slurm_node_pids[@]:-}" $(printf '%s\n' "${slurm_pids[@]:-}" | tac); do
         [ -n "$pid" ] || continue
         kill "$pid" 2>/dev/null

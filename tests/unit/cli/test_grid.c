@@ -48,7 +48,7 @@ static void columns_are_aligned_and_the_last_is_cut(void **state)
          "a       1  some word\n"
          "bcd  1000  -\n"
          "\xc3\xa4\xc3\xb6   -2.5  x\n"},
-        {31, true,
+        {30, true,
          "id      n  words\n"
          "a       1  some words [31m\n"
          "           here\n"

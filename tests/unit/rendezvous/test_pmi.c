@@ -54,27 +54,6 @@ static void lines_become_commands(void **state)
     }
 }
 
-static void the_mapping_is_in_blocks(void **state)
-{
-    static const struct {
-        uint32_t world, nproc, first;
-        const char *want;
-    } cases[] = {{8, 2, 0, "(vector,(0,4,2))"},
-                 {8, 2, 6, "(vector,(0,4,2))"},
-                 {7, 2, 0, ""},
-                 {8, 3, 3, ""},
-                 {1, 1, 0, "(vector,(0,1,1))"}};
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct buf out = {0};
-
-        pmi_mapping(&out, cases[i].world, cases[i].nproc, cases[i].first);
-        assert_string_equal(out.p ? out.p : "", cases[i].want);
-        buf_done(&out);
-    }
-}
-
 static void on_reply(void *data, void *client_data, struct str bytes)
 {
     (void)data;
@@ -122,6 +101,36 @@ static void turn(struct proxy *proxy, struct kv *kv, int64_t now_ms)
 static void say(struct proxy *proxy, struct proxy_client *client, const char *text)
 {
     proxy_take(proxy, client, str_of(text));
+}
+
+static void every_node_tells_the_same_mapping(void **state)
+{
+    static const struct {
+        struct proxy_limits limits; /* world, first rank, ranks here, node */
+        const char *want;
+    } cases[] = {
+        {{8, 0, 2, 0}, "(vector,(0,4,2))"},         {{8, 6, 2, 3}, "(vector,(0,4,2))"},
+        {{7, 0, 2, 0}, "(vector,(0,3,2),(3,1,1))"}, {{7, 6, 1, 3}, "(vector,(0,3,2),(3,1,1))"},
+        {{1, 0, 1, 0}, "(vector,(0,1,1))"},         {{2, 0, 3, 0}, "(vector,(0,1,2))"},
+        {{5, 5, 0, 3}, "(vector,(0,5,1))"},
+    };
+    static const struct proxy_out out = {NULL, on_reply, on_hang_up, on_up};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct proxy *proxy = proxy_new(1, &cases[i].limits, &out);
+        struct buf got = {0};
+        struct proxy_client *client = proxy_pmi_new(proxy, &got, cases[i].limits.first_rank);
+        struct str value;
+
+        say(proxy, client, "cmd=get kvsname=k key=PMI_process_mapping\n");
+        value = str_of(got.p);
+        assert_int_equal(str_find(value, cases[i].want), str_find(value, "(vector"));
+        assert_true(str_find(value, cases[i].want) > 0);
+        proxy_client_gone(proxy, client);
+        proxy_free(proxy);
+        buf_done(&got);
+    }
 }
 
 static int aborted;
@@ -216,7 +225,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_become_commands),
-        cmocka_unit_test(the_mapping_is_in_blocks),
+        cmocka_unit_test(every_node_tells_the_same_mapping),
         cmocka_unit_test(an_abort_is_told_with_its_code_and_not_answered),
         cmocka_unit_test(ranks_meet_in_barriers),
     };
