@@ -8,5 +8,6 @@ enum { EXIT_WELL = 0, EXIT_FINDINGS = 1, EXIT_TROUBLE = 2 };
 int cmd_collect(int argc, char **argv);
 int cmd_end(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+int cmd_spread(int argc, char **argv);
 
 #endif

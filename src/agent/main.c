@@ -11,6 +11,7 @@ static const char usage[] =
     "usage: firstlight-agent collect [OPTION ...]   what this host says about itself, as a "
     "snapshot\n"
     "       firstlight-agent run OPTION ...         this node's part of a run\n"
+    "       firstlight-agent spread OPTION ...      start a run's agents on other hosts\n"
     "       firstlight-agent end OPTION ...         kills what is left of that part\n"
     "       firstlight-agent COMMAND --help\n"
     "       firstlight-agent --version\n";
@@ -22,6 +23,7 @@ static const struct {
     {"collect", cmd_collect},
     {"end", cmd_end},
     {"run", cmd_run},
+    {"spread", cmd_spread},
 };
 
 int main(int argc, char **argv)

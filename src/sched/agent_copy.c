@@ -48,6 +48,11 @@ static const char script_run[] =
     "while read -r x <&3;do [ \"$x\" = \"end$n\" ]&&kill -9 $p;done & q=$!;"
     "exec 3<&-;wait $p;r=$?;kill $q 2>/dev/null;exit $r";
 
+static const char script_spread[] =
+    "exec 3<&0 </dev/null;echo \"$s: runs\";"
+    "{ printf \"%%s\\n\" \"$k\";exec cat <&3 2>/dev/null;}|\"$a\"%s 3<&- & p=$!;k=;"
+    "exec 3<&-;wait $p;exit $?";
+
 int agent_copy_read(const char *path, struct agent_copy *out, struct err *err)
 {
     struct hash128 hash;
@@ -123,14 +128,14 @@ char *agent_copy_command(struct arena *arena, const struct agent_copy *copy, enu
         buf_puts(&out, "[ -n \"$a\" ]||{ echo \"$s: need\";exit 45;};");
     } else {
         buf_puts(&out, "if [ -z \"$a\" ];then ");
-        if (mode == COPY_ASKED)
+        if (mode == COPY_ASKED || mode == COPY_SPREADS)
             buf_puts(&out, "echo \"$s: need\";");
         buf_printf(&out, script_store, copy->len, (copy->len + 1023) / 1024, copy->len);
         if (mode == COPY_FOLLOWS)
             buf_printf(&out, "else head -c %zu >/dev/null;", copy->len);
         buf_puts(&out, "fi;");
     }
-    buf_printf(&out, script_run, args.p ? args.p : "");
+    buf_printf(&out, mode == COPY_SPREADS ? script_spread : script_run, args.p ? args.p : "");
     if (ok && !out.failed && !machine.failed && !args.failed)
         command = arena_copy(arena, out.p, out.len);
     buf_done(&out);

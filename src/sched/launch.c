@@ -14,6 +14,11 @@ const struct launch_backend *launch_backend_find(const char *name)
     return NULL;
 }
 
+uint32_t launch_index(const struct launch_request *request, uint32_t node)
+{
+    return request->indices ? request->indices[node] : node;
+}
+
 const char **launch_agent_words(struct arena *arena, const struct launch_request *request,
                                 const char *node, const char *folder)
 {

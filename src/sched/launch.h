@@ -28,17 +28,22 @@ struct launch_request {
     struct event_base *base;
     const char *const *names; /* hosts; for local "local-0" ... ; must outlive the launch */
     uint32_t count;
-    const char *agent;     /* path of the executable for this machine */
-    const char *addresses; /* "10.0.0.1:4711,192.168.0.1:4711" */
-    const char *key;       /* text form */
-    const char *run;       /* id */
-    const char *run_dir;   /* the run's folder on this machine (for sockets, key files) */
+    const uint32_t *indices; /* of the names in the run; NULL: they count from 0 */
+    const char *agent;       /* path of the executable for this machine */
+    const char *addresses;   /* "10.0.0.1:4711,192.168.0.1:4711" */
+    const char *key;         /* text form */
+    const char *run;         /* id */
+    const char *run_dir;     /* the run's folder on this machine (for sockets, key files) */
     const char *const *ssh_options;
     size_t ssh_option_count;
     const char *const *slurm_options;
     size_t slurm_option_count;
     int connect_timeout_s;
     unsigned fanout;
+    /* We help somebody who can start them too: where the first few can't be reached, none is tried
+     * any more. */
+    bool helps;
+    void (*runs)(void *data, uint32_t node); /* its agent was started; optional */
     bool tie_stdin; /* the first node's agent gets our standard input; local only */
     /* An agent could not be started, or its starter's process ended: one sentence. The controller
      * knows by its links which agents live; this says why one doesn't. */
@@ -65,6 +70,9 @@ struct launch {
 
 const struct launch_backend *launch_backend_find(const char *name);
 extern const struct launch_backend launch_local, launch_join, launch_ssh, launch_slurm;
+
+/* The index in the run of names[node]. */
+uint32_t launch_index(const struct launch_request *request, uint32_t node);
 
 /* The agent's words from "run" on, for back ends: NULL-terminated, in `arena`; NULL when there is
  * no memory. `node`: "12", or "@n[001-064]" where the agent finds its own place. `folder` NULL: the

@@ -1,50 +1,35 @@
 /* sched/launch_ssh - an ssh a host: brings the agent where it is not yet, starts it, stays as its
  * watcher.
  *
- * All come from the head, `fanout` at a time: a host that would hand the agent on to others needs
- * keys for them, and agent forwarding is off where people are careful. The agent outlives its ssh:
- * it has a link of its own. */
-#include "sched/agent_copy.h"
-#include "sched/launch.h"
-#include "sched/process.h"
-#include "sched/sched.h"
+ * Up to 32 come from here, `fanout` at a time. More are parted among relays, hosts that start
+ * others; those need keys for them, and where they have none all come from here after all. The
+ * agent outlives its ssh: it has a link of its own. */
+#include "base/hash.h"
+#include "sched/launch_ssh_inside.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/pidfd.h>
 #include <unistd.h>
 
-#define OWN_WORDS_MAX    64
-#define ANSWER_TIMEOUT_S 60 /* from the start until a host says that the agent runs */
-
-enum host_state { HOST_IDLE, HOST_WAITING, HOST_STARTING, HOST_RUNNING };
-
-struct ssh_host {
-    struct launch *launch;
-    uint32_t node;
-    enum host_state state;
-    bool again; /* start it when the old one is over */
-    struct process process;
-    struct event *end; /* its pidfd */
-    int pidfd;
-    struct arena *arena; /* the words, while it lives */
-    struct agent_lines lines;
-    char words[SCHED_SENTENCE_BYTES]; /* the last that it said */
-    struct ssh_host *next;
-};
-
-struct ssh {
-    struct ssh_host *hosts, *first, **last; /* first, last: those that wait */
-    struct agent_copy copy;
-    char *key; /* with its newline */
-    unsigned starting;
-    struct arena *arena;
-    const char *own[OWN_WORDS_MAX]; /* of $FIRSTLIGHT_SSH */
-    size_t own_count;
-};
+#define DIRECT_MAX  32 /* more hosts go by relays, */
+#define RELAYS_MAX  32 /* at most so many */
+#define FIRST_TRIES 16 /* of a relay's, at a time until one has come */
+#define MISSES_MAX  3  /* of those, until it gives up */
 
 static void start_more(struct launch *launch);
+
+const char *ssh_name(const struct ssh_host *host)
+{
+    return host->launch->request.names[host->node];
+}
+
+static bool has_name(const void *value, const void *key)
+{
+    return !strcmp(ssh_name(value), key);
+}
 
 static void tell(struct ssh_host *host, const char *sentence)
 {
@@ -68,22 +53,47 @@ static void forget(struct ssh_host *host)
 
 static void wait_for_turn(struct ssh *ssh, struct ssh_host *host)
 {
+    host->via = NULL;
     host->state = HOST_WAITING;
     host->next = NULL;
     *ssh->last = host;
     ssh->last = &host->next;
 }
 
-static void runs_now(struct ssh_host *host)
+void ssh_start_directly(struct ssh_host *host)
 {
+    wait_for_turn(host->launch->state, host);
+    start_more(host->launch);
+}
+
+void ssh_runs(struct ssh_host *host)
+{
+    const struct launch_request *request = &host->launch->request;
     struct ssh *ssh = host->launch->state;
 
     if (host->state != HOST_STARTING)
         return;
     host->state = HOST_RUNNING;
+    ssh->came++;
+    if (request->runs)
+        request->runs(request->data, host->node);
+    if (host->via)
+        return;
     ssh->starting--;
     process_relax(&host->process);
     start_more(host->launch);
+}
+
+void ssh_over(struct ssh_host *host, const char *sentence)
+{
+    struct launch *launch = host->launch;
+    struct ssh *ssh = launch->state;
+
+    ssh->missed += host->state == HOST_STARTING;
+    host->state = HOST_IDLE;
+    host->via = NULL;
+    tell(host, sentence);
+    start_more(launch);
 }
 
 static void on_line(void *data, struct str line)
@@ -99,7 +109,7 @@ static void on_line(void *data, struct str line)
         break;
     case SAID_RUNS:
         host->words[0] = '\0'; /* what came before was the host's greeting */
-        runs_now(host);
+        ssh_runs(host);
         break;
     case SAID_ENDED:
         if (!host->words[0])
@@ -134,23 +144,20 @@ static void sentence_of(const struct ssh_host *host, bool ran, char *out, size_t
 static void on_over(struct process *process)
 {
     struct ssh_host *host = process->data;
-    struct launch *launch = host->launch;
-    struct ssh *ssh = launch->state;
+    struct ssh *ssh = host->launch->state;
     bool ran = host->state == HOST_RUNNING;
     char sentence[SCHED_SENTENCE_BYTES];
 
     sentence_of(host, ran, sentence, sizeof(sentence));
     if (!ran)
         ssh->starting--;
-    host->state = HOST_IDLE;
     forget(host);
-    if (host->again) {
-        host->again = false;
-        wait_for_turn(ssh, host);
-    } else {
-        tell(host, sentence);
+    if (!host->again) {
+        ssh_over(host, sentence);
+        return;
     }
-    start_more(launch);
+    host->again = false;
+    ssh_start_directly(host);
 }
 
 static const struct process_watch watch = {on_output, on_over};
@@ -165,31 +172,37 @@ static void on_end(evutil_socket_t fd, short what, void *data)
     process_reap(&host->process);
 }
 
+const char *const *ssh_words(struct launch *launch, struct arena *arena, const char *name,
+                             const char *command, struct err *err)
+{
+    const struct launch_request *request = &launch->request;
+    const struct ssh *ssh = launch->state;
+    const struct sched_task task = {.host = name};
+    const struct sched_job job = {.command = command,
+                                  .connect_timeout_s = request->connect_timeout_s,
+                                  .ssh = ssh->own,
+                                  .ssh_count = ssh->own_count,
+                                  .ssh_options = request->ssh_options,
+                                  .ssh_option_count = request->ssh_option_count};
+    const char *const *words;
+
+    return sched_backend_find("ssh")->words(&job, arena, &task, 1, &words, err) < 0 ? NULL : words;
+}
+
 static const char *const *words_of(struct ssh_host *host, struct err *err)
 {
     const struct launch_request *request = &host->launch->request;
-    struct ssh *ssh = host->launch->state;
-    const struct sched_task task = {.host = request->names[host->node]};
-    struct sched_job job = {.connect_timeout_s = request->connect_timeout_s,
-                            .ssh = ssh->own,
-                            .ssh_count = ssh->own_count,
-                            .ssh_options = request->ssh_options,
-                            .ssh_option_count = request->ssh_option_count};
-    const char *const *words;
-    const char **agent;
+    const struct ssh *ssh = host->launch->state;
+    const char **agent, *command;
     char node[16];
 
-    (void)snprintf(node, sizeof(node), "%u", host->node);
+    (void)snprintf(node, sizeof(node), "%u", launch_index(request, host->node));
     agent = launch_agent_words(host->arena, request, node, NULL);
-    job.command =
-        agent ? agent_copy_command(host->arena, &ssh->copy, COPY_ASKED, agent, false) : NULL;
-    if (!job.command) {
-        (void)err_set(err, -ENOMEM, "no memory to start an agent");
-        return NULL;
-    }
-    if (sched_backend_find("ssh")->words(&job, host->arena, &task, 1, &words, err) < 0)
-        return NULL;
-    return words;
+    command = agent ? agent_copy_command(host->arena, &ssh->copy, COPY_ASKED, agent, false) : NULL;
+    if (command)
+        return ssh_words(host->launch, host->arena, ssh_name(host), command, err);
+    (void)err_set(err, -ENOMEM, "no memory to start an agent");
+    return NULL;
 }
 
 static int watch_end(struct ssh_host *host, struct err *err)
@@ -228,10 +241,31 @@ static int start_one(struct ssh_host *host, struct err *err)
     return 0;
 }
 
+/* As it seems none can be reached from here, and somebody else will try. */
+static void give_up(struct ssh *ssh)
+{
+    struct ssh_host *host = ssh->first;
+
+    ssh->first = NULL;
+    ssh->last = &ssh->first;
+    while (host) {
+        struct ssh_host *next = host->next;
+
+        host->state = HOST_IDLE;
+        tell(host, "it was not tried");
+        host = next;
+    }
+}
+
 static void start_more(struct launch *launch)
 {
     struct ssh *ssh = launch->state;
     unsigned fanout = launch->request.fanout ? launch->request.fanout : SCHED_FANOUT;
+
+    if (launch->request.helps && !ssh->came && fanout > FIRST_TRIES)
+        fanout = FIRST_TRIES;
+    if (launch->request.helps && !ssh->came && ssh->missed >= MISSES_MAX)
+        give_up(ssh);
 
     while (ssh->first && ssh->starting < fanout) {
         struct ssh_host *host = ssh->first;
@@ -272,6 +306,7 @@ static void free_ssh(struct ssh *ssh)
     if (!ssh)
         return;
     agent_copy_done(&ssh->copy);
+    map_done(&ssh->by_name);
     free(ssh->hosts);
     arena_free(ssh->arena);
     free(ssh);
@@ -300,27 +335,65 @@ static int open_ssh(struct launch *launch, struct err *err)
         return r;
     }
     agent_copy_keep(&ssh->copy);
-    for (uint32_t i = 0; i < request->count; i++)
-        ssh->hosts[i] = (struct ssh_host){.launch = launch, .node = i, .pidfd = -1};
     launch->state = ssh;
+    ssh->by_name.equal = has_name;
+    for (uint32_t i = 0; i < request->count && r == 0; i++) {
+        ssh->hosts[i] = (struct ssh_host){.launch = launch, .node = i, .pidfd = -1};
+        r = map_add(&ssh->by_name, hash64(request->names[i], strlen(request->names[i])),
+                    &ssh->hosts[i]);
+    }
+    if (r < 0) {
+        free_ssh(ssh);
+        launch->state = NULL;
+        return err_set(err, r, "no memory for %u agents", request->count);
+    }
     return 0;
+}
+
+/* Part them evenly, neighbours together: so many relays as each has hosts, when there are few. */
+static void spread(struct launch *launch, struct ssh_host *const *hosts, uint32_t count)
+{
+    uint32_t relays = (uint32_t)ceil(sqrt(count));
+
+    if (relays > RELAYS_MAX)
+        relays = RELAYS_MAX;
+    for (uint32_t i = 0; i < relays; i++) {
+        uint32_t from = (uint32_t)((uint64_t)count * i / relays);
+        uint32_t to = (uint32_t)((uint64_t)count * (i + 1) / relays);
+
+        if (relay_start(launch, hosts + from, to - from, NULL) < 0)
+            for (uint32_t k = from; k < to; k++)
+                wait_for_turn(launch->state, hosts[k]);
+    }
 }
 
 static int start_ssh(struct launch *launch, const uint32_t *nodes, size_t count, struct err *err)
 {
     struct ssh *ssh = launch->state;
+    struct ssh_host **fresh = calloc(count ? count : 1, sizeof(struct ssh_host *));
+    uint32_t fresh_count = 0;
 
-    (void)err;
+    if (!fresh)
+        return err_set(err, -ENOMEM, "no memory to start agents");
     for (size_t i = 0; i < count; i++) {
         struct ssh_host *host = &ssh->hosts[nodes[i]];
 
         if (host->state == HOST_IDLE) {
+            fresh[fresh_count++] = host;
+        } else if (host->via) {
+            relay_end_host(host);
             wait_for_turn(ssh, host);
         } else if (host->state != HOST_WAITING) {
             host->again = true;
             process_end(&host->process);
         }
     }
+    if (fresh_count > DIRECT_MAX)
+        spread(launch, fresh, fresh_count);
+    for (uint32_t i = 0; i < fresh_count; i++)
+        if (fresh[i]->state == HOST_IDLE)
+            wait_for_turn(ssh, fresh[i]);
+    free(fresh);
     start_more(launch);
     return 0;
 }
@@ -331,6 +404,10 @@ static void end_ssh(struct launch *launch, uint32_t node)
 {
     struct ssh_host *host = &((struct ssh *)launch->state)->hosts[node];
 
+    if (host->via) {
+        relay_end_host(host);
+        return;
+    }
     if (host->state == HOST_RUNNING && process_give(&host->process, STR("end\n")) == 0)
         return;
     if (host->state == HOST_STARTING || host->state == HOST_RUNNING)
@@ -341,10 +418,12 @@ static void close_ssh(struct launch *launch)
 {
     struct ssh *ssh = launch->state;
 
+    while (ssh && ssh->relays)
+        relay_leave(ssh->relays);
     for (uint32_t i = 0; ssh && i < launch->request.count; i++) {
         struct ssh_host *host = &ssh->hosts[i];
 
-        if (host->state == HOST_STARTING || host->state == HOST_RUNNING)
+        if (!host->via && (host->state == HOST_STARTING || host->state == HOST_RUNNING))
             process_leave(&host->process);
         forget(host);
     }

@@ -248,7 +248,7 @@ const char **slurm_submit_words(struct arena *arena, uint32_t nodes, double time
     w[n++] = "--ntasks-per-node=1";
     w[n++] = arena_printf(arena, "--signal=B:USR1@%d", WARNING_S);
     w[n++] = "--requeue";
-    w[n++] = "--no-kill"; /* a node's death is ours to mend */
+    w[n++] = "--no-kill";          /* a node's death is ours to mend */
     w[n++] = "--open-mode=append"; /* a requeued job goes on in its output file */
     if (!says_size(options, option_count))
         w[n++] = "--exclusive";

@@ -42,7 +42,22 @@ cat >"$work/hang" <<'END'
 echo $$ >>"$(dirname "$0")/pids"
 exec sleep 600
 END
-kinds="n1 n2 n3 hang stranger"
+kinds="n1 n2 n3 hang stranger tree"
+tree=36
+
+# More hosts than come one by one, told apart by the key of each. Those of nodes.none have no key for one another.
+for i in $(seq $tree); do
+    ssh-keygen -q -t ed25519 -N '' -f "$work/ssh/t$i"
+    echo "command=\"bash $work/enter_tree t$i\" $(cat "$work/ssh/t$i.pub")"
+done >"$work/ssh/tree_keys"
+cat >"$work/enter_tree" <<'END'
+host=$1 work=$(dirname "$0")
+export XDG_CACHE_HOME=$work/cache-t XDG_STATE_HOME=$work/state-$host
+export FIRSTLIGHT_SSH="ssh -F $work/nodes_config -o SetEnv=FROM=$host"
+echo "$host from $FROM" >>"$work/logins"
+echo "Welcome to $host!"
+exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"
+END
 
 start_sshd() {
     base=$((20000 + RANDOM % 30000))
@@ -63,6 +78,7 @@ start_sshd() {
         port=$base
         for kind in $kinds; do
             case $kind in
+            tree) printf 'Match LocalPort %d\n AuthorizedKeysFile %s/ssh/tree_keys\n AcceptEnv FROM\n' $port "$work" ;;
             hang) printf 'Match LocalPort %d\n ForceCommand exec bash %s/hang\n' $port "$work" ;;
             *) printf 'Match LocalPort %d\n ForceCommand exec bash %s/enter %s\n' $port "$work" $kind ;;
             esac
@@ -76,6 +92,11 @@ start_sshd() {
             key=host
             [ $kind != stranger ] || key=other
             echo "[127.0.0.1]:$port $(cut -d ' ' -f 1-2 "$work/ssh/$key.pub")" >>"$work/ssh/known"
+            if [ $kind = tree ]; then
+                for i in $(seq $tree); do
+                    printf 'Host t%d\n Port %d\n IdentityFile %s/ssh/t%d\n' $i $port "$work" $i
+                done
+            fi
             echo "Host $kind"
             echo " Port $port"
             port=$((port + 1))
@@ -84,7 +105,9 @@ start_sshd() {
         echo " Port 1"
         echo "Host *"
         echo " HostName 127.0.0.1"
+        echo "Host n? dead hang stranger"
         echo " IdentityFile $work/ssh/id"
+        echo "Host *"
         echo " IdentitiesOnly yes"
         echo " UserKnownHostsFile $work/ssh/known"
         echo " StrictHostKeyChecking yes"
@@ -130,7 +153,7 @@ run --hosts 'n[1-3]' -- true || wrong "again: exit code $?: $(cat "$work/err")"
 [ "$(sort "$work/logins" | tr '\n' ' ')" = "n1 n2 n3 " ] || wrong "logins: $(cat "$work/logins")"
 
 # 3. A host that is dead, one of another key, one that hangs: each is named, no rank starts.
-run --hosts 'n1,dead,stranger,hang' --start-timeout 10s --attempts-without-progress 0 -- \
+run --hosts 'n1,dead,stranger,hang' --start-timeout 5s --attempts-without-progress 0 -- \
     sh -c "echo started >>$work/started"
 [ $? != 0 ] || wrong "bad hosts: exit code 0"
 says() { grep -q "$1" "$work/err" || wrong "no word of '$1': $(cat "$work/err")"; }
@@ -138,4 +161,30 @@ says "dead.*Connection refused"
 says "stranger.*Host key verification failed"
 says "hang"
 [ ! -f "$work/started" ] || wrong "ranks were started"
+
+# 4. More than 32 hosts: some of them start the others, where their keys let them...
+export FIRSTLIGHT_SSH="ssh -F $work/ssh_config -o SetEnv=FROM=head"
+many() {
+    : >"$work/logins"
+    run --hosts "t[1-$tree]" --nproc-per-node 1 -- sh -c 'echo "rank $RANK on $SLURMD_NODENAME"' ||
+        wrong "$1: exit code $?: $(cat "$work/err")"
+    [ "$(grep -c "^rank [0-9]* on t[0-9]*$" "$work/out")" = $tree ] || wrong "$1: $(cat "$work/out" "$work/err")"
+    for rank in 0 17 $((tree - 1)); do
+        grep -q "^rank $rank on t$((rank + 1))$" "$work/out" || wrong "$1: no rank $rank: $(cat "$work/out")"
+    done
+}
+from_head() { grep -c "from head" "$work/logins"; }
+cp "$work/ssh_config" "$work/nodes_config"
+many "with keys"
+[ "$(from_head)" = 6 ] && [ "$(wc -l <"$work/logins")" = $tree ] || wrong "with keys: $(cat "$work/logins")"
+# ... and else none is lost.
+sed '/IdentityFile/d' "$work/ssh_config" >"$work/nodes_config"
+many "without keys"
+[ "$(from_head)" = $tree ] && [ "$(wc -l <"$work/logins")" = $tree ] || wrong "without keys: $(cat "$work/logins")"
+agents() { grep -slzF -e "$work/state-t" /proc/[0-9]*/environ; }
+for _ in $(seq 200); do
+    [ -n "$(agents)" ] || break
+    nap
+done
+[ -z "$(agents)" ] || wrong "left: $(agents)"
 exit $failed
