@@ -71,6 +71,7 @@ start_sshd() {
         echo "PasswordAuthentication no"
         echo "PermitRootLogin yes"
         echo "MaxStartups 500:1:500"
+        echo "SetEnv SHLVL=2" # bash as a login shell reads no .bashrc then, which may take a while
         for kind in $kinds; do
             echo "ListenAddress 127.0.0.1:$port"
             port=$((port + 1))
