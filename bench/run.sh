@@ -80,10 +80,156 @@ bench_study() {
     study "${STUDY_FLEETS:-1000}" 1 2 2>"$work/study.log" || { tail -5 "$work/study.log"; exit 1; }
 }
 
-[ $# -gt 0 ] || set -- inspect scale peers study
+# have NAME...: the peers that are installed; says which are not
+have() {
+    command -v "$1" >/dev/null && return
+    echo "skipped: $1 is not installed"
+    return 1
+}
+
+# Medians of lines "NAME VERB NUMBER", and their ratio to the first name's. Rounds took turns.
+rates() {
+    sort -k2,2 -k1,1 -k3,3n | awk -v first="$1" '
+        function flush_row() {
+            if (!count) return
+            row[++rows] = name; of[rows] = verb; middle[rows] = value[int(count / 2) + 1]
+            low[rows] = value[1]; high[rows] = value[count]
+            if (name == first) base[verb] = middle[rows]
+        }
+        $1 != name || $2 != verb { flush_row(); name = $1; verb = $2; count = 0 }
+        { value[++count] = $3 }
+        END {
+            flush_row()
+            for (i = 1; i <= rows; i++)
+                printf "%-10s %-26s %9.0f [%.0f %.0f] a second  ratio %.2f\n", of[i], row[i], middle[i], low[i],
+                    high[i], base[of[i]] ? middle[i] / base[of[i]] : 0
+        }'
+}
+
+fresh_state() {
+    rm -rf "$work/state"
+    export XDG_STATE_HOME=$work/state
+}
+
+bench_launch() {
+    local times=${BENCH_TIMES:-9} mpi="mpirun --oversubscribe --allow-run-as-root" ranks rows
+    fresh_state
+    . tests/slurm/cluster.sh
+    if have srun && ! slurm_up "$work/slurm" 4; then # a node takes 512 tasks at most
+        echo "skipped: srun: $slurm_why"
+    fi
+    trap 'slurm_down >/dev/null 2>&1 || :' EXIT
+    for ranks in 2 1000; do
+        echo "## launch: $ranks ranks of true, start to end; want at most $([ $ranks = 2 ] && echo 40 ms || echo 1.5 s)"
+        rows=("firstlight run=firstlight run -q -n $ranks -- true" "bare posix_spawn=spawnall $ranks true")
+        have mpiexec.hydra && rows+=("MPICH mpiexec=mpiexec.hydra -n $ranks true")
+        have mpirun && rows+=("Open MPI mpirun=$mpi -n $ranks true")
+        [ -z "${SLURM_CONF-}" ] || rows+=("srun=srun -O -N $(((ranks + 249) / 250)) -n $ranks true")
+        measure -n "$times" "${rows[@]}"
+    done
+    slurm_down >/dev/null 2>&1 || :
+    trap - EXIT
+}
+
+bench_death() {
+    echo "## death: of 64 local ranks one is killed, ${BENCH_TIMES:-20} times"
+    rm -rf "$work/state"
+    death firstlight "$work/state" 64 "${BENCH_TIMES:-20}"
+}
+
+# host COMMAND...: starts a server that prints its port and ends with its stdin; sets $port
+host() {
+    local fifo=$work/fifo
+    rm -f "$fifo" "$work/port"
+    mkfifo "$fifo"
+    "$@" <"$fifo" >"$work/port" 2>"$work/host.log" &
+    exec 9>"$fifo"
+    until [ -s "$work/port" ]; do
+        kill -0 $! || { cat "$work/host.log" >&2; exit 1; }
+        sleep 0.1
+    done
+    port=$(head -1 "$work/port")
+}
+
+host_end() {
+    exec 9>&-
+    wait $! 2>/dev/null || :
+}
+
+redis_host() { # as host wants it
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])' >"$work/redis.port"
+    redis-server --port "$(cat "$work/redis.port")" --bind 127.0.0.1 --save "" --appendonly no --maxclients 10000 >/dev/null &
+    until redis-cli -p "$(cat "$work/redis.port")" ping >/dev/null 2>&1; do sleep 0.1; done
+    cat "$work/redis.port"
+    cat >/dev/null
+    kill $!
+    wait $! || :
+}
+
+redis_benchmark() { # its own tool's figures, as storeload's
+    redis-benchmark -p "$1" -c 1000 -n "${2:-200000}" -P 1 -t set,get,incr --csv -q |
+        sed -n 's/^"SET","\([0-9.]*\)".*/redis-benchmark set \1/p; s/^"GET","\([0-9.]*\)".*/redis-benchmark get \1/p; s/^"INCR","\([0-9.]*\)".*/redis-benchmark add \1/p'
+}
+
+bench_store() {
+    local round rounds=${BENCH_TIMES:-5} seconds=${BENCH_SECONDS:-1} python=/usr/bin/python3
+    fresh_state
+    : >"$work/rates"
+    if have redis-server && have redis-benchmark; then
+        echo "## store: requests a second, 1,000 connections, one request under way on each; want those of redis"
+        for ((round = 0; round < rounds; round++)); do
+            host redis_host
+            storeload redis redis 1000 "$seconds" 127.0.0.1 "$port"
+            redis_benchmark "$port"
+            host_end
+            firstlight run -q -n 1 -- storeload new firstlight 1000 "$seconds"
+            host storehost 1 1
+            storeload new firstlight,in-process 1000 "$seconds" 127.0.0.1 "$port"
+            host_end
+        done >>"$work/rates"
+        rates redis <"$work/rates"
+    fi
+    if ! $python -c 'import torch.distributed' 2>/dev/null; then
+        echo "skipped: PyTorch's store: $python has no torch"
+        return
+    fi
+    echo "## store: PyTorch's own server, torch 1.13's dialect, 4,000 connections; want 50 times its requests"
+    : >"$work/rates"
+    for ((round = 0; round < (rounds + 1) / 2; round++)); do
+        host $python bench/torch_store.py
+        storeload old torch 4000 "$seconds" 127.0.0.1 "$port"
+        host_end
+        firstlight run -q -n 1 -- storeload old firstlight 4000 "$seconds"
+        host storehost 1 1
+        storeload old firstlight,in-process 4000 "$seconds" 127.0.0.1 "$port"
+        host_end
+    done >>"$work/rates"
+    rates torch <"$work/rates"
+}
+
+bench_agents() {
+    echo "## agents: 12,500 of 8 ranks against one controller; want all released in 5 s, and 1 GiB at most"
+    local round
+    for ((round = 0; round < ${BENCH_TIMES:-3}; round++)); do
+        rm -rf "$work/state"
+        agents 12500 8 firstlight "$work/state"
+    done
+}
+
+bench_ranks() {
+    local nodes
+    echo "## ranks: is the start linear in ranks? 8 a node, each sets and gets a key and passes a barrier"
+    for nodes in 1000 4000 12500; do
+        rm -rf "$work/state"
+        agents $nodes 8 firstlight "$work/state"
+    done
+}
+
+all="inspect scale peers study launch death store agents ranks"
+[ $# -gt 0 ] || set -- $all
 for name in "$@"; do
     if [ "$(type -t "bench_$name")" != function ]; then
-        echo "bench: there is no benchmark '$name': inspect, scale, peers, study" >&2
+        echo "bench: there is no benchmark '$name': ${all// /, }" >&2
         exit 2
     fi
     machine # before each: the load changes

@@ -53,6 +53,7 @@ below_wardens_of() {
     done
 }
 controller_of() { cat "$state/runs/$1/lock" 2>/dev/null || :; }
+no_ranks() { [ -z "$(ranks_of "$1")" ]; }
 nothing_left() { [ -z "$(ranks_of "$1")$(agents_of "$1")" ]; }
 
 clean_up() {
@@ -115,5 +116,6 @@ events_fit() {
 
 # How many events of a kind; of the run that began last.
 count() { "$bin" query --csv "select count(*) from events where run = '$id' and kind = '$1'" 2>/dev/null | sed 1d; }
+exit_code() { "$bin" query --csv "select exit_code from runs where id = '$id'" 2>/dev/null | sed 1d; }
 happened() { [ "$(count "$1")" -ge "${2:-1}" ]; }
 said() { grep -qe "$2" "$1.err"; }

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define STOP_EARLY_NS (30 * SECOND_NS) /* before a time limit, beside the grace */
-#define BURST         4                /* PINGs after a connect, for a good first clock */
+#define BURST         4                /* PINGs soon after a connect */
 #define TRIES_S       3                /* agents try to come back each 2 s at least */
 
 static bool make_arrays(struct control *c)

@@ -264,8 +264,12 @@ static void on_look(evutil_socket_t fd, short what, void *data)
 
 static void on_signal(evutil_socket_t signo, short what, void *data)
 {
+    struct serve *serve = data;
+
     (void)what;
-    ranks_ask_leave(((struct serve *)data)->machine,
+    if (serve->attempt)
+        attempt_look(serve->attempt);
+    ranks_ask_leave(serve->machine,
                     signo == SIGTERM ? "the agent was asked to end (SIGTERM)"
                                      : "the agent was asked to end (SIGINT)",
                     now_ns());
@@ -283,6 +287,8 @@ static void on_link_message(void *data, const struct message *message)
     if (message->id == MSG_WELCOME && message->welcome.node_name.len > 0)
         (void)snprintf(serve->node_name, sizeof(serve->node_name), "%.*s",
                        STR_ARG(message->welcome.node_name));
+    if (message->id == MSG_STOP && serve->attempt)
+        attempt_look(serve->attempt); /* which ranks have a page decides who gets a SIGTERM */
     if (message->id == MSG_LEAVE)
         serve->told_to_leave = ranks_welcomed(serve->machine);
     ranks_message(serve->machine, message, now_ns());

@@ -8,7 +8,7 @@
  *   ssh    the executable copied once a host (kept under its hash in a folder of the user's, so a
  *          second run copies nothing), then started; above 32 hosts in a tree: a host that has it
  *          hands it on to others as far as its own ssh keys allow, else the head does
- *   slurm  one srun for all (launch.md §3.7 flags), its tasks find their index by name
+ *   slurm  one srun for all; its tasks find their index by name
  *   join   nobody is started: agents come by themselves with address and key (Kubernetes, tests)
  */
 #ifndef SCHED_LAUNCH_H

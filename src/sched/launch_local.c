@@ -159,7 +159,7 @@ static int key_file(const char *key, const char *folder, char path[PATH_MAX], st
     (void)snprintf(path, PATH_MAX, "%s/key", folder);
     buf_printf(&line, "%s\n", key);
     r = line.failed ? err_set(err, -ENOMEM, "no memory for the key")
-                    : file_write_private(path, line.p, line.len, err);
+                    : file_write_private_soon(path, line.p, line.len, err);
     buf_done(&line);
     return r;
 }

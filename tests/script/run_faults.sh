@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # kill -9 of ranks, grandchildren, agents, wardens, both at once and the controller, at random moments
 # of a run that goes on from checkpoints: it ends well, its events fit each other, nothing is left.
-# FIRSTLIGHT_FAULT_ROUNDS (8) is how many faults, FIRSTLIGHT_FAULT_SEED (1) the dice's seed.
+# FIRSTLIGHT_FAULT_ROUNDS (6) is how many faults, FIRSTLIGHT_FAULT_SEED (1) the dice's seed.
 set -u
 . "$FIRSTLIGHT_SOURCE/tests/run_lib.sh"
-rounds=${FIRSTLIGHT_FAULT_ROUNDS:-8}
+rounds=${FIRSTLIGHT_FAULT_ROUNDS:-6}
 RANDOM=${FIRSTLIGHT_FAULT_SEED:-1}
 
 # Steps until somebody says that it is enough; rank 0 saves each. A grandchild has left its group.
