@@ -1,4 +1,4 @@
-/* agent/cmd_end - ends by force what a node of a run has left on this machine: its agent, should
+/* agent/agent_end - ends by force what a node of a run has left on this machine: its agent, should
  * one live, and whatever that has started. */
 #include "agent/cmd.h"
 #include "base/opt.h"
@@ -37,7 +37,7 @@ static int print_help(void)
     return EXIT_WELL;
 }
 
-int cmd_end(int argc, char **argv)
+int agent_end(int argc, char **argv)
 {
     struct arguments args = {.node = -1};
     struct err err = {0};

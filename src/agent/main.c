@@ -21,7 +21,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"collect", agent_collect},
-    {"end", cmd_end},
+    {"end", agent_end},
     {"run", agent_run},
     {"spread", agent_spread},
 };
