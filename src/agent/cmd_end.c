@@ -1,4 +1,4 @@
-/* agent/agent_end - ends by force what a node of a run has left on this machine: its agent, should
+/* agent/cmd_end - ends by force what a node of a run has left on this machine: its agent, should
  * one live, and whatever that has started. */
 #include "agent/cmd.h"
 #include "base/opt.h"
