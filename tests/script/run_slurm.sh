@@ -68,21 +68,30 @@ hash=$(ls "$XDG_CACHE_HOME/firstlight" | sed -n 's/^agent-//p')
     wrong "without a cache: exit code $?: $(cat "$work/err")"
 [ "$(grep -c "on a node" "$work/out")" = 2 ] || wrong "without a cache: $(cat "$work/out" "$work/err")"
 
-# 3. A node dies with its slurmd, and Slurm says so: a spare takes its ranks, nobody else moves, and
-# the job goes on.
+# 3. A node dies with its slurmd: a spare takes its ranks, nobody else moves, the job goes on, and
+# nothing is left. Slurm has not noticed yet.
 cat >"$work/program" <<'END'
 echo "attempt $FIRSTLIGHT_ATTEMPT rank $RANK on $SLURMD_NODENAME"
 [ "$FIRSTLIGHT_ATTEMPT" = 1 ] || exit 0
 exec sleep 600
 END
-salloc --quiet --no-kill -w 'n[4-8]' "$firstlight" run --slurm -N 4 --spares 1 --node-timeout 3s --name dies -- sh "$work/program" \
-    >"$work/out" 2>"$work/err" &
+cat >"$work/in_job" <<'END'
+"$@"
+code=$?
+for pid in $(pgrep -x srun); do # one that waits for the dead node
+    grep -qszx "SLURM_CONF=$SLURM_CONF" /proc/$pid/environ && echo "left: $(tr '\0' ' ' </proc/$pid/cmdline | cut -c1-200)"
+done
+exit $code
+END
+salloc --quiet --no-kill -w 'n[4-8]' sh "$work/in_job" "$firstlight" run --slurm -N 4 --spares 1 --node-timeout 3s \
+    --name dies -- sh "$work/program" >"$work/out" 2>"$work/err" &
 job=$!
 four_run() { [ "$(grep -c "attempt 1 rank" "$work/out")" = 4 ]; }
 until_it "four ranks" four_run
 slurm_kill_node 5
-scontrol update NodeName=n5 State=DOWN Reason=test
 wait $job || wrong "a dead node: exit code $?: $(cat "$work/out" "$work/err")"
+! has "^left" "$work/out" || wrong "a dead node: $(cat "$work/out")"
+scontrol update NodeName=n5 State=DOWN Reason=test
 grep "attempt 1" "$work/out" | sort -k 4 | sed 's/attempt 1 //; s/on n5/on the spare/' >"$work/before"
 spare=$(grep "attempt 2" "$work/out" | grep -o "n[4-8]$" | sort | comm -23 - <(grep "attempt 1" "$work/out" | grep -o "n[4-8]$" | sort))
 grep "attempt 2" "$work/out" | sort -k 4 | sed "s/attempt 2 //; s/on $spare/on the spare/" >"$work/after"
