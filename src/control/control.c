@@ -346,9 +346,11 @@ void control_agent_failed(struct control *c, uint32_t node, const char *sentence
     struct node_live *live = &c->live[node];
 
     take_time(c, now_ns);
-    if (c->over || c->fold.state >= RUN_LEAVING)
+    if (c->over)
         return;
-    if (live->linked)
+    if (c->fold.state >= RUN_LEAVING)
+        live->return_ns = 0; /* it has left; a link that it has still closes by itself */
+    else if (live->linked)
         live->gone = true; /* its link will say so too, or stays: then it was the starter */
     else if (live->return_ns)
         node_lost(c, node, sentence);

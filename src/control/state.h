@@ -161,8 +161,9 @@ struct control {
 
     /* progress */
     uint32_t connected;
-    int64_t reporter;                                       /* lowest rank that says steps; -1 */
-    int64_t total, tokens, metric_step, metric_ns, step_ns; /* step_ns: the last new step */
+    int64_t reporter; /* lowest rank that says steps; -1 */
+    int64_t total, tokens, metric_step, metric_told, metric_ns,
+        step_ns; /* step_ns: the last new step */
     double loss;
     struct sample samples[SAMPLES];
     size_t sample_count;
