@@ -26,9 +26,9 @@ const struct opt show_opts[] = {
 };
 const size_t show_opt_count = ARRAY_LEN(show_opts);
 
-/* What is told of a run (the first parts of a start are still of the attempt before): each is a
- * query over the store's views, whose columns are the keys of the JSON and the headings of the
- * text. */
+/* What is told of a run: each is a query over the store's views, whose columns are the keys of the
+ * JSON and the headings of the text. The first parts of a start are still of the attempt before;
+ * ranks meet while they load. */
 static const struct section {
     const char *key, *title, *sql;
 } sections[] = {
@@ -39,16 +39,16 @@ static const struct section {
     {"restarts", "what each start took, in seconds",
      "SELECT CASE WHEN phase IN ('detect', 'abort', 'drain', 'check', 'swap') THEN attempt + 1 "
      "ELSE attempt END AS attempt, "
-     "round(sum(seconds), 3) AS total, "
+     "round(sum(seconds) FILTER (WHERE phase <> 'rendezvous'), 3) AS total, "
      "round(max(seconds) FILTER (WHERE phase = 'detect'), 3) AS detect, "
      "round(max(seconds) FILTER (WHERE phase = 'abort'), 3) AS abort, "
      "round(max(seconds) FILTER (WHERE phase = 'drain'), 3) AS drain, "
      "round(max(seconds) FILTER (WHERE phase = 'check'), 3) AS \"check\", "
      "round(max(seconds) FILTER (WHERE phase = 'swap'), 3) AS swap, "
      "round(max(seconds) FILTER (WHERE phase = 'spawn'), 3) AS spawn, "
-     "round(max(seconds) FILTER (WHERE phase = 'rendezvous'), 3) AS rendezvous, "
      "round(max(seconds) FILTER (WHERE phase = 'load'), 3) AS load, "
-     "round(max(seconds) FILTER (WHERE phase = 'first step'), 3) AS first_step "
+     "round(max(seconds) FILTER (WHERE phase = 'first step'), 3) AS first_step, "
+     "round(max(seconds) FILTER (WHERE phase = 'rendezvous'), 3) AS rendezvous "
      "FROM phases WHERE run = '%s' "
      "GROUP BY 1 ORDER BY 1 DESC LIMIT %d"},
     {"incidents", "incidents, the newest first",
@@ -173,12 +173,12 @@ static void say_command(const json_t *job)
     (void)puts("");
 }
 
-/* A time of the day on which the run began goes without that day. */
+/* Times of a run that was over on the day on which it began go without that day. */
 static const char *without_day(const char *text, const char *day)
 {
     size_t len = strlen(day);
 
-    return strncmp(text, day, len) == 0 && text[len] == ' ' ? text + len + 1 : text;
+    return len && strncmp(text, day, len) == 0 && text[len] == ' ' ? text + len + 1 : text;
 }
 
 /* A row of a table from an object's values, in the order of its first row's keys. */
@@ -276,7 +276,7 @@ static void print_now(const json_t *facts)
 static void print_text(const struct store_run *run, const json_t *facts)
 {
     bool colour = term_has_colour(stdout);
-    char text[96];
+    char text[96], last_day[64];
 
     (void)printf("%s%s%s  %s", colour ? "\033[1m" : "", run->id, colour ? "\033[0m" : "",
                  state_word(run));
@@ -302,6 +302,9 @@ static void print_text(const struct store_run *run, const json_t *facts)
     say("folder", json_string_value(json_object_get(facts, "folder")));
     print_now(facts);
     (void)put_time("%F", run->created_ns, text);
+    if (strcmp(put_time("%F", run->ended_ns < 0 ? state_now_ns() : run->ended_ns, last_day),
+               text) != 0)
+        text[0] = '\0';
     for (size_t i = 0; i < ARRAY_LEN(sections); i++)
         print_rows(sections[i].title, json_object_get(facts, sections[i].key), text);
     (void)printf("\n%s\n", json_string_value(json_object_get(facts, "hint")));

@@ -40,6 +40,7 @@ struct front {
     uint32_t attempts; /* the newest one's number */
     uint32_t stops;
     bool terminal, colour;
+    enum run_cause failed; /* the last failure's; CAUSE_NONE: none */
 };
 
 static int64_t now_ns(void)
@@ -193,11 +194,13 @@ static void print_json(struct front *front, const struct run_event *event)
     arena_free(arena);
 }
 
-/* The first attempt begins and the last ends without words: the plan and the end say it. */
+/* The first attempt begins and the last ends without words: the plan and the end say it. So does
+ * the failure, in one sentence for all nodes, of a program that can't be started. */
 static bool is_calm(const struct run_event *event)
 {
     switch (event->kind) {
     case EV_RUN_CREATED:
+    case EV_SPAWN_FAILED:
     case EV_ATTEMPT_ENDED:
     case EV_RUN_ENDED:
         return true;
@@ -230,8 +233,10 @@ static void on_event(void *data, const struct run_event *event, const char *node
         print_json(front, event);
     if (event->kind == EV_ATTEMPT_BEGUN)
         front->attempts = event->attempt;
-    if (front->options.quiet || front->options.json || is_calm(event) ||
-        said_before(front, event) || !live_event(event, node_name, &line)) {
+    if (event->kind == EV_FAILED && event->a > CAUSE_NONE && event->a < CAUSE_COUNT)
+        front->failed = (enum run_cause)event->a;
+    if ((front->options.quiet && event->kind != EV_FAILED) || front->options.json ||
+        is_calm(event) || said_before(front, event) || !live_event(event, node_name, &line)) {
         buf_done(&line);
         return;
     }
@@ -347,6 +352,7 @@ void front_end(struct front *front, int exit_code)
 {
     double seconds = (double)(now_ns() - front->began_ns) / SECOND_NS;
     const char *run = front->options.run;
+    enum run_cause cause = front->failed; /* several causes have one exit code */
 
     if (front->collapse)
         collapse_flush(front->collapse);
@@ -361,12 +367,11 @@ void front_end(struct front *front, int exit_code)
             say(front, "%s: done in %.1f s\n", run, seconds);
         return;
     }
-    for (size_t i = CAUSE_NONE + 1; i < CAUSE_COUNT; i++)
-        if (run_exits[i].code == exit_code) {
-            say(front, "%s: %s (exit %d) after %.1f s\n", run, run_exits[i].meaning, exit_code,
-                seconds);
-            break;
-        }
+    for (size_t i = CAUSE_NONE + 1; i < CAUSE_COUNT && run_exits[cause].code != exit_code; i++)
+        cause = (enum run_cause)i;
+    if (run_exits[cause].code == exit_code)
+        say(front, "%s: %s (exit %d) after %.1f s\n", run, run_exits[cause].meaning, exit_code,
+            seconds);
     say(front, "'firstlight show %s' and 'firstlight logs %s' tell more\n", run, run);
 }
 

@@ -321,10 +321,11 @@ bool live_event(const struct run_event *event, const char *node_name, struct buf
 {
     /* What a person who watches a healthy run need not read. */
     static const bool quiet[EV_KIND_COUNT] = {
-        [EV_NONE] = true,       [EV_CONTROLLER_STARTED] = true, [EV_NODE_STARTING] = true,
-        [EV_NODE_UP] = true,    [EV_NODE_CLOCK] = true,         [EV_RANKS_STARTED] = true,
-        [EV_RENDEZVOUS] = true, [EV_RANK_EXITED] = true,        [EV_NODE_EMPTY] = true,
-        [EV_HONOURED] = true,   [EV_PHASE_ENDED] = true,        [EV_STEP] = true,
+        [EV_NONE] = true,         [EV_CONTROLLER_STARTED] = true, [EV_NODE_STARTING] = true,
+        [EV_NODE_UP] = true,      [EV_NODE_CLOCK] = true,         [EV_RANKS_STARTED] = true,
+        [EV_RENDEZVOUS] = true,   [EV_RANK_EXITED] = true,        [EV_NODE_EMPTY] = true,
+        [EV_HONOURED] = true,     [EV_PHASE_ENDED] = true,        [EV_STEP] = true,
+        [EV_SPAWN_FAILED] = true, /* the failure says it */
     };
 
     if (event->kind >= EV_KIND_COUNT || quiet[event->kind])

@@ -16,7 +16,7 @@ void steps_reset(struct control *c)
         c->ranks[i] = (struct rank_live){.step = -1, .tokens = -1};
     }
     c->connected = 0;
-    c->reporter = c->total = c->tokens = c->metric_step = -1;
+    c->reporter = c->total = c->tokens = c->metric_step = c->metric_told = -1;
     c->metric_ns = c->step_ns = c->load_ns = 0;
     c->loss = NAN;
     c->sample_count = 0;
@@ -32,8 +32,26 @@ static void tell_step(struct control *c, int64_t step)
     control_emit(c, event);
 }
 
+static void tell_metric(struct control *c)
+{
+    const struct store_metric metric = {
+        .attempt = c->fold.attempt,
+        .step = c->metric_step,
+        .total = c->total,
+        .at_ns = c->now_ns + c->wall_minus_mono_ns,
+        .tokens = c->tokens,
+        .loss = c->loss,
+    };
+
+    c->metric_ns = c->now_ns;
+    c->metric_told = c->metric_step;
+    c->world.metric(c->world.data, &metric);
+}
+
 void steps_tell_best(struct control *c)
 {
+    if (c->metric_step != c->metric_told) /* it came too soon after another */
+        tell_metric(c);
     if (c->reporter >= 0 && c->metric_step > c->fold.best_step)
         tell_step(c, c->metric_step);
 }
@@ -85,23 +103,6 @@ double steps_rate(const struct control *c, bool tokens)
                                  : (double)(to - from) * 1e9 / (double)(last->at_ns - first->at_ns);
 }
 
-static void tell_metric(struct control *c, int64_t step)
-{
-    const struct store_metric metric = {
-        .attempt = c->fold.attempt,
-        .step = step,
-        .total = c->total,
-        .at_ns = c->now_ns + c->wall_minus_mono_ns,
-        .tokens = c->tokens,
-        .loss = c->loss,
-    };
-
-    if (c->metric_ns && c->now_ns - c->metric_ns < METRIC_NS)
-        return;
-    c->metric_ns = c->now_ns;
-    c->world.metric(c->world.data, &metric);
-}
-
 /* The rank that speaks for all is at another step. While an attempt ends, its last step counts,
  * and end_attempt tells it. */
 static void new_step(struct control *c, int64_t step)
@@ -114,7 +115,8 @@ static void new_step(struct control *c, int64_t step)
     c->metric_step = step;
     c->step_ns = c->now_ns;
     keep_sample(c, step);
-    tell_metric(c, step);
+    if (!c->metric_ns || c->now_ns - c->metric_ns >= METRIC_NS)
+        tell_metric(c);
     if (c->fold.state != RUN_RUNNING)
         return;
     if (first || (step > c->fold.best_step && wall_ns - c->fold.step_told_at >= STEP_EVERY_NS))

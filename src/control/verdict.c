@@ -118,6 +118,8 @@ void verdict_failed(struct control *c)
 /* A program that cannot be started anywhere will not be found there a moment later. */
 static bool hopeless(const struct fold *fold)
 {
+    /* no such program or folder; may not be run; no program at all; no GPU */
+    static const int lasting[] = {ENOENT, EACCES, ENOEXEC, ENODEV};
     const struct node_fact *first = NULL;
 
     if (fold->attempt != fold->attempts_before + 1 || fold->failed != CAUSE_SPAWN ||
@@ -126,7 +128,10 @@ static bool hopeless(const struct fold *fold)
     for (uint32_t i = 0; i < fold->nnodes && !first; i++)
         if (fold->nodes[fold->assigned[i]].spawn_errno)
             first = &fold->nodes[fold->assigned[i]];
-    return first && (first->spawn_errno == ENOENT || first->spawn_errno == EACCES);
+    for (size_t i = 0; first && i < ARRAY_LEN(lasting); i++)
+        if (first->spawn_errno == lasting[i])
+            return true;
+    return false;
 }
 
 /* Not a machine's fault: nothing was lost, or something else was certainly first. */

@@ -229,6 +229,8 @@ static int plan_places(struct start *start, struct err *err)
         gpus_find(start->spawn->arena, "", env_value(request->env, "CUDA_VISIBLE_DEVICES"),
                   &start->gpus) < 0)
         return err_set(err, -ENOMEM, "no memory for the GPUs");
+    if (job->gpus && !start->gpus.count)
+        return err_set(err, -ENODEV, "gpus: there is no GPU here");
     return bind_plan(start->spawn->arena, &wish, &start->plan, err);
 }
 

@@ -74,6 +74,29 @@ if [ "$(nproc)" -gt 1 ]; then
 fi
 echo "environment, directory, stdin, output, binding"
 
+fails() { # fails CODE SENTENCE OPTION...: what it says on stderr
+    local code=$1 sentence=$2 got=0
+    shift 2
+    "$firstlight" run "$@" >out 2>err || got=$?
+    [ "$got" = "$code" ] || wrong "run $*: exit code $got, not $code: $(cat out err)"
+    [ "$(grep -cE -- "$sentence" err)" = 1 ] || wrong "run $*: not once '$sentence': $(cat err)"
+}
+fails 4 'cwd /nonexistent: no such directory' -q --cwd /nonexistent -- true
+[ "$(wc -l <err)" = 1 ] || wrong "-q says more: $(cat err)"
+fails 4 'no/such/program: no such program' -n 4 -- no/such/program
+fails 1 ': a rank exited with a code other than 0 \(exit 1\)' -- sh -c 'exit 77'
+fails 1 ': a rank was killed by a signal .* \(exit 1\)' -- sh -c 'kill -9 $$'
+fails 2 'nothing to run' --
+fails 2 'ranks takes at least 1' -n 0 -- true
+[ -e /dev/nvidia0 ] || fails 4 'gpus: there is no GPU here' -q --gpus -- true
+"$firstlight" run --json -n 2 -- echo hidden >out 2>err || wrong "--json: $(cat err)"
+python3 -c 'import json; assert [json.loads(line)["kind"] for line in open("out")][-1] == "run.ended"' || wrong "--json: $(cat out)"
+"$firstlight" run --print-job -n 3 --nodes 2 -e 'A=b c' --checkpoint 'ck/step_*' --bind core --unset HOME \
+    --step-pattern 'at {step}' -- sh -c 'echo "$RANK" "#x: y"' "it's" >job.yaml
+"$firstlight" run --print-job job.yaml | cmp - job.yaml || wrong "--print-job is another job: $(cat job.yaml)"
+same "$("$firstlight" run -q job.yaml | sort | tr '\n' ' ')" "0 #x: y 1 #x: y 2 #x: y "
+echo "failures have a sentence, a job file is its command line"
+
 help=$("$firstlight" run sh -c 'echo $1' x --help 2>/dev/null)
 same "$help" "--help"
 same "$("$firstlight" torchrun --no-python printf %s --help 2>/dev/null)" "--help"

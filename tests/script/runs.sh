@@ -54,7 +54,7 @@ json "len(d) == 2 and d[0]['run'] == '$run' and d[0]['alive'] and d[1]['exit_cod
 
 says 0 "^$run +running" show last --state s
 for text in 'train --lr 1' '30 of 100' 'rank 3 on n002 exited 1; certain' 'ranks 2-3: n002 -> n003' \
-    'rank 3 died first twice' '/ckpt/step_20' '^ *2  22:13:3[0-9.]* .* 20 ' 'attach' '▁'; do
+    'rank 3 died first twice' '/ckpt/step_20' '^ *2  .*22:13:3[0-9.]* .* 20 ' 'attach' '▁'; do
     grep -q -- "$text" out || wrong "show: no '$text' in: $(cat out)"
 done
 json "[a['attempt'] for a in d['attempts']] == [2, 1] and d['attempts'][1]['first_cause'].startswith('rank 3') and
