@@ -48,10 +48,10 @@ static const char script_run[] =
     "while read -r x <&3;do [ \"$x\" = \"end$n\" ]&&kill -9 $p;done & q=$!;"
     "exec 3<&-;wait $p;r=$?;kill $q 2>/dev/null;exit $r";
 
-static const char script_spread[] =
-    "exec 3<&0 </dev/null;echo \"$s: runs\";"
-    "{ printf \"%%s\\n\" \"$k\";exec cat <&3 2>/dev/null;}|\"$a\"%s 3<&- & p=$!;k=;"
-    "exec 3<&-;wait $p;exit $?";
+/* The rest of stdin is its descriptor 3. */
+static const char script_spread[] = "exec 3<&0 </dev/null;echo \"$s: runs\";"
+                                    "printf \"%%s\\n\" \"$k\"|\"$a\"%s & p=$!;k=;"
+                                    "exec 3<&-;wait $p;exit $?";
 
 int agent_copy_read(const char *path, struct agent_copy *out, struct err *err)
 {
