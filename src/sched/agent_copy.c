@@ -24,7 +24,8 @@ static const char script_head[] =
     "g=agent-%s;a=;t=;w=;u=firstlight-$(id -u);"
     "o(){ [ -d \"$1\" ]&&[ ! -L \"$1\" ]&&[ -O \"$1\" ];};"
     "z(){ [ $(wc -c <\"$1\") -eq %zu ];};"
-    "set -- \"${XDG_CACHE_HOME:-$HOME/.cache}/firstlight\" /var/tmp/.$u /tmp/.$u /dev/shm/.$u;"
+    "set -- \"${XDG_CACHE_HOME:-${HOME:-/dev/null}/.cache}/firstlight\" /var/tmp/.$u /tmp/.$u "
+    "/dev/shm/.$u;"
     "v(){ [ -x \"$1\" ]&&[ -O \"$1\" ]&&z \"$1\"&&\"$1\" --version >/dev/null 2>&1 </dev/null;};"
     "for d do o \"$d\"&&v \"$d/$g\"&&{ a=$d/$g;break;};done;";
 
