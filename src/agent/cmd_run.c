@@ -234,7 +234,7 @@ static int serve(const struct arguments *args, const char *page_folder, struct e
     return r;
 }
 
-int cmd_run(int argc, char **argv)
+int agent_run(int argc, char **argv)
 {
     struct arguments args = {0};
     char page_folder[PATH_MAX];

@@ -332,7 +332,7 @@ static int print_help(void)
     return EXIT_WELL;
 }
 
-int cmd_spread(int argc, char **argv)
+int agent_spread(int argc, char **argv)
 {
     struct arguments args = {0};
     struct spread spread = {0};

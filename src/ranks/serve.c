@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #define LOOK_MS        200
-#define LOOKS_A_STATUS 5 /* STATUS at most once a second */
+#define LOOKS_A_STATUS 5 /* STATUS at most once a second, but for the first step */
 #define LOG_READ_MAX   (1u << 20)
 #define CPUS_MAX       65536
 #define NODE_NAME_MAX  256
@@ -257,7 +257,8 @@ static void on_look(evutil_socket_t fd, short what, void *data)
     if (!serve->attempt)
         return;
     attempt_look(serve->attempt);
-    if (serve->attempt && ++serve->looks % LOOKS_A_STATUS == 0 && ranks_welcomed(serve->machine))
+    if (serve->attempt && ranks_welcomed(serve->machine) &&
+        (attempt_first_step(serve->attempt) || ++serve->looks % LOOKS_A_STATUS == 0))
         attempt_tell_status(serve->attempt, false);
     look_later(serve);
 }

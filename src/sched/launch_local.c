@@ -170,7 +170,7 @@ static int tie_stdin(struct local *local, struct err *err)
 
     if (pipe2(ends, O_CLOEXEC) < 0)
         return err_set(err, -errno, "no pipe for standard input: %s", strerror(errno));
-    r = relay_start(STDIN_FILENO, ends[1], err);
+    r = relay_bytes(STDIN_FILENO, ends[1], err);
     if (r < 0)
         (void)close(ends[0]);
     else

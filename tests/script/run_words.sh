@@ -17,7 +17,7 @@ once() { [ "$(cat out err | grep -cE -- "$1")" = 1 ] || wrong "not once: $1"; }
 
 run 4 --nodes 4 -n 8 -- ./missing
 once 'no such program'
-once 'failed \(spawn\): local-\[0-3\]: \./missing: no such program on local-[0-3]$'
+once 'failed \(spawn\): local-\[0-3\]: \./missing: no such program$'
 once 'the program could not be started \(exit 4\)'
 
 run 1 -n 4 -- sh -c 'test $RANK != 2 || { echo "last words" >&2; exit 7; }; sleep 100'
