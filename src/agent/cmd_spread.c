@@ -116,6 +116,8 @@ static void start_own(struct spread *spread)
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
     self[n > 0 ? n : 0] = '\0';
+    if (access(self, X_OK) < 0) /* the file was replaced meanwhile */
+        words[0] = "/proc/self/exe";
     (void)snprintf(node, sizeof(node), "%" PRIu32, spread->own_index);
     rest = launch_agent_words(spread->arena, &spread->request, node, NULL);
     for (size_t i = 0; rest && rest[i] && i + 2 < WORDS_MAX; i++)
