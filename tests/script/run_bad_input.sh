@@ -54,7 +54,7 @@ ends 0 done -n 2 -- true
 ends 1 program -n 2 --attempts-max 1 -- false
 ends 1 signal --attempts-max 1 -- sh -c 'kill -SEGV $$'
 ends 4 spawn -N 4 --nproc-per-node 8 -- /no/such/program
-[ "$(grep -c 'could not start' spawn.err)" = 1 ] || wrong "spawn: not said once: $(cat spawn.err)"
+[ "$(grep -c 'no such program' spawn.err)" = 1 ] || wrong "spawn: not said once: $(cat spawn.err)"
 said spawn 'failed (spawn): local-\[0-3\]: /no/such/program: no such program$' || wrong "spawn: the nodes are not named: $(cat spawn.err)"
 ends 4 nofile -n 2 -- /etc/passwd
 ends 4 nofolder --cwd /no/such -- true
