@@ -4,7 +4,8 @@
  *
  * Starts `FIRSTLIGHT run --backend join`, connects NODES agents (the machine and the store's half
  * that firstlight-agent runs), whose NPROC ranks each are clients in this process, and prints when
- * every agent was up, every rank started, and every rank released from its first barrier; and the
+ * every agent was up, every rank started, and every rank released from its first barrier; the CPU
+ * time that both processes had taken by then, which a loaded machine changes less; and the
  * controller's memory. Then the ranks leave and the run ends. */
 #include "base/file.h"
 #include "control/saved.h"
@@ -57,6 +58,7 @@ struct world {
     struct event *timer;
     pid_t controller;
     long controller_kb;
+    double controller_cpu_s, own_cpu_s; /* until all were released */
 };
 
 static int64_t now_ns(void)
@@ -426,6 +428,24 @@ static long peak_kb(pid_t pid)
     return kb;
 }
 
+static double cpu_s(pid_t pid)
+{
+    char path[64], *text;
+    const char *fields;
+    unsigned long user = 0, kernel = 0;
+    size_t len;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    if (file_read(path, 1 << 16, &text, &len, NULL) < 0)
+        return 0;
+    fields = strrchr(text, ')');
+    if (fields)
+        (void)sscanf(fields + 1, "%*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lu %lu", &user,
+                     &kernel);
+    free(text);
+    return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
+}
+
 static double since(const struct world *world, int64_t at_ns)
 {
     return (double)(at_ns - world->began_ns) / 1e9;
@@ -462,17 +482,21 @@ int main(int argc, char **argv)
         if (event_base_loop(world.base, world.turn_count ? EVLOOP_NONBLOCK : EVLOOP_ONCE) < 0)
             break;
         take_turn(&world);
-        if (world.met_ns && !world.controller_kb)
+        if (world.met_ns && !world.controller_kb) {
             world.controller_kb = peak_kb(world.controller);
+            world.controller_cpu_s = cpu_s(world.controller);
+            world.own_cpu_s = cpu_s(getpid());
+        }
     }
     (void)event_base_dispatch(world.base); /* links close in their own time */
     (void)waitpid(world.controller, &status, 0);
     (void)printf("%u agents of %u ranks: up %.2f s, all ranks started %.2f s, all %u released from "
-                 "the first barrier %.2f s; controller %.0f MiB; end %.2f s, exit %d\n",
+                 "the first barrier %.2f s (CPU: controller %.2f s, agents %.2f s); controller "
+                 "%.0f MiB; end %.2f s, exit %d\n",
                  world.nodes, world.nproc, since(&world, world.up_ns),
                  since(&world, world.started_ns), world.nodes * world.nproc,
-                 since(&world, world.met_ns), (double)world.controller_kb / 1024,
-                 since(&world, now_ns()), WEXITSTATUS(status));
+                 since(&world, world.met_ns), world.controller_cpu_s, world.own_cpu_s,
+                 (double)world.controller_kb / 1024, since(&world, now_ns()), WEXITSTATUS(status));
     arena_free(arena);
     return WEXITSTATUS(status);
 }

@@ -5,9 +5,9 @@
 enum { EXIT_WELL = 0, EXIT_FINDINGS = 1, EXIT_TROUBLE = 2 };
 
 /* argv[0] is the command's name. They return an exit code. */
-int cmd_collect(int argc, char **argv);
-int cmd_end(int argc, char **argv);
-int cmd_run(int argc, char **argv);
-int cmd_spread(int argc, char **argv);
+int agent_collect(int argc, char **argv);
+int agent_end(int argc, char **argv);
+int agent_run(int argc, char **argv);
+int agent_spread(int argc, char **argv);
 
 #endif

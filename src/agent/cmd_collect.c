@@ -178,7 +178,7 @@ static int parse(int argc, char **argv, struct arguments *args)
     return -1;
 }
 
-int cmd_collect(int argc, char **argv)
+int agent_collect(int argc, char **argv)
 {
     struct arguments args = {.output = "-"};
     struct err err = {0};

@@ -37,7 +37,7 @@ static int print_help(void)
     return EXIT_WELL;
 }
 
-int cmd_end(int argc, char **argv)
+int agent_end(int argc, char **argv)
 {
     struct arguments args = {.node = -1};
     struct err err = {0};

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,8 @@ static const struct opt options[] = {
      offsetof(struct arguments, key_file)},
     {"help", 'h', OPT_FLAG, NULL, "this text", offsetof(struct arguments, help)},
 };
+
+static const char *const fallbacks[] = {"/var/tmp", "/tmp", "/dev/shm"};
 
 static int trouble(const char *sentence)
 {
@@ -118,21 +121,27 @@ static int check(struct arguments *args, int words, struct err *err)
     return read_place(args, err);
 }
 
-/* Where the controller of a local run keeps it; on another machine the same place below home. */
-static int default_folder(const struct arguments *args, char *out, size_t space, struct err *err)
+/* Where the controller of a local run keeps it, on another machine the same place below home; where
+ * a node's user has no home, or none that can be written, a folder of our own. */
+static int make_default_folder(const struct arguments *args, char *out, size_t space,
+                               struct err *err)
 {
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    int len;
+    bool has_state = state && state[0] == '/', has_home = home && home[0] == '/';
+    struct err first = {0};
+    int r = -ENOENT, len;
 
-    if (state && state[0] == '/')
-        len = snprintf(out, space, "%s/firstlight/runs/%s/nodes/%lld", state, args->run,
-                       (long long)args->node);
-    else if (home && home[0] == '/')
-        len = snprintf(out, space, "%s/.local/state/firstlight/runs/%s/nodes/%lld", home, args->run,
-                       (long long)args->node);
-    else
-        return err_set(err, -ENOENT, "neither HOME nor XDG_STATE_HOME is set: give --folder DIR");
-    return len < (int)space ? 0 : err_set(err, -ENAMETOOLONG, "the folder's name is too long");
+    if (has_state || has_home) {
+        len = snprintf(out, space, "%s%s/firstlight/runs/%s/nodes/%lld", has_state ? state : home,
+                       has_state ? "" : "/.local/state", args->run, (long long)args->node);
+        r = len < (int)space ? folders_make(out, &first) : -ENAMETOOLONG;
+    }
+    for (size_t i = 0; r < 0 && i < ARRAY_LEN(fallbacks); i++) {
+        (void)snprintf(out, space, "%s/.firstlight-%u/runs/%s/nodes/%lld", fallbacks[i],
+                       (unsigned)geteuid(), args->run, (long long)args->node);
+        r = folders_make(out, first.code ? NULL : &first);
+    }
+    return r < 0 ? err_set(err, r, "%s", first.text) : 0;
 }
 
 /* Byte by byte: what follows the key's line on stdin is not ours. */
@@ -183,6 +192,20 @@ static int read_key_file(const char *path, unsigned char key[LINK_KEY_BYTES], st
     return r;
 }
 
+/* Nobody to clean up after: the look at every process's environment takes 5 ms and more. */
+static bool is_first(const char *folder)
+{
+    char path[PATH_MAX];
+    int fd;
+
+    if (snprintf(path, sizeof(path), "%s/agent.was-here", folder) >= (int)sizeof(path))
+        return false;
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        (void)close(fd);
+    return fd >= 0;
+}
+
 /* In the agent, below its warden. */
 static int serve(const struct arguments *args, const char *page_folder, struct err *err)
 {
@@ -195,22 +218,23 @@ static int serve(const struct arguments *args, const char *page_folder, struct e
     int r = args->key_file ? read_key_file(args->key_file, serving.key, err)
                            : read_key(STDIN_FILENO, "stdin", serving.key, err);
 
-    if (r == 0 && !serving.folder) {
-        r = default_folder(args, folder, sizeof(folder), err);
+    if (r == 0 && serving.folder) {
+        r = folders_make(serving.folder, err);
+    } else if (r == 0) {
+        r = make_default_folder(args, folder, sizeof(folder), err);
         serving.folder = folder;
     }
-    if (r == 0)
-        r = folders_make(serving.folder, err);
     if (r == 0) {
         /* of an agent that died together with its warden, or hangs and counts as lost */
-        (void)strays_end_node(args->run, (uint32_t)args->node);
+        if (!is_first(serving.folder))
+            (void)strays_end_node(args->run, (uint32_t)args->node);
         r = serve_run(&serving, err);
     }
     explicit_bzero(serving.key, sizeof(serving.key));
     return r;
 }
 
-int cmd_run(int argc, char **argv)
+int agent_run(int argc, char **argv)
 {
     struct arguments args = {0};
     char page_folder[PATH_MAX];

@@ -1,9 +1,10 @@
 /* agent/cmd_spread - starts the agents of other hosts, and its own host's, for a head that has too
  * many of them; sched/launch_relay speaks to it.
  *
- * On stdin: the run's key; "opt WORD" for ssh; "own INDEX NAME", "host INDEX NAME"; "go"; then
- * "end@NAME" to end an agent. On stdout, a line each: "firstlight@NAME: runs", ": missed SENTENCE"
- * (it can't be reached from here) or ": over SENTENCE". It ends with its stdin; agents don't. */
+ * On stdin: the run's key. On descriptor 3: "opt WORD" for ssh; "own INDEX NAME", "host INDEX
+ * NAME"; "go"; then "end@NAME" to end an agent. On stdout, a line each: "firstlight@NAME: runs", ":
+ * missed SENTENCE" (it can't be reached from here) or ": over SENTENCE". It ends when that is
+ * closed; agents don't. */
 #include "agent/cmd.h"
 #include "base/opt.h"
 #include "base/vec.h"
@@ -20,6 +21,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define INPUT_FD       3
 #define LINE_MAX_BYTES 4096
 #define HOSTS_MAX      100000
 #define OPTIONS_MAX    1024
@@ -114,6 +116,8 @@ static void start_own(struct spread *spread)
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
     self[n > 0 ? n : 0] = '\0';
+    if (access(self, X_OK) < 0) /* the file was replaced meanwhile */
+        words[0] = "/proc/self/exe";
     (void)snprintf(node, sizeof(node), "%" PRIu32, spread->own_index);
     rest = launch_agent_words(spread->arena, &spread->request, node, NULL);
     for (size_t i = 0; rest && rest[i] && i + 2 < WORDS_MAX; i++)
@@ -163,7 +167,7 @@ static int take_host(struct spread *spread, struct str rest, bool own)
 
     if (!str_word(&rest, &word) || str_to_u64(word, 10, &number) < 0 || number >= HOSTS_MAX ||
         !str_word(&rest, &word) || spread->names.count >= HOSTS_MAX)
-        return err_set(&spread->err, -EINVAL, "stdin: a host takes INDEX NAME");
+        return err_set(&spread->err, -EINVAL, "its input: a host takes INDEX NAME");
     if (own) {
         spread->own = arena_copy(spread->arena, word.p, word.len);
         spread->own_index = (uint32_t)number;
@@ -198,11 +202,6 @@ static void end_one(struct spread *spread, struct str name)
 
 static int take_line(struct spread *spread, struct str line)
 {
-    if (!spread->key) {
-        spread->key = arena_printf(spread->arena, "%.*s\n", STR_ARG(line));
-        spread->request.key = arena_copy(spread->arena, line.p, line.len);
-        return spread->key && spread->request.key ? 0 : -ENOMEM;
-    }
     if (spread->going) {
         if (str_starts(line, "end@"))
             end_one(spread, str_skip(line, strlen("end@")));
@@ -216,7 +215,7 @@ static int take_line(struct spread *spread, struct str line)
         return take_host(spread, str_skip(line, strlen("own ")), true);
     if (str_starts(line, "host "))
         return take_host(spread, str_skip(line, strlen("host ")), false);
-    return err_set(&spread->err, -EINVAL, "stdin: what is '%.40s'?", line.p);
+    return err_set(&spread->err, -EINVAL, "its input: what is '%.40s'?", line.p);
 }
 
 static int take_bytes(struct spread *spread, const char *bytes, size_t len)
@@ -231,12 +230,26 @@ static int take_bytes(struct spread *spread, const char *bytes, size_t len)
             spread->line[spread->len++] = bytes[i];
             spread->line[spread->len] = '\0';
         } else {
-            r = err_set(&spread->err, -EINVAL, "stdin: a line is too long");
+            r = err_set(&spread->err, -EINVAL, "its input: a line is too long");
         }
         if (r < 0)
             return r;
     }
     return 0;
+}
+
+/* It was written before we began, by a shell. */
+static int read_key(struct spread *spread)
+{
+    ssize_t got = read(STDIN_FILENO, spread->line, sizeof(spread->line));
+    struct str key = str_trim((struct str){spread->line, got > 0 ? (size_t)got : 0});
+
+    if (!key.len)
+        return err_set(&spread->err, -EINVAL, "stdin: no key of a run");
+    spread->request.key = arena_copy(spread->arena, key.p, key.len);
+    spread->key = arena_printf(spread->arena, "%.*s\n", STR_ARG(key));
+    explicit_bzero(spread->line, sizeof(spread->line));
+    return spread->key && spread->request.key ? 0 : -ENOMEM;
 }
 
 static void on_input(evutil_socket_t fd, short what, void *data)
@@ -266,18 +279,21 @@ static void on_child(evutil_socket_t signo, short what, void *data)
 
 static int serve(struct spread *spread)
 {
+    if (fcntl(INPUT_FD, F_SETFD, FD_CLOEXEC) < 0)
+        return err_set(&spread->err, -EINVAL, "descriptor %d is not open", INPUT_FD);
     spread->arena = arena_new(0);
     spread->base = event_base_new();
     if (spread->arena && spread->base) {
-        spread->input =
-            event_new(spread->base, STDIN_FILENO, EV_READ | EV_PERSIST, on_input, spread);
+        spread->input = event_new(spread->base, INPUT_FD, EV_READ | EV_PERSIST, on_input, spread);
         spread->child = evsignal_new(spread->base, SIGCHLD, on_child, spread);
     }
     if (!spread->input || !spread->child || event_add(spread->input, NULL) < 0 ||
         event_add(spread->child, NULL) < 0)
         return err_set(&spread->err, -ENOMEM, "no memory to start agents");
     spread->request.base = spread->base;
-    (void)fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
+    if (read_key(spread) < 0)
+        return spread->err.code ? spread->err.code : -ENOMEM;
+    (void)fcntl(INPUT_FD, F_SETFL, O_NONBLOCK);
     (void)event_base_dispatch(spread->base);
     return spread->err.code;
 }
@@ -307,8 +323,8 @@ static int print_help(void)
 
     buf_puts(&text,
              "usage: firstlight-agent spread --controller ADDR:PORT[,...] --run ID [OPTION ...]\n\n"
-             "Starts agents on the hosts that its standard input names; `firstlight run` uses it "
-             "for many hosts.\n");
+             "Starts agents on the hosts that its descriptor 3 names; `firstlight run` uses it for "
+             "many hosts.\n");
     opt_help(options, ARRAY_LEN(options), &text);
     if (!text.failed)
         (void)fputs(text.p, stdout);
@@ -316,7 +332,7 @@ static int print_help(void)
     return EXIT_WELL;
 }
 
-int cmd_spread(int argc, char **argv)
+int agent_spread(int argc, char **argv)
 {
     struct arguments args = {0};
     struct spread spread = {0};

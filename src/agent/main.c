@@ -20,10 +20,10 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"collect", cmd_collect},
-    {"end", cmd_end},
-    {"run", cmd_run},
-    {"spread", cmd_spread},
+    {"collect", agent_collect},
+    {"end", agent_end},
+    {"run", agent_run},
+    {"spread", agent_spread},
 };
 
 int main(int argc, char **argv)

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,7 +114,7 @@ static int write_all(int fd, const char *bytes, size_t len)
     return 0;
 }
 
-static int write_with_mode(const char *path, const void *bytes, size_t len, mode_t mode,
+static int write_with_mode(const char *path, const void *bytes, size_t len, mode_t mode, bool wait,
                            struct err *err)
 {
     char *temp = NULL;
@@ -123,7 +124,7 @@ static int write_with_mode(const char *path, const void *bytes, size_t len, mode
         return err_set(err, -ENOMEM, "%s: no memory to write it", path);
     fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
     r = fd < 0 ? -errno : write_all(fd, bytes, len);
-    if (r == 0 && fsync(fd) < 0 && errno != EINVAL && errno != EROFS)
+    if (r == 0 && wait && fsync(fd) < 0 && errno != EINVAL && errno != EROFS)
         r = -errno;
     if (fd >= 0 && close(fd) < 0 && r == 0)
         r = -errno;
@@ -140,12 +141,17 @@ static int write_with_mode(const char *path, const void *bytes, size_t len, mode
 
 int file_write(const char *path, const void *bytes, size_t len, struct err *err)
 {
-    return write_with_mode(path, bytes, len, 0644, err);
+    return write_with_mode(path, bytes, len, 0644, true, err);
 }
 
 int file_write_private(const char *path, const void *bytes, size_t len, struct err *err)
 {
-    return write_with_mode(path, bytes, len, 0600, err);
+    return write_with_mode(path, bytes, len, 0600, true, err);
+}
+
+int file_write_private_soon(const char *path, const void *bytes, size_t len, struct err *err)
+{
+    return write_with_mode(path, bytes, len, 0600, false, err);
 }
 
 static int by_version(const void *a, const void *b)

@@ -21,6 +21,9 @@ int file_read_stream(int fd, const char *name, size_t bytes_max, char **text, si
 int file_write(const char *path, const void *bytes, size_t len, struct err *err);
 /* The same, for its owner's eyes alone: mode 0600. */
 int file_write_private(const char *path, const void *bytes, size_t len, struct err *err);
+/* The same, without waiting for the disk (0.3 ms to 15 ms): a power cut in the next half minute may
+ * take it. */
+int file_write_private_soon(const char *path, const void *bytes, size_t len, struct err *err);
 
 /* The names in folder `path` except "." and "..", sorted by strverscmp (n2 before n10), in `arena`.
  * Returns the count, or a negative errno (-EFBIG: more than names_max). */

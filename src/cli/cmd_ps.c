@@ -1,6 +1,5 @@
 #include "base/term.h"
 #include "cli/grid.h"
-#include "cli/live.h"
 #include "cli/run_json.h"
 
 #include <math.h>
@@ -19,11 +18,26 @@ const struct opt ps_opts[] = {
 };
 const size_t ps_opt_count = ARRAY_LEN(ps_opts);
 
+/* "12 min ago": one unit is enough in a list. */
+static const char *age_text(struct arena *arena, int64_t seconds, bool ago)
+{
+    static const struct {
+        const char *name;
+        int64_t seconds, below; /* two of the next unit */
+    } units[] = {{"s", 1, 120}, {"min", 60, 7200}, {"h", 3600, 172800}, {"d", 86400, INT64_MAX}};
+    size_t unit = 0;
+
+    seconds = seconds < 0 ? 0 : seconds;
+    while (seconds >= units[unit].below)
+        unit++;
+    return arena_printf(arena, "%lld %s%s", (long long)(seconds / units[unit].seconds),
+                        units[unit].name, ago ? " ago" : "");
+}
+
 static void add_row(struct state *state, struct grid *grid, const struct store_run *run)
 {
     int64_t since_ns = run->ended_ns >= 0 ? run->ended_ns : run->created_ns;
     struct arena *arena = state->arena;
-    struct buf age = {0};
     const char *cells[] = {
         run->id,
         state_word(run),
@@ -39,9 +53,7 @@ static void add_row(struct state *state, struct grid *grid, const struct store_r
         run->headline,
     };
 
-    live_print_duration((state_now_ns() - since_ns) / 1000000000, &age);
-    cells[7] = arena_printf(arena, "%s%s", age.p ? age.p : "", run->ended_ns >= 0 ? " ago" : "");
-    buf_done(&age);
+    cells[7] = age_text(arena, (state_now_ns() - since_ns) / 1000000000, run->ended_ns >= 0);
     grid_add(grid, cells);
 }
 

@@ -26,9 +26,9 @@ const struct opt show_opts[] = {
 };
 const size_t show_opt_count = ARRAY_LEN(show_opts);
 
-/* What is told of a run (the first parts of a start are still of the attempt before): each is a
- * query over the store's views, whose columns are the keys of the JSON and the headings of the
- * text. */
+/* What is told of a run: each is a query over the store's views, whose columns are the keys of the
+ * JSON and the headings of the text. The first parts of a start are still of the attempt before.
+ * That ranks have met is told no more when it is known after their first step, which ends it. */
 static const struct section {
     const char *key, *title, *sql;
 } sections[] = {
@@ -49,7 +49,9 @@ static const struct section {
      "round(max(seconds) FILTER (WHERE phase = 'rendezvous'), 3) AS rendezvous, "
      "round(max(seconds) FILTER (WHERE phase = 'load'), 3) AS load, "
      "round(max(seconds) FILTER (WHERE phase = 'first step'), 3) AS first_step "
-     "FROM phases WHERE run = '%s' "
+     "FROM (SELECT *, max(at) FILTER (WHERE phase IN ('load', 'first step')) "
+     "OVER (PARTITION BY attempt) AS first_at FROM phases WHERE run = '%s') "
+     "WHERE phase <> 'rendezvous' OR first_at IS NULL OR at < first_at "
      "GROUP BY 1 ORDER BY 1 DESC LIMIT %d"},
     {"incidents", "incidents, the newest first",
      "SELECT at, attempt, kind, text FROM incidents WHERE run = '%s' ORDER BY seq DESC LIMIT %d"},
@@ -173,12 +175,12 @@ static void say_command(const json_t *job)
     (void)puts("");
 }
 
-/* A time of the day on which the run began goes without that day. */
+/* Times of a run that was over on the day on which it began go without that day. */
 static const char *without_day(const char *text, const char *day)
 {
     size_t len = strlen(day);
 
-    return strncmp(text, day, len) == 0 && text[len] == ' ' ? text + len + 1 : text;
+    return len && strncmp(text, day, len) == 0 && text[len] == ' ' ? text + len + 1 : text;
 }
 
 /* A row of a table from an object's values, in the order of its first row's keys. */
@@ -276,7 +278,7 @@ static void print_now(const json_t *facts)
 static void print_text(const struct store_run *run, const json_t *facts)
 {
     bool colour = term_has_colour(stdout);
-    char text[96];
+    char text[96], last_day[64];
 
     (void)printf("%s%s%s  %s", colour ? "\033[1m" : "", run->id, colour ? "\033[0m" : "",
                  state_word(run));
@@ -302,6 +304,9 @@ static void print_text(const struct store_run *run, const json_t *facts)
     say("folder", json_string_value(json_object_get(facts, "folder")));
     print_now(facts);
     (void)put_time("%F", run->created_ns, text);
+    if (strcmp(put_time("%F", run->ended_ns < 0 ? state_now_ns() : run->ended_ns, last_day),
+               text) != 0)
+        text[0] = '\0';
     for (size_t i = 0; i < ARRAY_LEN(sections); i++)
         print_rows(sections[i].title, json_object_get(facts, sections[i].key), text);
     (void)printf("\n%s\n", json_string_value(json_object_get(facts, "hint")));

@@ -194,11 +194,13 @@ static void print_json(struct front *front, const struct run_event *event)
     arena_free(arena);
 }
 
-/* The first attempt begins and the last ends without words: the plan and the end say it. */
+/* The first attempt begins and the last ends without words: the plan and the end say it. So does
+ * the failure, in one sentence for all nodes, of a program that can't be started. */
 static bool is_calm(const struct run_event *event)
 {
     switch (event->kind) {
     case EV_RUN_CREATED:
+    case EV_SPAWN_FAILED:
     case EV_ATTEMPT_ENDED:
     case EV_RUN_ENDED:
         return true;

@@ -125,9 +125,10 @@ static void put_row(struct grid *grid, const char *const *texts, bool heading)
         if (width < grid->widths[i])
             pad = grid->widths[i] - width;
         if (i + 1 == grid->columns) {
-            pad = grid->words[i] ? 0 : pad;
             if (total)
                 room = used < total ? total - used : 0;
+            if (grid->words[i] || width + pad > room)
+                pad = 0;
         }
         if (!grid->words[i])
             buf_printf(&line, "%*s", (int)pad, "");
@@ -141,6 +142,8 @@ static void put_row(struct grid *grid, const char *const *texts, bool heading)
             buf_puts(&line, "  ");
         used += width + pad + 2;
     }
+    while (line.len && line.p[line.len - 1] == ' ') /* a row that is cut ends in nothing */
+        line.p[--line.len] = '\0';
     if (heading && style->colour)
         buf_puts(&line, "\033[0m");
     if (!line.failed)

@@ -60,6 +60,10 @@ static int drive(const struct run_drive *run, bool resumed, int ready_fd)
         front_end(front, code);
     } else {
         (void)subcommand_trouble(run->command, "%s", err.text[0] ? err.text : "no memory");
+        driver_free(driver);
+        driver = NULL;
+        if (!resumed && config.store)
+            (void)store_run_drop(config.store, ready->run, NULL);
     }
     driver_free(driver);
     front_free(front);

@@ -29,9 +29,14 @@ static void ranks_started(struct take *t)
 static void spawn_failed(struct take *t)
 {
     const struct fold *fold = &t->control->fold;
+    struct str name = str_of(t->control->config.names[t->node]), *text = &t->event.text;
 
     if (fold->nodes[t->node].spawn_errno)
         return;
+    /* The event names the node: without it the sentences of all nodes are one. */
+    if (str_ends(*text, name.p) && text->len > name.len + 4 &&
+        memcmp(text->p + text->len - name.len - 4, " on ", 4) == 0)
+        text->len -= name.len + 4;
     if (strncmp(fold->spawn_text, t->event.text.p ? t->event.text.p : "",
                 t->event.text.len < SENTENCE_MAX ? t->event.text.len : SENTENCE_MAX - 1) == 0 &&
         fold->spawn_text[0])

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define STOP_EARLY_NS (30 * SECOND_NS) /* before a time limit, beside the grace */
-#define BURST         4                /* PINGs after a connect, for a good first clock */
+#define BURST         4                /* PINGs soon after a connect */
 #define TRIES_S       3                /* agents try to come back each 2 s at least */
 
 static bool make_arrays(struct control *c)
@@ -346,9 +346,11 @@ void control_agent_failed(struct control *c, uint32_t node, const char *sentence
     struct node_live *live = &c->live[node];
 
     take_time(c, now_ns);
-    if (c->over || c->fold.state >= RUN_LEAVING)
+    if (c->over)
         return;
-    if (live->linked)
+    if (c->fold.state >= RUN_LEAVING)
+        live->return_ns = 0; /* it has left; a link that it has still closes by itself */
+    else if (live->linked)
         live->gone = true; /* its link will say so too, or stays: then it was the starter */
     else if (live->return_ns)
         node_lost(c, node, sentence);

@@ -687,6 +687,7 @@ int driver_run(struct driver *driver)
             show_view(driver);
     }
     await_leave(driver);
+    launch_finish(&driver->launch);
     show_view(driver);
     (void)event_base_loop(driver->base, EVLOOP_NONBLOCK); /* the last word goes to who follows */
     return driver->exit_code;

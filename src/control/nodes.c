@@ -11,6 +11,7 @@
 #define WATCH_NS      SECOND_NS /* hangs and waiting are looked at so often */
 #define BACKOFF_MAX_S 30
 #define ACK_NS        (5 * (int64_t)1000000) /* events come in bursts: one ACK for many */
+#define BURST_NS      (2 * SECOND_NS)        /* a start has better to do */
 #define CLOCK_TELL_NS (60 * SECOND_NS)
 #define CLOCK_NEWS_NS ((int64_t)1000000)
 
@@ -169,10 +170,20 @@ void nodes_scan(struct control *c)
         c->scan_ns = next_ns;
 }
 
+/* Or as often as checkpoints are asked for. */
+static int64_t watch_every(const struct control *c)
+{
+    int64_t every_ns = (int64_t)(c->config.job->checkpoint_every_s * 1e9);
+
+    if (every_ns <= 0 || every_ns > WATCH_NS)
+        return WATCH_NS;
+    return every_ns > SCAN_FLOOR_NS ? every_ns : SCAN_FLOOR_NS;
+}
+
 void nodes_watch(struct control *c)
 {
     if (c->now_ns >= c->watch_ns) {
-        c->watch_ns = c->now_ns + WATCH_NS;
+        c->watch_ns = c->now_ns + watch_every(c);
         steps_watch(c);
         waiting_watch(c);
     }
@@ -193,6 +204,14 @@ static void tell_clock(struct control *c, uint32_t node)
     control_emit(c, event);
 }
 
+static void look_at(struct control *c, int64_t at_ns)
+{
+    if (at_ns >= c->scan_ns)
+        return;
+    c->scan_ns = at_ns;
+    control_wake(c, at_ns);
+}
+
 void node_pong(struct control *c, uint32_t node, const struct msg_pong *pong)
 {
     struct node_live *live = &c->live[node];
@@ -202,7 +221,8 @@ void node_pong(struct control *c, uint32_t node, const struct msg_pong *pong)
         return; /* not ours: a controller of another boot sent that PING */
     clock_measure(&live->clock, pong->sent_ns, pong->agent_ns, c->now_ns);
     if (live->burst && --live->burst) {
-        node_ping(c, node);
+        live->ping_ns = c->now_ns + BURST_NS;
+        look_at(c, live->ping_ns);
         return;
     }
     moved = live->clock.offset_ns - live->told_offset_ns;

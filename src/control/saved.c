@@ -10,13 +10,15 @@
 
 #define FILE_BYTES_MAX ((size_t)64 << 20)
 
+/* A run does not wait for the disk to begin: after a power cut in its first seconds there is
+ * nothing to go on with. */
 static int write_file(const char *run_dir, const char *name, const void *bytes, size_t len,
                       struct err *err)
 {
     char path[4096];
 
     (void)snprintf(path, sizeof(path), "%s/%s", run_dir, name);
-    return file_write_private(path, bytes, len, err);
+    return file_write_private_soon(path, bytes, len, err);
 }
 
 static json_t *texts(const char *const *items, size_t count)

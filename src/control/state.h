@@ -91,7 +91,7 @@ struct node_live {
     int64_t launched_ns; /* 0: not being started */
     int64_t relaunch_ns; /* not before */
     uint64_t seen_event; /* number of its last event */
-    uint32_t burst;      /* PINGs that follow their answers at once */
+    uint32_t burst;      /* PINGs that follow soon, for a good first clock */
     uint32_t backoff_s;
     uint32_t attempt;         /* that lives there */
     bool hello;               /* it has spoken to this controller */

@@ -188,7 +188,12 @@ static int check_size(struct arena *arena, struct job *job, struct err *err)
     if (r < 0)
         return err_wrap(err, r, "hosts");
     r = settle_nodes(job, (int64_t)hosts.count, err);
-    return r == 0 ? settle_ranks(job, err) : r;
+    if (r == 0)
+        r = settle_ranks(job, err);
+    if (r == 0 && job->nproc > JOB_NPROC_MAX)
+        r = err_set(err, -EINVAL, "%" PRId64 " ranks on one node are more than %d", job->nproc,
+                    JOB_NPROC_MAX);
+    return r;
 }
 
 static int check_checkpoint(const struct job *job, struct err *err)

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #define JOB_WORLD_MAX  2000000
+#define JOB_NPROC_MAX  65536 /* on one node */
 #define JOB_NODES_MAX  100000
 #define JOB_ARGS_MAX   4096
 #define JOB_FILE_BYTES (4u << 20)

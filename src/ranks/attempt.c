@@ -28,6 +28,7 @@ struct attempt {
     struct spawn *spawn;
     struct rank_status *status;
     struct live_output *live;
+    bool stepped;     /* attempt_first_step has said so */
     bool ending;      /* its ranks were asked or told to end */
     int64_t *written; /* by local rank: bytes that went to disk, at the last look while ending */
     struct buf told;  /* the STATUS that was sent last, encoded */
@@ -392,6 +393,14 @@ void attempt_look(struct attempt *attempt)
     }
     if (saves)
         ranks_checkpoint_grows(attempt->host.machine, now_ns());
+}
+
+bool attempt_first_step(struct attempt *attempt)
+{
+    if (attempt->stepped || !rank_status_has_step(attempt->status))
+        return false;
+    attempt->stepped = true;
+    return true;
 }
 
 /* ---- STATUS ---- */

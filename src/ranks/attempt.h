@@ -45,6 +45,9 @@ void attempt_ask_stop(struct attempt *attempt, uint32_t how);
 
 /* A few times a second: the ranks' pages, and whether a checkpoint grows while they are to end. */
 void attempt_look(struct attempt *attempt);
+/* Has a rank made a step, for the first time that this is asked? It ends the start of an attempt.
+ */
+bool attempt_first_step(struct attempt *attempt);
 /* Send STATUS when it differs from the one sent last; `again`: to somebody who has not seen it. */
 void attempt_tell_status(struct attempt *attempt, bool again);
 

@@ -27,7 +27,6 @@
 /* Events kept without acknowledgement; then notes, phases and checkpoints are dropped, and counted;
  * never what a run's end depends on. */
 #define RANKS_EVENTS_MAX 65536
-#define RANKS_NPROC_MAX  65536  /* on one node */
 #define RANKS_HOLD_MS    600000 /* until the first WELCOME says how long */
 #define RANKS_WELCOME_MS 10000  /* a controller that does not answer HELLO for so long is cut */
 #define RANKS_DRAIN_MS   1000   /* for what ranks that all exited 0 left running */

@@ -47,7 +47,7 @@ static bool make_ranks(struct ranks_machine *m)
 {
     const struct msg_start *start = m->start;
 
-    if (start->nproc == 0 || start->nproc > RANKS_NPROC_MAX || start->nproc > start->world ||
+    if (start->nproc == 0 || start->nproc > JOB_NPROC_MAX || start->nproc > start->world ||
         start->first_rank > start->world - start->nproc) {
         machine_emit_node(m, AGENT_SPAWN_FAILED, m->attempt, EINVAL,
                           STR("START is for ranks that its world does not have"));

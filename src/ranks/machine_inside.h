@@ -5,6 +5,7 @@
 #define RANKS_MACHINE_INSIDE_H
 
 #include "base/arena.h"
+#include "job/job.h"
 #include "ranks/machine.h"
 #include "ranks/outbox.h"
 

@@ -167,6 +167,14 @@ void rank_status_output(struct rank_status *status, uint32_t local_rank, int str
     }
 }
 
+bool rank_status_has_step(const struct rank_status *status)
+{
+    for (uint32_t i = 0; i < status->nproc; i++)
+        if (status->ranks[i].step >= 0)
+            return true;
+    return false;
+}
+
 uint32_t rank_status_phase(const struct rank_status *status, uint32_t local_rank)
 {
     return status->ranks[local_rank].phase;

@@ -33,6 +33,7 @@ void rank_status_look(struct rank_status *status, uint32_t local_rank, const str
 void rank_status_output(struct rank_status *status, uint32_t local_rank, int stream,
                         struct str bytes);
 
+bool rank_status_has_step(const struct rank_status *status); /* any of its ranks */
 uint32_t rank_status_phase(const struct rank_status *status, uint32_t local_rank);
 
 /* Its part of a STATUS: step, total, tokens, loss and phase. Lists live in `arena`; false: no

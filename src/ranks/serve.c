@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #define LOOK_MS        200
-#define LOOKS_A_STATUS 5 /* STATUS at most once a second */
+#define LOOKS_A_STATUS 5 /* STATUS at most once a second, but for the first step */
 #define LOG_READ_MAX   (1u << 20)
 #define CPUS_MAX       65536
 #define NODE_NAME_MAX  256
@@ -257,15 +257,20 @@ static void on_look(evutil_socket_t fd, short what, void *data)
     if (!serve->attempt)
         return;
     attempt_look(serve->attempt);
-    if (serve->attempt && ++serve->looks % LOOKS_A_STATUS == 0 && ranks_welcomed(serve->machine))
+    if (serve->attempt && ranks_welcomed(serve->machine) &&
+        (attempt_first_step(serve->attempt) || ++serve->looks % LOOKS_A_STATUS == 0))
         attempt_tell_status(serve->attempt, false);
     look_later(serve);
 }
 
 static void on_signal(evutil_socket_t signo, short what, void *data)
 {
+    struct serve *serve = data;
+
     (void)what;
-    ranks_ask_leave(((struct serve *)data)->machine,
+    if (serve->attempt)
+        attempt_look(serve->attempt);
+    ranks_ask_leave(serve->machine,
                     signo == SIGTERM ? "the agent was asked to end (SIGTERM)"
                                      : "the agent was asked to end (SIGINT)",
                     now_ns());
@@ -283,6 +288,8 @@ static void on_link_message(void *data, const struct message *message)
     if (message->id == MSG_WELCOME && message->welcome.node_name.len > 0)
         (void)snprintf(serve->node_name, sizeof(serve->node_name), "%.*s",
                        STR_ARG(message->welcome.node_name));
+    if (message->id == MSG_STOP && serve->attempt)
+        attempt_look(serve->attempt); /* which ranks have a page decides who gets a SIGTERM */
     if (message->id == MSG_LEAVE)
         serve->told_to_leave = ranks_welcomed(serve->machine);
     ranks_message(serve->machine, message, now_ns());

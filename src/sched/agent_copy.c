@@ -24,10 +24,13 @@ static const char script_head[] =
     "g=agent-%s;a=;t=;w=;u=firstlight-$(id -u);"
     "o(){ [ -d \"$1\" ]&&[ ! -L \"$1\" ]&&[ -O \"$1\" ];};"
     "z(){ [ $(wc -c <\"$1\") -eq %zu ];};"
-    "set -- \"${XDG_CACHE_HOME:-$HOME/.cache}/firstlight\" /var/tmp/.$u /tmp/.$u /dev/shm/.$u;"
-    "for d do o \"$d\"&&[ -x \"$d/$g\" ]&&[ -O \"$d/$g\" ]&&z \"$d/$g\"&&"
-    "\"$d/$g\" --version >/dev/null 2>&1 </dev/null&&{ a=$d/$g;break;};done;";
+    "set -- \"${XDG_CACHE_HOME:-${HOME:-/dev/null}/.cache}/firstlight\" /var/tmp/.$u /tmp/.$u "
+    "/dev/shm/.$u;"
+    "v(){ [ -x \"$1\" ]&&[ -O \"$1\" ]&&z \"$1\"&&\"$1\" --version >/dev/null 2>&1 </dev/null;};"
+    "for d do o \"$d\"&&v \"$d/$g\"&&{ a=$d/$g;break;};done;";
 
+/* Hosts that share the folder come here together: the copy of the first stays, for its agent runs.
+ */
 static const char script_store[] =
     "for d do mkdir -p -m 700 \"$d\" 2>/dev/null;"
     "o \"$d\"||{ w=\"$w, $d is not ours\";continue;};"
@@ -40,7 +43,7 @@ static const char script_store[] =
     "head -c %zu >\"$t\";z \"$t\"||"
     "{ rm -f \"$t\";echo \"$s: the agent was cut off on its way here\";exit 42;};"
     "find \"$d\" -name \"agent-*\" -mtime +30 -exec rm -f {} + 2>/dev/null;"
-    "mv -f \"$t\" \"$d/$g\"&&a=$d/$g||exit 42;";
+    "{ v \"$d/$g\"&&rm -f \"$t\"||mv -f \"$t\" \"$d/$g\";}&&a=$d/$g||exit 42;";
 
 static const char script_run[] =
     "exec 3<&0 </dev/null;echo \"$s: runs\";"
@@ -48,10 +51,10 @@ static const char script_run[] =
     "while read -r x <&3;do [ \"$x\" = \"end$n\" ]&&kill -9 $p;done & q=$!;"
     "exec 3<&-;wait $p;r=$?;kill $q 2>/dev/null;exit $r";
 
-static const char script_spread[] =
-    "exec 3<&0 </dev/null;echo \"$s: runs\";"
-    "{ printf \"%%s\\n\" \"$k\";exec cat <&3 2>/dev/null;}|\"$a\"%s 3<&- & p=$!;k=;"
-    "exec 3<&-;wait $p;exit $?";
+/* The rest of stdin is its descriptor 3. */
+static const char script_spread[] = "exec 3<&0 </dev/null;echo \"$s: runs\";"
+                                    "printf \"%%s\\n\" \"$k\"|\"$a\"%s & p=$!;k=;"
+                                    "exec 3<&-;wait $p;exit $?";
 
 int agent_copy_read(const char *path, struct agent_copy *out, struct err *err)
 {

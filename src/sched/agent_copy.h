@@ -30,7 +30,7 @@ enum copy_mode {
     COPY_ASKED,   /* the bytes come when it says `need` */
     COPY_PROBE,   /* where there is no copy it says so and exits 45 */
     COPY_FOLLOWS, /* the bytes come behind the key in any case */
-    COPY_SPREADS, /* as asked; then the agent gets the key and all else that comes on stdin */
+    COPY_SPREADS, /* as asked; then what else comes on stdin is the agent's descriptor 3 */
 };
 
 /* Read the executable. Returns 0 or a negative errno; agent_copy_done frees. */

@@ -59,6 +59,12 @@ void launch_child(struct launch *launch)
         launch->backend->child(launch);
 }
 
+void launch_finish(struct launch *launch)
+{
+    if (launch->backend->finish)
+        launch->backend->finish(launch);
+}
+
 void launch_close(struct launch *launch)
 {
     if (launch->backend && launch->backend->close)

@@ -8,7 +8,7 @@
  *   ssh    the executable copied once a host (kept under its hash in a folder of the user's, so a
  *          second run copies nothing), then started; above 32 hosts in a tree: a host that has it
  *          hands it on to others as far as its own ssh keys allow, else the head does
- *   slurm  one srun for all (launch.md §3.7 flags), its tasks find their index by name
+ *   slurm  one srun for all; its tasks find their index by name
  *   join   nobody is started: agents come by themselves with address and key (Kubernetes, tests)
  */
 #ifndef SCHED_LAUNCH_H
@@ -59,6 +59,7 @@ struct launch_backend {
     int (*start)(struct launch *launch, const uint32_t *nodes, size_t count, struct err *err);
     void (*end)(struct launch *launch, uint32_t node); /* by force; optional */
     void (*child)(struct launch *launch);              /* after SIGCHLD; optional */
+    void (*finish)(struct launch *launch);             /* optional */
     void (*close)(struct launch *launch);              /* what still runs is left to itself */
 };
 
@@ -85,6 +86,8 @@ int launch_open(struct launch *launch, const char *backend, const struct launch_
 int launch_start(struct launch *launch, const uint32_t *nodes, size_t count, struct err *err);
 void launch_end(struct launch *launch, uint32_t node);
 void launch_child(struct launch *launch);
+/* The run is over and its agents have left: whatever waits on for a host that is dead is ended. */
+void launch_finish(struct launch *launch);
 void launch_close(struct launch *launch);
 
 #endif

@@ -159,7 +159,7 @@ static int key_file(const char *key, const char *folder, char path[PATH_MAX], st
     (void)snprintf(path, PATH_MAX, "%s/key", folder);
     buf_printf(&line, "%s\n", key);
     r = line.failed ? err_set(err, -ENOMEM, "no memory for the key")
-                    : file_write_private(path, line.p, line.len, err);
+                    : file_write_private_soon(path, line.p, line.len, err);
     buf_done(&line);
     return r;
 }
@@ -170,7 +170,7 @@ static int tie_stdin(struct local *local, struct err *err)
 
     if (pipe2(ends, O_CLOEXEC) < 0)
         return err_set(err, -errno, "no pipe for standard input: %s", strerror(errno));
-    r = relay_start(STDIN_FILENO, ends[1], err);
+    r = relay_bytes(STDIN_FILENO, ends[1], err);
     if (r < 0)
         (void)close(ends[0]);
     else

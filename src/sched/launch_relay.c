@@ -170,6 +170,12 @@ void relay_leave(struct relay *relay)
     free_relay(relay);
 }
 
+void relay_finish_all(struct relay *first)
+{
+    for (struct relay *relay = first; relay; relay = relay->next)
+        process_kill(&relay->process);
+}
+
 static void sentence_of(const struct relay *relay, char *out, size_t space)
 {
     process_sentence(&relay->process, out, space);

@@ -427,6 +427,13 @@ static void end_slurm(struct launch *launch, uint32_t node)
         (void)process_give(&at->step->process, str_of(line));
 }
 
+/* By force: srun, asked to end, waits a minute for a node that is dead. */
+static void finish_slurm(struct launch *launch)
+{
+    for (struct step *step = ((struct slurm *)launch->state)->steps; step; step = step->next)
+        process_kill(&step->process);
+}
+
 static void close_slurm(struct launch *launch)
 {
     struct slurm *slurm = launch->state;
@@ -445,5 +452,6 @@ const struct launch_backend launch_slurm = {
     .open = open_slurm,
     .start = start_slurm,
     .end = end_slurm,
+    .finish = finish_slurm,
     .close = close_slurm,
 };

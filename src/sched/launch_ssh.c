@@ -414,6 +414,16 @@ static void end_ssh(struct launch *launch, uint32_t node)
         process_end(&host->process);
 }
 
+static void finish_ssh(struct launch *launch)
+{
+    struct ssh *ssh = launch->state;
+
+    relay_finish_all(ssh->relays);
+    for (uint32_t i = 0; i < launch->request.count; i++)
+        if (!ssh->hosts[i].via && ssh->hosts[i].state >= HOST_STARTING)
+            process_kill(&ssh->hosts[i].process);
+}
+
 static void close_ssh(struct launch *launch)
 {
     struct ssh *ssh = launch->state;
@@ -437,5 +447,6 @@ const struct launch_backend launch_ssh = {
     .open = open_ssh,
     .start = start_ssh,
     .end = end_ssh,
+    .finish = finish_ssh,
     .close = close_ssh,
 };

@@ -57,6 +57,7 @@ void ssh_over(struct ssh_host *host, const char *sentence);
 int relay_start(struct launch *launch, struct ssh_host *const *hosts, uint32_t count,
                 struct err *err);
 void relay_end_host(struct ssh_host *host);
+void relay_finish_all(struct relay *first);
 void relay_leave(struct relay *relay);
 
 #endif

@@ -94,6 +94,13 @@ void process_end(struct process *process)
     set_timer(process, GRACE_MS);
 }
 
+void process_kill(struct process *process)
+{
+    process->state = PROCESS_KILLED;
+    signal_group(process, SIGKILL);
+    set_timer(process, GRACE_MS);
+}
+
 /* Each reads once; at the end of the stream it closes our end. */
 static void read_output(struct process *process)
 {

@@ -59,6 +59,9 @@ void process_leave(struct process *process);
 /* Ask it to end: SIGTERM, later SIGKILL. */
 void process_end(struct process *process);
 
+/* At once, by force. */
+void process_kill(struct process *process);
+
 /* To call after SIGCHLD: has it ended? It may call `over`. */
 void process_reap(struct process *process);
 

@@ -40,7 +40,7 @@ static void *work(void *data)
     return NULL;
 }
 
-int relay_start(int from, int to, struct err *err)
+int relay_bytes(int from, int to, struct err *err)
 {
     struct relay *relay = malloc(sizeof(*relay));
     sigset_t all, before;

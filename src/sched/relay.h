@@ -10,6 +10,6 @@
 
 /* Read `from` to its end and write it to `to`, which is the relay's from now on and is closed at
  * the end. It runs until then, or until the process ends. Returns 0 or a negative errno. */
-int relay_start(int from, int to, struct err *err);
+int relay_bytes(int from, int to, struct err *err);
 
 #endif

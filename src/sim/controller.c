@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define DISK_RETRY_MS 1000
+#define FOLD_EACH     32 /* commits: to compare the whole state costs more than all the rest */
 
 static void on_event(void *data, const struct run_event *event)
 {
@@ -233,7 +234,7 @@ static void committed(struct sim *sim, const struct sim_event *event)
         return;
     }
     commit(sim);
-    if (!sim->batch.events.count)
+    if (!sim->batch.events.count && ++sim->commits % FOLD_EACH == 0)
         check_fold(sim);
     for (size_t i = 0; i < sim->committing.deeds.count; i++)
         do_deed(sim, &sim->committing.deeds.items[i]);

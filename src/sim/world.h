@@ -127,6 +127,7 @@ struct sim {
     int64_t wake_ns;
     struct sim_batch batch, committing;
     bool is_committing;
+    uint64_t commits;
     struct sim_disk disk;
     struct sim_program program;
     struct sim_result result;

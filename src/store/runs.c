@@ -3,6 +3,7 @@
 
 #include "base/vec.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
@@ -120,6 +121,44 @@ int store_run_new(struct store *store, struct arena *arena, const char *name, co
     if (!sqlite3_get_autocommit(store->db))
         (void)sql_do(store, SQL_ROLLBACK, NULL);
     return r;
+}
+
+/* What a controller writes before its first event: plain files. */
+static void empty_folder(struct store *store, const char *id)
+{
+    char path[PATH_MAX];
+    struct dirent *entry;
+    DIR *dir;
+
+    (void)snprintf(path, sizeof(path), "%s/runs/%s", store->dir, id);
+    dir = opendir(path);
+    while (dir && (entry = readdir(dir)))
+        (void)unlinkat(dirfd(dir), entry->d_name, 0);
+    if (dir)
+        (void)closedir(dir);
+}
+
+int store_run_drop(struct store *store, const char *id, struct err *err)
+{
+    sqlite3_stmt *statement;
+    int code, r = sql_use(store, SQL_RUN_DROP, &statement, err);
+    bool dropped;
+
+    if (r < 0)
+        return r;
+    sql_bind_text(statement, 1, id);
+    code = sqlite3_step(statement);
+    dropped = code == SQLITE_ROW;
+    if (dropped)
+        code = sqlite3_step(statement); /* the change is kept when the statement is done */
+    if (code != SQLITE_DONE)
+        r = sql_error(store, code, err);
+    (void)sqlite3_reset(statement);
+    if (r < 0 || !dropped)
+        return r;
+    empty_folder(store, id);
+    remove_folder(store, id);
+    return 1;
 }
 
 int store_run_update(struct store *store, const struct store_run *run, struct err *err)

@@ -20,6 +20,9 @@ static const char *const texts[SQL_STATEMENT_COUNT] = {
         "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [SQL_RUN_ADD] =
         "INSERT INTO runs(id, name, job, created_ns, updated_ns) VALUES(?1, ?2, ?3, ?4, ?4)",
+    [SQL_RUN_DROP] =
+        "DELETE FROM runs WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM events WHERE run = ?1) "
+        "RETURNING 1",
     [SQL_RUN_LOCK] =
         "UPDATE runs SET generation = generation + 1, pid = ?2, host = ?3 WHERE id = ?1 "
         "RETURNING generation",

@@ -20,6 +20,7 @@ enum sql_statement {
     SQL_RUN_LOCK,
     SQL_RUN_UPDATE,
     SQL_RUN_LIST,
+    SQL_RUN_DROP,
     SQL_STATEMENT_COUNT,
 };
 

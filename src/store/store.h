@@ -81,6 +81,10 @@ struct store_run {
 };
 int store_run_update(struct store *store, const struct store_run *run, struct err *err);
 
+/* Forget a run to which nothing has happened, with its folder: it could not begin. Returns 1, or 0
+ * when there are events, which are never lost. */
+int store_run_drop(struct store *store, const char *id, struct err *err);
+
 /* `name` is a run's id, "last", a name whose newest run is meant, or a unique beginning of an id.
  * -ENOENT with the nearest ids; -EINVAL: the beginning of several. */
 int store_run_find(struct store *store, struct arena *arena, const char *name,

@@ -68,21 +68,30 @@ hash=$(ls "$XDG_CACHE_HOME/firstlight" | sed -n 's/^agent-//p')
     wrong "without a cache: exit code $?: $(cat "$work/err")"
 [ "$(grep -c "on a node" "$work/out")" = 2 ] || wrong "without a cache: $(cat "$work/out" "$work/err")"
 
-# 3. A node dies with its slurmd, and Slurm says so: a spare takes its ranks, nobody else moves, and
-# the job goes on.
+# 3. A node dies with its slurmd: a spare takes its ranks, nobody else moves, the job goes on, and
+# nothing is left. Slurm has not noticed yet.
 cat >"$work/program" <<'END'
 echo "attempt $FIRSTLIGHT_ATTEMPT rank $RANK on $SLURMD_NODENAME"
 [ "$FIRSTLIGHT_ATTEMPT" = 1 ] || exit 0
 exec sleep 600
 END
-salloc --quiet --no-kill -w 'n[4-8]' "$firstlight" run --slurm -N 4 --spares 1 --name dies -- sh "$work/program" \
-    >"$work/out" 2>"$work/err" &
+cat >"$work/in_job" <<'END'
+"$@"
+code=$?
+for pid in $(pgrep -x srun); do # one that waits for the dead node
+    grep -qszx "SLURM_CONF=$SLURM_CONF" /proc/$pid/environ && echo "left: $(tr '\0' ' ' </proc/$pid/cmdline | cut -c1-200)"
+done
+exit $code
+END
+salloc --quiet --no-kill -w 'n[4-8]' sh "$work/in_job" "$firstlight" run --slurm -N 4 --spares 1 --node-timeout 3s \
+    --name dies -- sh "$work/program" >"$work/out" 2>"$work/err" &
 job=$!
 four_run() { [ "$(grep -c "attempt 1 rank" "$work/out")" = 4 ]; }
 until_it "four ranks" four_run
 slurm_kill_node 5
-scontrol update NodeName=n5 State=DOWN Reason=test
 wait $job || wrong "a dead node: exit code $?: $(cat "$work/out" "$work/err")"
+! has "^left" "$work/out" || wrong "a dead node: $(cat "$work/out")"
+scontrol update NodeName=n5 State=DOWN Reason=test
 grep "attempt 1" "$work/out" | sort -k 4 | sed 's/attempt 1 //; s/on n5/on the spare/' >"$work/before"
 spare=$(grep "attempt 2" "$work/out" | grep -o "n[4-8]$" | sort | comm -23 - <(grep "attempt 1" "$work/out" | grep -o "n[4-8]$" | sort))
 grep "attempt 2" "$work/out" | sort -k 4 | sed "s/attempt 2 //; s/on $spare/on the spare/" >"$work/after"
@@ -98,11 +107,12 @@ sys.path.insert(0, "$FIRSTLIGHT_SOURCE/lib")
 import firstlight
 rank, total = int(os.environ["RANK"]), int(sys.argv[1])
 resume = firstlight.resume_path()
-step = int(open(resume + "/step").read()) if resume else 0
-print("rank %d begins at %d" % (rank, step), flush=True)
-while step < total or os.environ.get("SLURM_RESTART_COUNT", "0") == "0":
+step = begin = int(open(resume + "/step").read()) if resume else 0
+while step < (begin + 10 if resume else total):
     step += 1
     firstlight.step(step, total)
+    if step == begin + 1:
+        print("rank %d begins at %d" % (rank, begin), flush=True)
     if firstlight.should_stop():
         path = "%s/step_%d" % (sys.argv[2], step)
         if rank == 0:
@@ -116,7 +126,7 @@ while step < total or os.environ.get("SLURM_RESTART_COUNT", "0") == "0":
 print("rank %d ends at %d" % (rank, step), flush=True)
 END
 mkdir "$work/saves"
-export SLURM_JOB_END_TIME=$(($(date +%s) + 8)) # as Slurm 23 says it; 22 is asked for it
+export SLURM_JOB_END_TIME=$(($(date +%s) + 6)) # as Slurm 23 says it; 22 is asked for it
 in_job 2 --name ends -- python3 "$work/steps.py" 1000000 "$work/saves" &
 job=$!
 shown() { "$firstlight" show ends | grep -q "ends in [0-9]* s"; }
@@ -130,10 +140,10 @@ unset SLURM_JOB_END_TIME
 # from its checkpoint. Its name is not the last life's alone.
 mkdir "$work/ckpt"
 "$firstlight" run --slurm -N 2 --name again --checkpoint "$work/ckpt/step_*" --complete-when 'file done' \
-    -- python3 "$work/steps.py" 10 "$work/ckpt" >"$work/out" 2>"$work/err" &
+    -- python3 "$work/steps.py" 1000 "$work/ckpt" >"$work/out" 2>"$work/err" &
 follower=$!
 begun() { has "rank 0 begins at 0" "$work/out"; }
-until_it "the submitted job's ranks" begun
+until_it "the submitted job's ranks" begun # and they can be asked to stop
 job=$(sed -n 's/^submitted as Slurm job \([0-9]*\);.*/\1/p' "$work/err")
 scancel --batch --signal=USR1 "$job" # what --signal=B:USR1@120 sends
 wait $follower || wrong "queued again: exit code $?: $(cat "$work/out" "$work/err")"

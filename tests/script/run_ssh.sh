@@ -12,10 +12,11 @@ work=$(mktemp -d)
 chmod 755 "$work/firstlight-agent"
 export FIRSTLIGHT_AGENT=$work/firstlight-agent
 sshd_pid=
+fallback=/var/tmp/.firstlight-$(id -u) # of hosts whose user has no home
 finish() {
     [ ! -f "$work/pids" ] || kill $(cat "$work/pids") 2>/dev/null
     [ -z "$sshd_pid" ] || kill "$sshd_pid" 2>/dev/null
-    rm -rf "$work"
+    rm -rf "$work" "$fallback/agent-${hash:-none}" "$fallback/runs/odd"-*
 }
 trap finish EXIT
 failed=0
@@ -35,7 +36,9 @@ host=$1
 export XDG_CACHE_HOME=$(dirname "$0")/cache-$host XDG_STATE_HOME=$(dirname "$0")/state-$host
 echo "$host" >>"$(dirname "$0")/logins"
 echo "Welcome to $host! Unauthorized access is prohibited."
-exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"
+shell=/bin/sh
+[ ! -f "$(dirname "$0")/odd-$host" ] || . "$(dirname "$0")/odd-$host"
+exec $shell -c "$SSH_ORIGINAL_COMMAND"
 END
 # $$ stays the same: the test ends those that hang
 cat >"$work/hang" <<'END'
@@ -60,7 +63,7 @@ exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"
 END
 
 start_sshd() {
-    base=$((20000 + RANDOM % 30000))
+    base=$((20000 + RANDOM % 12000)) # below those that the kernel gives to others
     port=$base
     {
         echo "HostKey $work/ssh/host"
@@ -71,6 +74,7 @@ start_sshd() {
         echo "PasswordAuthentication no"
         echo "PermitRootLogin yes"
         echo "MaxStartups 500:1:500"
+        echo "SetEnv SHLVL=2" # bash as a login shell reads no .bashrc then, which may take a while
         for kind in $kinds; do
             echo "ListenAddress 127.0.0.1:$port"
             port=$((port + 1))
@@ -124,7 +128,7 @@ start_sshd() {
     done
 }
 started=
-for _ in 1 2 3 4 5; do
+for _ in $(seq 20); do
     start_sshd && { started=yes; break; }
 done
 [ -n "$started" ] || { cat "$work/sshd.log"; echo "skipped: sshd does not start here"; exit 77; }
@@ -162,7 +166,18 @@ says "stranger.*Host key verification failed"
 says "hang"
 [ ! -f "$work/started" ] || wrong "ranks were started"
 
-# 4. More than 32 hosts: some of them start the others, where their keys let them...
+# 4. A user without a home, one whose home can't be written, and another login shell.
+hash=$(ls "$work/cache-n1/firstlight" | sed -n 's/^agent-//p')
+echo "unset HOME XDG_STATE_HOME XDG_CACHE_HOME" >"$work/odd-n1"
+echo "export HOME=/proc/none; unset XDG_STATE_HOME XDG_CACHE_HOME" >"$work/odd-n2"
+! command -v fish >/dev/null || echo "shell=fish" >"$work/odd-n3"
+run --name odd --hosts 'n[1-3]' -- sh -c 'echo "rank $RANK"' || wrong "odd hosts: exit code $?: $(cat "$work/err")"
+[ "$(sort "$work/out" | tr '\n' ' ')" = "rank 0 rank 1 rank 2 " ] || wrong "odd hosts: $(cat "$work/out" "$work/err")"
+[ -e "$fallback/agent-$hash" ] || wrong "no copy where there is no home"
+ls "$fallback"/runs/odd-*/nodes/0/attempt-1/rank-0.log >/dev/null || wrong "no log where there is no home"
+rm "$work"/odd-*
+
+# 5. More than 32 hosts: some of them start the others, where their keys let them...
 export FIRSTLIGHT_SSH="ssh -F $work/ssh_config -o SetEnv=FROM=head"
 many() {
     : >"$work/logins"

@@ -142,6 +142,7 @@ slurm_kill_node() {
         case $(cat "/proc/${parent:-0}/comm" 2>/dev/null) in slurmstepd*) all="$all $parent" ;; esac
     done
     kill -9 "${slurm_node_pids[$1]}" $all 2>/dev/null
+    wait "${slurm_node_pids[$1]}" 2>/dev/null
     unset "slurm_node_pids[$1]"
 }
 

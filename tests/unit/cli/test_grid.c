@@ -75,6 +75,18 @@ static void columns_are_aligned_and_the_last_is_cut(void **state)
     }
 }
 
+static void nothing_reaches_beyond_the_last_column(void **state)
+{
+    static const char *const rows[][3] = {{"a", "1000000", NULL}, {"b", "2", NULL}};
+    char *text = print(rows, 2, 14, true);
+
+    (void)state;
+    assert_string_equal(text, "id        n  w\n"
+                              "a   1000000  -\n"
+                              "b         2  -\n");
+    free(text);
+}
+
 /* Rows beyond those that are held flow by in the widths that were learnt. */
 static void many_rows_flow(void **state)
 {
@@ -112,6 +124,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(columns_are_aligned_and_the_last_is_cut),
+        cmocka_unit_test(nothing_reaches_beyond_the_last_column),
         cmocka_unit_test(many_rows_flow),
         cmocka_unit_test(a_number_is_what_json_takes),
     };

@@ -194,6 +194,27 @@ static void force_after_a_polite_stop_kills(void **state)
     cluster_free(k);
 }
 
+/* A scheduler that cancels a job ends agents and controller at once. */
+static void an_agent_that_has_ended_is_not_awaited(void **state)
+{
+    struct cluster *k = cluster_running(2, 0, 2);
+
+    (void)state;
+    k->agents[0].mute = true;
+    control_wish(k->control, WISH_STOP, "SIGTERM", k->now_ns);
+    advance(k, 0.1);
+    k->agents[1].runs = false;
+    k->agents[1].broken = true;
+    agent_link_breaks(k, 1, "closed by the peer");
+    k->agents[0].mute = false;
+    control_wish(k->control, WISH_KILL, "again", k->now_ns);
+    advance(k, 0.1);
+    assert_state(k, RUN_LEAVING);
+    control_agent_failed(k->control, 1, "the agent ended", k->now_ns);
+    assert_int_equal(k->ended, run_exits[CAUSE_KILLED].code);
+    cluster_free(k);
+}
+
 static void a_stop_in_every_state_ends_the_run(void **state)
 {
     (void)state;
@@ -278,6 +299,13 @@ static void checkpoints_are_asked_for_as_often_as_the_job_says(void **state)
     control_starts(k);
     advance(k, 350);
     assert_int_equal(count_sent(k, MSG_STOP), 3);
+    cluster_free(k);
+
+    k = cluster_new(1, 0, 1); /* more often than the rest is looked at */
+    k->job.checkpoint_every_s = 0.1;
+    control_starts(k);
+    advance(k, 2.05);
+    assert_in_range(count_sent(k, MSG_STOP), 15, 20);
     cluster_free(k);
 }
 
@@ -458,6 +486,7 @@ int main(void)
         cmocka_unit_test(a_node_that_cannot_spawn_is_left_out_for_a_spare),
         cmocka_unit_test(a_polite_stop_ends_with_its_own_code),
         cmocka_unit_test(force_after_a_polite_stop_kills),
+        cmocka_unit_test(an_agent_that_has_ended_is_not_awaited),
         cmocka_unit_test(a_stop_in_every_state_ends_the_run),
         cmocka_unit_test(ranks_that_do_not_go_are_given_up_in_time),
         cmocka_unit_test(the_time_limit_stops_in_time_to_save),

@@ -88,6 +88,7 @@ static void test_pages_are_told_once(void **state)
     rank_status_look(status, 1, page);
     expect(&told, "seen:1 ");
 
+    assert_true(rank_status_has_step(status));
     assert_true(rank_status_fill(status, arena, &message));
     assert_int_equal(message.step.count, 2);
     assert_int_equal(message.step.items[0], -1);
@@ -161,6 +162,7 @@ static void test_streams_are_lines_of_their_own_and_long_ones_are_skipped(void *
 
     (void)state;
     rank_status_output(status, 0, 1, STR("iter 10: "));
+    assert_false(rank_status_has_step(status));
     rank_status_output(status, 0, 2, STR("loss 3.0\n"));
     rank_status_output(status, 0, 1, STR("loss 2.0\n"));
     for (int i = 0; i < 1000; i++)
@@ -169,6 +171,7 @@ static void test_streams_are_lines_of_their_own_and_long_ones_are_skipped(void *
     assert_true(rank_status_fill(status, arena, &message));
     assert_int_equal(message.step.items[0], 10);
     assert_true(message.loss.items[0] == 2.0);
+    assert_true(rank_status_has_step(status));
     arena_free(arena);
     rank_status_free(status);
     buf_done(&told);

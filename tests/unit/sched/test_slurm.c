@@ -1,6 +1,8 @@
 /* What Slurm tells a job about itself, and the words for sbatch and srun. */
 #include "sched/slurm.h"
 
+#include "sched/slurm_job.h"
+
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -122,6 +124,50 @@ static void switches_become_paths(void **state)
     assert_string_equal(groups[1], "b2/c");
 }
 
+static const char told[] =
+    "JobId=17 JobName=ExitCode=3:0 JobState=ODD\n"
+    "   UserId=root(0) GroupId=root(0) MCS_label=N/A\n"
+    "   JobState=PENDING Reason=Resources Dependency=(null)\n"
+    "   Requeue=1 Restarts=2 BatchFlag=1 Reboot=0 ExitCode=11:0\n"
+    "   StartTime=2026-11-21T23:38:23 EndTime=2026-11-21T23:38:33 Deadline=N/A\n"
+    "   Command=/home/me/Reason=none JobState=DONE\n"
+    "   StdOut=/home/me/my runs/slurm-17.out\n\n";
+
+static void what_scontrol_says_of_a_job_is_read(void **state)
+{
+    struct slurm_job job;
+
+    (void)state;
+    (void)setenv("TZ", "UTC", 1);
+    assert_int_equal(slurm_job_read(arena, str_of(told), &job), 0);
+    assert_true(str_is(job.state, "PENDING"));
+    assert_true(str_is(job.reason, "Resources"));
+    assert_int_equal(job.restarts, 2);
+    assert_int_equal(job.exit_code, 11);
+    assert_int_equal(job.ends_at_s, 1795304313);
+    assert_string_equal(job.output, "/home/me/my runs/slurm-17.out");
+    assert_false(slurm_job_ended(&job));
+    assert_int_equal(slurm_job_read(arena,
+                                    STR("JobState=CANCELLED Reason=None\nRequeue=0 "
+                                        "ExitCode=0:9\nStartTime=Unknown "
+                                        "EndTime=Unknown\n"),
+                                    &job),
+                     0);
+    assert_int_equal(job.reason.len, 0);
+    assert_int_equal(job.exit_code, 128 + 9);
+    assert_int_equal(job.ends_at_s, 0);
+    assert_null(job.output);
+    assert_true(slurm_job_ended(&job));
+    for (size_t len = 0; len < sizeof(told) - 1; len++) { /* cut off anywhere */
+        char *block = malloc(len + 1);
+
+        assert_non_null(block);
+        memcpy(block, told, len);
+        assert_in_range(slurm_job_read(arena, (struct str){block, len}, &job) + EINVAL, 0, EINVAL);
+        free(block);
+    }
+}
+
 static const char *joined(const char **words)
 {
     struct buf text = {0};
@@ -212,6 +258,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_allocation_is_read, begin, end),
         cmocka_unit_test_setup_teardown(no_allocation_and_broken_ones, begin, end),
         cmocka_unit_test_setup_teardown(switches_become_paths, begin, end),
+        cmocka_unit_test_setup_teardown(what_scontrol_says_of_a_job_is_read, begin, end),
         cmocka_unit_test_setup_teardown(sbatch_gets_these_words, begin, end),
         cmocka_unit_test_setup_teardown(a_job_is_submitted, begin, end),
     };

@@ -1,3 +1,5 @@
+/* What plans give, against published formulas.
+ * ctest labels: slow */
 #include "sim/plan.h"
 
 #include <errno.h>

@@ -23,6 +23,31 @@ static double one_of(struct rng *rng, double a, double b, double c)
     return values[rng_below(rng, 3)];
 }
 
+/* How often something makes an attempt fail, an hour. */
+static double failures_of(const struct sim_config *config)
+{
+    double nodes = config->nodes, timeout_s = config->job->node_timeout_s;
+
+    return config->rank_crashes * (double)config->job->ranks +
+           (config->node_losses + config->agent_kills + config->agent_restarts) * nodes +
+           (config->partition_s * 1.5 > timeout_s / 2 ? config->partitions : 0) +
+           (config->stall_s > timeout_s / 2 ? config->stalls * nodes : 0);
+}
+
+/* Where there is time between failures to come further than before: so long at most without a new
+ * step, or the run has ended. */
+static double idle_of(const struct sim_config *config)
+{
+    double again_s = 2 * config->job->node_timeout_s + config->start_s + config->load_s +
+                     config->checkpoint_s + config->checkpoint_write_s;
+
+    again_s += config->disk_full > 0 ? config->disk_full_s : 0;
+    again_s += config->controller_kills > 0 ? config->controller_restart_s : 0;
+    again_s += config->partitions > 0 ? config->partition_s : 0;
+    again_s += config->node_losses > 0 ? config->node_repair_h * 3600 : 0;
+    return failures_of(config) * again_s < 0.2 * 3600 ? 1 : 0;
+}
+
 /* A cluster and its misfortunes, all from the seed. */
 static void make(uint64_t seed, struct job *job, struct sim_config *config)
 {
@@ -79,6 +104,7 @@ static void make(uint64_t seed, struct job *job, struct sim_config *config)
         .hours = 2,
         .checks = true,
     };
+    config->idle_h_max = idle_of(config);
 }
 
 static uint64_t number_of(const char *name, uint64_t otherwise)
@@ -93,7 +119,7 @@ static void test_invariants_hold_for_every_seed(void **state)
 {
     uint64_t first = number_of("FIRSTLIGHT_SIM_FIRST", 1);
     uint64_t count = number_of("FIRSTLIGHT_SIM_SEEDS", SEEDS);
-    uint64_t ended = 0, attempts = 0, swaps = 0, adoptions = 0;
+    uint64_t ended = 0, watched = 0, attempts = 0, swaps = 0, adoptions = 0;
 
     (void)state;
     for (uint64_t seed = first; seed < first + count; seed++) {
@@ -106,6 +132,7 @@ static void test_invariants_hold_for_every_seed(void **state)
         if (sim_run(&config, &result, &err) < 0)
             fail_msg("%s", err.text);
         ended += result.exit_code >= 0;
+        watched += config.idle_h_max > 0;
         attempts += result.attempts;
         swaps += result.swaps;
         adoptions += result.adoptions;
@@ -114,12 +141,14 @@ static void test_invariants_hold_for_every_seed(void **state)
         assert_int_equal(sim_run(&config, &again, &err), 0);
         assert_memory_equal(&result, &again, sizeof(result));
     }
-    print_message("%llu seeds: %llu ended, %llu attempts, %llu swaps, %llu controllers\n",
-                  (unsigned long long)count, (unsigned long long)ended,
+    print_message("%llu seeds: %llu ended, %llu watched for progress, %llu attempts, %llu swaps, "
+                  "%llu controllers\n",
+                  (unsigned long long)count, (unsigned long long)ended, (unsigned long long)watched,
                   (unsigned long long)attempts, (unsigned long long)swaps,
                   (unsigned long long)adoptions);
     if (count >= SEEDS) { /* the seeds do reach what they are for */
         assert_true(ended > count / 10);
+        assert_true(watched > count / 20);
         assert_true(attempts > 2 * count);
         assert_true(swaps > 0);
         assert_true(adoptions > count);
