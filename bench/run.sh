@@ -101,8 +101,8 @@ rates() {
         END {
             flush_row()
             for (i = 1; i <= rows; i++)
-                printf "%-10s %-26s %9.0f [%.0f %.0f] a second  ratio %.2f\n", of[i], row[i], middle[i], low[i],
-                    high[i], base[of[i]] ? middle[i] / base[of[i]] : 0
+                printf "%-10s %-26s %9.0f [%.0f %.0f] a second  %s\n", of[i], row[i], middle[i], low[i], high[i],
+                    base[of[i]] ? sprintf("ratio %.2f", middle[i] / base[of[i]]) : ""
         }'
 }
 

@@ -27,8 +27,8 @@ const struct opt show_opts[] = {
 const size_t show_opt_count = ARRAY_LEN(show_opts);
 
 /* What is told of a run: each is a query over the store's views, whose columns are the keys of the
- * JSON and the headings of the text. The first parts of a start are still of the attempt before;
- * ranks meet while they load. */
+ * JSON and the headings of the text. The first parts of a start are still of the attempt before.
+ * That ranks have met is told no more when it is known after their first step, which ends it. */
 static const struct section {
     const char *key, *title, *sql;
 } sections[] = {
@@ -39,17 +39,19 @@ static const struct section {
     {"restarts", "what each start took, in seconds",
      "SELECT CASE WHEN phase IN ('detect', 'abort', 'drain', 'check', 'swap') THEN attempt + 1 "
      "ELSE attempt END AS attempt, "
-     "round(sum(seconds) FILTER (WHERE phase <> 'rendezvous'), 3) AS total, "
+     "round(sum(seconds), 3) AS total, "
      "round(max(seconds) FILTER (WHERE phase = 'detect'), 3) AS detect, "
      "round(max(seconds) FILTER (WHERE phase = 'abort'), 3) AS abort, "
      "round(max(seconds) FILTER (WHERE phase = 'drain'), 3) AS drain, "
      "round(max(seconds) FILTER (WHERE phase = 'check'), 3) AS \"check\", "
      "round(max(seconds) FILTER (WHERE phase = 'swap'), 3) AS swap, "
      "round(max(seconds) FILTER (WHERE phase = 'spawn'), 3) AS spawn, "
+     "round(max(seconds) FILTER (WHERE phase = 'rendezvous'), 3) AS rendezvous, "
      "round(max(seconds) FILTER (WHERE phase = 'load'), 3) AS load, "
-     "round(max(seconds) FILTER (WHERE phase = 'first step'), 3) AS first_step, "
-     "round(max(seconds) FILTER (WHERE phase = 'rendezvous'), 3) AS rendezvous "
-     "FROM phases WHERE run = '%s' "
+     "round(max(seconds) FILTER (WHERE phase = 'first step'), 3) AS first_step "
+     "FROM (SELECT *, max(at) FILTER (WHERE phase IN ('load', 'first step')) "
+     "OVER (PARTITION BY attempt) AS first_at FROM phases WHERE run = '%s') "
+     "WHERE phase <> 'rendezvous' OR first_at IS NULL OR at < first_at "
      "GROUP BY 1 ORDER BY 1 DESC LIMIT %d"},
     {"incidents", "incidents, the newest first",
      "SELECT at, attempt, kind, text FROM incidents WHERE run = '%s' ORDER BY seq DESC LIMIT %d"},

@@ -51,7 +51,7 @@ static const char stop_text[] =
     "request.";
 
 static const char query_text[] =
-    "SQL is one statement of SQLite's; it can change nothing. Runs are in the view 'runs', "
+    "SQL is one statement of SQLite's; it can change nothing. Runs are in 'runs', "
     "what happened in 'events'; --schema lists them all.";
 
 static const struct subcommand *find(const char *name)

@@ -170,10 +170,20 @@ void nodes_scan(struct control *c)
         c->scan_ns = next_ns;
 }
 
+/* Or as often as checkpoints are asked for. */
+static int64_t watch_every(const struct control *c)
+{
+    int64_t every_ns = (int64_t)(c->config.job->checkpoint_every_s * 1e9);
+
+    if (every_ns <= 0 || every_ns > WATCH_NS)
+        return WATCH_NS;
+    return every_ns > SCAN_FLOOR_NS ? every_ns : SCAN_FLOOR_NS;
+}
+
 void nodes_watch(struct control *c)
 {
     if (c->now_ns >= c->watch_ns) {
-        c->watch_ns = c->now_ns + WATCH_NS;
+        c->watch_ns = c->now_ns + watch_every(c);
         steps_watch(c);
         waiting_watch(c);
     }

@@ -35,6 +35,8 @@ static const struct {
     {1, -1, -1, "checkpoint.chosen", "/ckpt/step_20", "{\"step\":20}"},
     {2, -1, -1, "attempt.begun", "0,2", "{\"nodes\":2,\"world\":4,\"resume_step\":20}"},
     {2, -1, -1, "phase.ended", "", "{\"phase\":5,\"ns\":120000000}"},
+    {2, -1, -1, "phase.ended", "", "{\"phase\":7,\"ns\":500000000}"},
+    {2, -1, -1, "phase.ended", "", "{\"phase\":6,\"ns\":900000000}"}, /* known later */
 };
 
 static const struct {

@@ -58,20 +58,20 @@ for text in 'train --lr 1' '30 of 100' 'rank 3 on n002 exited 1; certain' 'ranks
     grep -q -- "$text" out || wrong "show: no '$text' in: $(cat out)"
 done
 json "[a['attempt'] for a in d['attempts']] == [2, 1] and d['attempts'][1]['first_cause'].startswith('rank 3') and
-d['restarts'][0]['drain'] == 0.04 and d['restarts'][0]['total'] == 0.16 and len(d['curve']) == 30 and
+d['restarts'][0]['drain'] == 0.04 and d['restarts'][0]['total'] == 0.66 and len(d['curve']) == 30 and
 d['excluded'][0]['host'] == 'n002'" show "$run" --json --state s
 says 0 "^$old +ended, exit code 1" show "${old%?}" --state s
 
 says 0 'attempt 1 .*rank 3 exited 1: ValueError: .\[31mboom' events train --state s
 ! grep -q $'\033' out || wrong "an escape code of a program came through"
-[ "$(wc -l <out)" = 16 ] || wrong "events: $(wc -l <out) lines"
+[ "$(wc -l <out)" = 18 ] || wrong "events: $(wc -l <out) lines"
 says 0 . events last --kind 'node.* failed' --state s
 [ "$(wc -l <out)" = 5 ] || wrong "events --kind: $(cat out)"
 says 0 . events last --since 14 --json --state s
 python3 -c "
 import json
 rows=[json.loads(l) for l in open('out')]
-assert [r['seq'] for r in rows] == [15, 16] and rows[0]['fields']['resume_step'] == 20, rows" || wrong "events --json"
+assert [r['seq'] for r in rows] == [15, 16, 17, 18] and rows[0]['fields']['resume_step'] == 20, rows" || wrong "events --json"
 says 0 . events last --attempt 1 --rank 3 --state s
 [ "$(wc -l <out)" = 2 ] || wrong "events --rank: $(cat out)"
 
@@ -129,7 +129,7 @@ says 2 'not both' stop last --now --save --state s
 events=$!
 "$bin" logs last -f --state s >logs.out 2>logs.err &
 logs=$!
-for _ in $(seq 600); do grep -q done logs.out && [ "$(wc -l <events.out)" = 16 ] && break; sleep 0.05; done
+for _ in $(seq 600); do grep -q done logs.out && [ "$(wc -l <events.out)" = 18 ] && break; sleep 0.05; done
 "$fake" s train more "$run"
 wait $events || wrong "events -f: exit code $?"
 exec 3>&-

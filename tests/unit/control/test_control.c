@@ -300,6 +300,13 @@ static void checkpoints_are_asked_for_as_often_as_the_job_says(void **state)
     advance(k, 350);
     assert_int_equal(count_sent(k, MSG_STOP), 3);
     cluster_free(k);
+
+    k = cluster_new(1, 0, 1); /* more often than the rest is looked at */
+    k->job.checkpoint_every_s = 0.1;
+    control_starts(k);
+    advance(k, 2.05);
+    assert_in_range(count_sent(k, MSG_STOP), 15, 20);
+    cluster_free(k);
 }
 
 static void the_first_node_is_asked_for_the_checkpoint(void **state)
