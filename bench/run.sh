@@ -134,7 +134,7 @@ bench_launch() {
 bench_death() {
     echo "## death: of 64 local ranks one is killed, ${BENCH_TIMES:-20} times"
     rm -rf "$work/state"
-    death firstlight "$work/state" 64 "${BENCH_TIMES:-20}"
+    death firstlight "$work/state" 64 "${BENCH_TIMES:-20}" 2>"$work/death.log" || { tail -3 "$work/death.log" >&2; exit 1; }
 }
 
 # host COMMAND...: starts a server that prints its port and ends with its stdin; sets $port

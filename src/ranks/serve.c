@@ -393,7 +393,7 @@ static struct ranks_machine *make_machine(struct serve *serve, uint64_t incarnat
 
 void serve_page_folder(const char *run, uint32_t node, char *out, size_t space)
 {
-    (void)snprintf(out, space, "/dev/shm/firstlight-%u/%s/%u", (unsigned)getuid(), run, node);
+    (void)snprintf(out, space, "/dev/shm/firstlight-%u/%s.%u", (unsigned)getuid(), run, node);
 }
 
 static int make_events(struct serve *serve)

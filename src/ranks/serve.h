@@ -16,7 +16,7 @@ struct serve_options {
     unsigned char key[32];
 };
 
-/* /dev/shm/firstlight-UID/RUN/NODE, where the ranks' pages lie; removed when the agent goes. */
+/* /dev/shm/firstlight-UID/RUN.NODE, where the ranks' pages lie; removed when the agent goes. */
 void serve_page_folder(const char *run, uint32_t node, char *out, size_t space);
 
 /* Returns an exit code: 0 when the controller let us go; else 1, and *err says why the agent went

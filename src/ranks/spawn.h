@@ -30,7 +30,7 @@ struct spawn_request {
     bool agent_store;
     const char *resume;      /* NULL: none */
     const char *folder;      /* of this attempt on this node: logs, error files */
-    const char *page_folder; /* in memory: /dev/shm/firstlight-UID/RUN/NODE */
+    const char *page_folder; /* in memory: /dev/shm/firstlight-UID/RUN.NODE */
     /* The rank's end of a PMI-1 socket pair for each rank, -1: none; NULL: none for any. They stay
      * the caller's, who closes them after spawn_start. */
     const int *pmi_fds;
