@@ -161,7 +161,8 @@ struct control {
 
     /* progress */
     uint32_t connected;
-    int64_t reporter; /* lowest rank that says steps; -1 */
+    int64_t connected_ns; /* when the last one was; imports take their time, of all alike */
+    int64_t reporter;     /* lowest rank that says steps; -1 */
     int64_t total, tokens, metric_step, metric_told, metric_ns,
         step_ns; /* step_ns: the last new step */
     double loss;

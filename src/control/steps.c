@@ -150,7 +150,10 @@ static void take_rank(struct control *c, uint32_t rank, uint32_t i, const struct
     int64_t tokens = item(&status->tokens, i, -1), phase = item(&status->phase, i, 0);
     bool connected = item(&status->connected, i, 0) == 1;
 
-    c->connected += connected && !live->connected;
+    if (connected && !live->connected) {
+        c->connected++;
+        c->connected_ns = c->now_ns;
+    }
     live->connected |= connected;
     live->step = item(&status->step, i, -1);
     live->phase = phase >= 0 && phase <= PAGE_PHASE_DONE ? (uint8_t)phase : 0;

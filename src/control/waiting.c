@@ -45,7 +45,7 @@ static void print_key(struct control *c, struct buf *out)
 static void print_ranks(struct control *c, struct buf *out)
 {
     if (c->connected && c->connected + c->fold.ranks_ended < c->fold.world &&
-        c->now_ns - c->entered_ns >= WAITING_NS) {
+        c->now_ns - c->entered_ns >= WAITING_NS && c->now_ns - c->connected_ns >= WAITING_NS) {
         buf_puts(out, "waiting for ");
         (void)control_print_ranks(c, true, never_connected, NULL, out);
         buf_puts(out, ": never connected");

@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "base/spawn.h"
 #include "sched/launch.h"
-#include "sched/relay.h"
+#include "sched/stdin_relay.h"
 
 #include <errno.h>
 #include <fcntl.h>

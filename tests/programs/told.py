@@ -30,7 +30,7 @@ for step in range(first + 1, steps + 1):
     time.sleep(0.01)
     firstlight.step(step, steps, loss=1 / step, tokens=100)
     stop = firstlight.should_stop()
-    if stop:
+    if stop or step == 20:
         save(step)
     if stop == firstlight.SAVE_AND_LEAVE:
         print("leaving", flush=True)

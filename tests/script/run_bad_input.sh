@@ -40,6 +40,10 @@ refused "takes ADDRESS or ADDRESS:PORT" run --listen nonsense:99999 -- true
 refused '/etc/passwd: not a folder' run --state /etc/passwd -- true
 refused '/no/agent: not there' run --agent /no/agent -- true
 refused "there is no run 'nothing'" resume nothing
+soft=$(ulimit -Sn)
+ulimit -Sn 600
+(ulimit -Hn 600; refused '500 nodes need 756 open files' run -q --backend join -N 500 --listen 127.0.0.1 -- true; exit $failed) || failed=1
+ulimit -Sn "$soft"
 kill $holder
 wait $holder 2>/dev/null
 

@@ -12,7 +12,7 @@ trap '[ -z "$run_pid" ] || kill "$run_pid" 2>/dev/null || :; rm -rf "$work"' EXI
 cd "$work"
 export XDG_STATE_HOME=$work/state
 wrong() { echo "WRONG: $*"; [ ! -e out ] || tail -n 40 out err; exit 1; }
-value() { "$firstlight" query --csv "$1" | tail -1; }
+value() { "$firstlight" query --csv "$1" | sed 1d | tail -n 1; }
 newest() { ls "$1" 2>/dev/null | sed -n 's/^step_\([0-9]*\)$/\1/p' | sort -n | tail -1; }
 until_step() { # FOLDER STEP: a checkpoint of that step or a later one is there
     local step

@@ -12,7 +12,7 @@ cd "$work"
 export XDG_STATE_HOME=$work/state
 cp "$FIRSTLIGHT_SOURCE"/tests/programs/ddp.py .
 wrong() { echo "WRONG: $*"; exit 1; }
-value() { "$firstlight" query --csv "$1" | tail -1; }
+value() { "$firstlight" query --csv "$1" | sed 1d | tail -n 1; }
 
 echo "undisturbed, rank 0 hosts the store"
 mkdir calm

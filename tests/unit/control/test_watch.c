@@ -22,6 +22,19 @@ static void ranks_that_never_connected_are_named(void **state)
     cluster_free(k);
 }
 
+static void ranks_that_connect_one_after_the_other_are_not_missed(void **state)
+{
+    struct cluster *k = cluster_running(3, 0, 1);
+
+    (void)state;
+    for (uint32_t node = 0; node < 3; node++) {
+        advance(k, 8); /* so long may importing PyTorch take, and not for all at once */
+        status_is(k, node, -1, -1, 1, true, "");
+    }
+    assert_int_equal(count_events(k, EV_WAITING), 0);
+    cluster_free(k);
+}
+
 static void programs_that_never_connect_are_not_waited_for(void **state)
 {
     struct cluster *k = cluster_running(2, 0, 1);
@@ -195,6 +208,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ranks_that_never_connected_are_named),
+        cmocka_unit_test(ranks_that_connect_one_after_the_other_are_not_missed),
         cmocka_unit_test(programs_that_never_connect_are_not_waited_for),
         cmocka_unit_test(a_key_that_nobody_sets_is_named_with_those_who_wait),
         cmocka_unit_test(nodes_that_do_not_come_are_named),

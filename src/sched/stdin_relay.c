@@ -1,4 +1,4 @@
-#include "sched/relay.h"
+#include "sched/stdin_relay.h"
 
 #include <errno.h>
 #include <pthread.h>

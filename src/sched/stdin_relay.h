@@ -1,10 +1,11 @@
-/* sched/relay - what is typed here goes to a process that is not in the terminal's foreground.
+/* sched/stdin_relay - what is typed here goes to a process that is not in the terminal's
+ * foreground.
  *
  * A rank that read the terminal itself would be stopped by SIGTTIN: its process group is its own.
  * A thread, since a read of a terminal or a file can't be waited for in the event loop, and a rank
  * that does not read may hold it up for ever. */
-#ifndef SCHED_RELAY_H
-#define SCHED_RELAY_H
+#ifndef SCHED_STDIN_RELAY_H
+#define SCHED_STDIN_RELAY_H
 
 #include "base/err.h"
 
