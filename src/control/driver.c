@@ -757,6 +757,8 @@ void driver_free(struct driver *driver)
 {
     if (!driver)
         return;
+    for (uint32_t i = 0; driver->links && i < driver->saved.node_count; i++)
+        forget_asks(driver, i);
     control_socket_free(driver->socket);
     link_server_free(driver->server);
     if (driver->wake)
