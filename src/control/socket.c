@@ -313,6 +313,7 @@ void control_socket_free(struct control_socket *socket)
         return;
     while (socket->clients.count)
         drop(socket->clients.items[0]);
+    vec_done(&socket->clients);
     evconnlistener_free(socket->listener);
     (void)unlink(socket->path);
     free(socket);
