@@ -208,7 +208,8 @@ struct found {
     VEC(struct rank_reader) list;
 };
 
-static int add_found(struct logs *logs, struct found *found, uint32_t rank, const char *folder)
+static int add_found(struct logs *logs, struct found *found, uint32_t rank, const char *folder,
+                     const char *kept)
 {
     struct rank_reader *reader;
 
@@ -220,11 +221,13 @@ static int add_found(struct logs *logs, struct found *found, uint32_t rank, cons
     reader->rank = rank;
     reader->attempt = logs->attempt;
     reader->folder = folder;
+    reader->kept = kept;
     reader->client = logs->client;
     return 0;
 }
 
-/* Logs of the attempt that lie here: runs/ID/nodes/NODE/attempt-A/rank-R.log. */
+/* Logs of the attempt that lie here: runs/ID/nodes/NODE/attempt-A/rank-R.log; and of ranks
+ * elsewhere what had been forwarded. */
 static int find_here(struct logs *logs, struct arena *arena, struct found *found)
 {
     const char *run = store_run_dir(arena, logs->state->dir, logs->run.id);
@@ -240,10 +243,12 @@ static int find_here(struct logs *logs, struct arena *arena, struct found *found
 
         for (long k = 0; k < file_count; k++) {
             unsigned rank;
-            int end = 0;
+            int log = 0, kept = 0;
 
-            if (sscanf(files[k], "rank-%u.log%n", &rank, &end) == 1 && end && !files[k][end] &&
-                add_found(logs, found, rank, folder) < 0)
+            (void)sscanf(files[k], "rank-%u.log%n", &rank, &log);
+            (void)sscanf(files[k], "rank-%u.forwarded%n", &rank, &kept);
+            if (((log && !files[k][log]) || (kept && !files[k][kept])) &&
+                add_found(logs, found, rank, log ? folder : NULL, kept ? folder : NULL) < 0)
                 return -ENOMEM;
         }
     }
@@ -253,15 +258,31 @@ static int find_here(struct logs *logs, struct arena *arena, struct found *found
 /* What lies on other machines is asked of the controller. */
 static int find_there(struct logs *logs, struct found *found)
 {
-    for (uint32_t rank = 0; logs->client && rank < logs->run.world; rank++) {
-        bool here = false;
-
-        for (size_t i = 0; i < found->list.count && !here; i++)
-            here = found->list.items[i].rank == rank;
-        if (!here && add_found(logs, found, rank, NULL) < 0)
+    for (uint32_t rank = 0; logs->client && rank < logs->run.world; rank++)
+        if (add_found(logs, found, rank, NULL, NULL) < 0)
             return -ENOMEM;
-    }
     return 0;
+}
+
+/* One reader a rank: its log where that lies here, else all ways to it. */
+static void merge_found(struct found *found)
+{
+    size_t count = 0;
+
+    if (found->list.count)
+        qsort(found->list.items, found->list.count, sizeof(*found->list.items), by_rank);
+    for (size_t i = 0; i < found->list.count; i++) {
+        const struct rank_reader *one = &found->list.items[i];
+        struct rank_reader *last = count ? &found->list.items[count - 1] : NULL;
+
+        if (!last || last->rank != one->rank) {
+            found->list.items[count++] = *one;
+            continue;
+        }
+        last->folder = last->folder ? last->folder : one->folder;
+        last->kept = last->kept ? last->kept : one->kept;
+    }
+    found->list.count = count;
 }
 
 static bool is_local(const struct store_run *run)
@@ -297,6 +318,7 @@ static int find_readers(struct logs *logs, struct err *err)
 
     if (r == 0 && !is_local(&logs->run))
         r = find_there(logs, &found);
+    merge_found(&found);
     if (r == 0 && found.list.count && logs->collapse)
         collapse_flush(logs->collapse); /* its indices are about to change */
     for (size_t i = 0; r == 0 && i < found.list.count; i++) {

@@ -330,8 +330,6 @@ bool live_event(const struct run_event *event, const char *node_name, struct buf
 
     if (event->kind >= EV_KIND_COUNT || quiet[event->kind])
         return false;
-    if (event->kind == EV_SPAWN_FAILED && !event->text.len)
-        return false; /* another node has said it */
     run_event_print(event, node_name, out);
     buf_puts(out, "\n");
     return true;

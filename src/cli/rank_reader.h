@@ -11,7 +11,9 @@
 struct rank_reader {
     uint32_t rank, attempt;
     const char *folder;        /* where the log lies; NULL: asked of `client` */
+    const char *kept;          /* where what it printed was kept as it came (control/keep); NULL */
     struct run_client *client; /* shared */
+    bool lost;                 /* its node: `kept` is read */
     size_t chunk;              /* bytes to read at a time */
     int64_t offset;            /* of the next byte to read */
     struct buf bytes;          /* read; [taken..len) is not yet given out */

@@ -1,6 +1,7 @@
 #include "control/driver.h"
 
 #include "base/file.h"
+#include "control/keep.h"
 #include "control/ledger.h"
 #include "control/socket.h"
 #include "sched/launch.h"
@@ -163,6 +164,8 @@ static void world_output(void *data, uint32_t node, const struct msg_log *log)
 {
     struct driver *driver = data;
 
+    if (driver->launch.backend->remote)
+        keep_add(driver->run_dir, name_of(driver, node), log->attempt, log->rank, log->bytes);
     if (driver->config.front.output)
         give_credit(
             driver, node,

@@ -311,7 +311,8 @@ static void check(struct control *c)
     struct message message = {.id = MSG_FIND_CHECKPOINT};
 
     if (!c->config.job->checkpoint) {
-        if (c->fold.saved[0] && strcmp(c->fold.saved, c->fold.resume) != 0)
+        if (c->fold.saved[0] && (c->fold.saved_step != c->fold.resume_step ||
+                                 strcmp(c->fold.saved, c->fold.resume) != 0))
             choose(c, str_of(c->fold.saved), c->fold.saved_step);
         control_phase(c, PHASE_CHECK);
         begin_attempt(c);

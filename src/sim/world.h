@@ -49,7 +49,7 @@ struct sim_node {
     bool host_up, agent_up;
     bool link_up;         /* what is sent arrives */
     bool attached;        /* the agent holds its end of a link */
-    bool greeted; /* the controller has heard HELLO on this link */
+    bool greeted;         /* the controller has heard HELLO on this link */
     bool rival;           /* it hears an older controller at this moment */
     uint32_t agent_epoch; /* of its processes; grows with each death */
     uint32_t link_epoch;

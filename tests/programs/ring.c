@@ -40,7 +40,8 @@ int main(int argc, char **argv)
         token = go_round(rank, world);
     MPI_Allreduce(&rank, &sum, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD);
     MPI_Barrier(MPI_COMM_WORLD);
-    printf("rank %d of %d (%d on its node): sum %d, token %d\n", rank, world, node_rank, sum, token);
+    printf("rank %d of %d (%d on its node): sum %d, token %d\n", rank, world, node_rank, sum,
+           token);
     MPI_Finalize();
     return 0;
 }

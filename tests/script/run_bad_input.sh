@@ -40,6 +40,10 @@ refused "takes ADDRESS or ADDRESS:PORT" run --listen nonsense:99999 -- true
 refused '/etc/passwd: not a folder' run --state /etc/passwd -- true
 refused '/no/agent: not there' run --agent /no/agent -- true
 refused "there is no run 'nothing'" resume nothing
+soft=$(ulimit -Sn)
+ulimit -Sn 600
+(ulimit -Hn 600; refused '500 nodes need 756 open files' run -q --backend join -N 500 --listen 127.0.0.1 -- true; exit $failed) || failed=1
+ulimit -Sn "$soft"
 kill $holder
 wait $holder 2>/dev/null
 
@@ -54,7 +58,7 @@ ends 0 done -n 2 -- true
 ends 1 program -n 2 --attempts-max 1 -- false
 ends 1 signal --attempts-max 1 -- sh -c 'kill -SEGV $$'
 ends 4 spawn -N 4 --nproc-per-node 8 -- /no/such/program
-[ "$(grep -c 'could not start' spawn.err)" = 1 ] || wrong "spawn: not said once: $(cat spawn.err)"
+[ "$(grep -c 'no such program' spawn.err)" = 1 ] || wrong "spawn: not said once: $(cat spawn.err)"
 said spawn 'failed (spawn): local-\[0-3\]: /no/such/program: no such program$' || wrong "spawn: the nodes are not named: $(cat spawn.err)"
 ends 4 nofile -n 2 -- /etc/passwd
 ends 4 nofolder --cwd /no/such -- true

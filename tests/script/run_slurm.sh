@@ -137,7 +137,7 @@ code=$?
 unset SLURM_JOB_END_TIME
 
 # 5. Submitted and followed: warned of its end it saves, is queued again, and goes on as the same run
-# from its checkpoint. Its name is not the last life's alone.
+# from its checkpoint, though one of its nodes is another now.
 mkdir "$work/ckpt"
 "$firstlight" run --slurm -N 2 --name again --checkpoint "$work/ckpt/step_*" --complete-when 'file done' \
     -- python3 "$work/steps.py" 1000 "$work/ckpt" >"$work/out" 2>"$work/err" &
@@ -145,6 +145,8 @@ follower=$!
 begun() { has "rank 0 begins at 0" "$work/out"; }
 until_it "the submitted job's ranks" begun # and they can be asked to stop
 job=$(sed -n 's/^submitted as Slurm job \([0-9]*\);.*/\1/p' "$work/err")
+lost=$(scontrol show hostnames "$(squeue -h -j "$job" -o %N)" | head -1)
+scontrol update NodeName="$lost" State=DRAIN Reason=test
 scancel --batch --signal=USR1 "$job" # what --signal=B:USR1@120 sends
 wait $follower || wrong "queued again: exit code $?: $(cat "$work/out" "$work/err")"
 saved=$(ls "$work/ckpt" | sed -n 's/step_//p')
@@ -152,6 +154,8 @@ for rank in 0 1; do
     has "rank $rank begins at ${saved:-none}" "$work/out" || wrong "rank $rank: not from step $saved: $(cat "$work/out" "$work/err")"
     has "rank $rank ends" "$work/out" || wrong "rank $rank has no end: $(cat "$work/out" "$work/err")"
 done
+names=$(grep -o '"n[1-8]"' "$XDG_STATE_HOME"/firstlight/runs/again-*/nodes.json | tr '\n' ' ')
+case $names in *"\"$lost\""*) wrong "still on $lost: $names" ;; esac
 [ "$(query "select count(*) from runs where name = 'again'")" = 1 ] || wrong "another run: $("$firstlight" ps --all)"
 
 # 6. Ctrl-C leaves a submitted job alone; scancel ends it with all that it runs.

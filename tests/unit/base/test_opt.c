@@ -107,11 +107,11 @@ static void help_fits_a_narrow_terminal(void **state)
 
     (void)state;
     opt_help(some, ARRAY_LEN(some), &out);
-    assert_string_equal(out.p,
-                        "  -j, --json                  Answer in JSON\n"
-                        "      --attempts-without-progress N\n"
-                        "                              Attempts without a new step until the run comes\n"
-                        "                              to its end\n");
+    assert_string_equal(
+        out.p, "  -j, --json                  Answer in JSON\n"
+               "      --attempts-without-progress N\n"
+               "                              Attempts without a new step until the run comes\n"
+               "                              to its end\n");
     buf_done(&out);
 }
 

@@ -182,6 +182,8 @@ static void only_events_that_matter_are_lines(void **state)
 
     (void)state;
     assert_false(live_event(&event, "n003", &out));
+    event.kind = EV_STEP;
+    assert_false(live_event(&event, "n003", &out));
     assert_null(out.p);
     event.kind = EV_NODE_LOST;
     event.text = STR("silent for 10 s");

@@ -475,6 +475,23 @@ static void a_program_with_a_step_or_a_checkpoint_is_tried_three_times(void **st
     }
 }
 
+static void a_checkpoint_that_is_written_over_has_its_newest_step(void **state)
+{
+    struct cluster *k = cluster_running(1, 0, 1);
+
+    (void)state;
+    for (int step = 7; step < 10; step++) {
+        agent_says(k, 0,
+                   (struct msg_event){
+                       .kind = AGENT_CHECKPOINT_SAVED, .a = step, .text = STR("/ckpt/last")});
+        status_is(k, 0, step, -1, 2, true, "");
+        crash(k, 0);
+        assert_state(k, RUN_RUNNING);
+        assert_int_equal(last(k, EV_ATTEMPT_BEGUN)->c, step);
+    }
+    cluster_free(k);
+}
+
 static void a_lost_node_is_replaced_without_steps_too(void **state)
 {
     struct cluster *k = undecided(2, 1);
@@ -774,6 +791,7 @@ int main(void)
         cmocka_unit_test(a_run_that_ended_well_stays_ended),
         cmocka_unit_test(a_program_without_steps_or_checkpoints_fails_once),
         cmocka_unit_test(a_program_with_a_step_or_a_checkpoint_is_tried_three_times),
+        cmocka_unit_test(a_checkpoint_that_is_written_over_has_its_newest_step),
         cmocka_unit_test(a_lost_node_is_replaced_without_steps_too),
         cmocka_unit_test(the_sentence_has_the_last_line_of_the_last_words),
         cmocka_unit_test(a_node_is_blamed_for_a_signal_at_once_and_for_an_exit_the_second_time),

@@ -13,8 +13,9 @@
 
 #include <cmocka.h>
 
-#define TWO_SOCKETS "pack:2 numa:2 core:8 pu:2" /* 32 cores, 64 threads; a NUMA node: 16 of these  \
-                                                 */
+#define TWO_SOCKETS                                                                                \
+    "pack:2 numa:2 core:8 pu:2" /* 32 cores, 64 threads; a NUMA node: 16 of these                  \
+                                 */
 
 /* "0-3 8" : runs of numbers of a set */
 static void text_of(const struct bind_plan *plan, uint32_t rank, char text[256])

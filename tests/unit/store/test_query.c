@@ -111,7 +111,8 @@ static void a_query_gets_names_and_rows(void **state)
         {"SELECT attempt, phase, seconds FROM phases",
          "attempt|phase|seconds\n2|abort|0.25\n2|first step|1.5\n"},
         {"SELECT what, step, path FROM checkpoints",
-         "what|step|path\nsaved|13|/c/step_13\nchosen|10|/c/step_10\nquarantined|NULL|a -> b (torn)\n"},
+         "what|step|path\nsaved|13|/c/step_13\nchosen|10|/c/step_10\nquarantined|NULL|a -> b "
+         "(torn)\n"},
         {"SELECT kind, node, text FROM incidents ORDER BY seq LIMIT 2",
          "kind|node|text\nfailed|1|rank 9 on n002 exited 1\nnode.lost|1|silent for 10 s\n"},
         {"SELECT 1 AS n WHERE 0 -- nothing", "n\n"},
