@@ -1,0 +1,73 @@
+/* control/driver_inside - what the driver's files share.
+ *
+ *   driver.c        the loop: a turn's outputs are stored, then done; timers; the end
+ *   driver_world.c  what the machine asks for (control_world), and how it is done
+ *   driver_links.c  agents come, speak and go
+ *   driver_begin.c  the lock, the port, the back end; an older controller's events */
+#ifndef CONTROL_DRIVER_INSIDE_H
+#define CONTROL_DRIVER_INSIDE_H
+
+#include "control/driver.h"
+#include "control/ledger.h"
+#include "control/socket.h"
+#include "sched/launch.h"
+#include "wire/link.h"
+
+/* A link's data. */
+struct peer {
+    struct driver *driver;
+    struct link *link;
+    int64_t node; /* -1: no HELLO yet */
+};
+
+/* Somebody waits for a part of a log. */
+struct log_ask {
+    uint64_t id;
+    uint32_t node;
+    void (*answer)(void *data, const struct msg_log_data *log);
+    void *data;
+};
+
+struct driver {
+    struct driver_config config;
+    struct saved saved;
+    const char *run_dir;
+    struct arena *arena;
+    struct event_base *base;
+    struct event *wake, *view;
+    struct link_server *server;
+    struct control *control;
+    struct control_socket *socket;
+    struct launch launch;
+    struct ledger ledger;
+    struct link **links; /* by node; NULL: none */
+    VEC(struct log_ask) log_asks;
+    VEC(uint32_t) launch_failed; /* nodes whose launch failed in this turn */
+    char launch_sentence[ERR_TEXT_MAX];
+    uint64_t log_id;
+    int64_t wake_ns, created_ns;
+    int lock_fd, exit_code;
+    bool ended, stalled, view_due, launched;
+};
+
+int64_t driver_clock_ns(clockid_t id);
+int64_t driver_now_ns(void); /* monotonic */
+void driver_set_timer(struct event *timer, int64_t ns);
+const char *driver_node_name(const struct driver *driver, int64_t node); /* "" for none */
+
+extern const struct control_world driver_world; /* its data is the driver */
+extern const struct ledger_doer driver_doer;    /* likewise */
+/* More live output may come from a node. */
+void driver_give_credit(struct driver *driver, uint32_t node, uint64_t bytes);
+void driver_launch_failed(void *data, uint32_t node, const char *sentence);
+
+extern const struct link_watch driver_link_watch;
+void *driver_accept(void *data, struct link *link);
+void driver_drop_link(struct driver *driver, uint32_t node);
+/* Whoever asked that node for a part of a log hears that it is not connected. */
+void driver_forget_asks(struct driver *driver, uint32_t node);
+
+/* Returns 0 or a negative errno with a sentence. */
+int driver_begin(struct driver *driver, struct err *err);
+
+#endif

@@ -1,0 +1,167 @@
+/* control/driver_world - what the machine asks for, and how it is done once it is stored. */
+#include "control/driver_inside.h"
+#include "control/keep.h"
+
+#include <stdio.h>
+
+/* What the machine asks for; see control_world. */
+
+static void world_event(void *data, const struct run_event *event)
+{
+    struct driver *driver = data;
+
+    ledger_event(&driver->ledger, event);
+    driver->view_due = true;
+    if (driver->config.front.event)
+        driver->config.front.event(driver->config.front.data, event,
+                                   driver_node_name(driver, event->node));
+}
+
+static void world_metric(void *data, const struct store_metric *metric)
+{
+    ledger_metric(&((struct driver *)data)->ledger, metric);
+}
+
+static void world_journal(void *data, uint32_t attempt, struct str bytes)
+{
+    ledger_journal(&((struct driver *)data)->ledger, attempt, bytes);
+}
+
+static void world_send(void *data, uint32_t node, const struct message *message)
+{
+    ledger_send(&((struct driver *)data)->ledger, node, message);
+}
+
+static void world_launch(void *data, uint32_t node)
+{
+    ledger_deed(&((struct driver *)data)->ledger, DEED_LAUNCH, node, 0);
+}
+
+static void world_forget(void *data, uint32_t node)
+{
+    ledger_deed(&((struct driver *)data)->ledger, DEED_FORGET, node, 0);
+}
+
+static void world_wake(void *data, int64_t at_ns)
+{
+    struct driver *driver = data;
+    int64_t in_ns = at_ns - driver_now_ns();
+
+    if (driver->wake_ns && driver->wake_ns <= at_ns)
+        return;
+    driver->wake_ns = at_ns;
+    driver_set_timer(driver->wake, in_ns > 0 ? in_ns : 0);
+}
+
+static void world_log_data(void *data, uint32_t node, const struct msg_log_data *log)
+{
+    struct driver *driver = data;
+
+    for (size_t i = 0; i < driver->log_asks.count; i++) {
+        struct log_ask ask = driver->log_asks.items[i];
+
+        if (ask.id != log->id || ask.node != node)
+            continue;
+        driver->log_asks.items[i] = driver->log_asks.items[--driver->log_asks.count];
+        ask.answer(ask.data, log);
+        return;
+    }
+}
+
+void driver_give_credit(struct driver *driver, uint32_t node, uint64_t bytes)
+{
+    const struct message message = {.id = MSG_LOG_CREDIT, .log_credit = {bytes}};
+
+    if (bytes)
+        ledger_send(&driver->ledger, node, &message);
+}
+
+static void world_output(void *data, uint32_t node, const struct msg_log *log)
+{
+    struct driver *driver = data;
+
+    if (driver->launch.backend->remote)
+        keep_add(driver->run_dir, driver_node_name(driver, node), log->attempt, log->rank,
+                 log->bytes);
+    if (driver->config.front.output)
+        driver_give_credit(driver, node,
+                           driver->config.front.output(driver->config.front.data, log,
+                                                       driver_node_name(driver, node)));
+}
+
+static void world_ended(void *data, int exit_code)
+{
+    ledger_deed(&((struct driver *)data)->ledger, DEED_END, 0, exit_code);
+}
+
+/* What is done once it is stored. */
+
+static void do_send(void *data, uint32_t node, struct str bytes)
+{
+    struct driver *driver = data;
+    struct link *link = driver->links[node];
+    int r = link ? link_send_encoded(link, bytes) : 0;
+
+    /* A node that takes nothing for so long has stopped reading: it comes back or is lost. */
+    if (r < 0) {
+        driver_drop_link(driver, node);
+        control_agent_down(driver->control, node, "it does not read what it is sent",
+                           driver_now_ns());
+    }
+}
+
+static void do_launch(void *data, const uint32_t *nodes, size_t count)
+{
+    struct driver *driver = data;
+    struct err err = {0};
+
+    driver->launched = true;
+    if (launch_start(&driver->launch, nodes, count, &err) == 0)
+        return;
+    (void)snprintf(driver->launch_sentence, sizeof(driver->launch_sentence), "%s", err.text);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t *node = vec_push(&driver->launch_failed);
+
+        if (node)
+            *node = nodes[i];
+    }
+}
+
+static void do_forget(void *data, uint32_t node)
+{
+    struct driver *driver = data;
+
+    driver_drop_link(driver, node);
+    launch_end(&driver->launch, node);
+}
+
+static void do_end(void *data, int exit_code)
+{
+    struct driver *driver = data;
+
+    driver->ended = true;
+    driver->exit_code = exit_code;
+}
+
+void driver_launch_failed(void *data, uint32_t node, const char *sentence)
+{
+    struct driver *driver = data;
+
+    control_agent_failed(driver->control, node, sentence, driver_now_ns());
+}
+
+const struct control_world driver_world = {
+    .event = world_event,
+    .metric = world_metric,
+    .journal = world_journal,
+    .send = world_send,
+    .launch = world_launch,
+    .forget = world_forget,
+    .wake = world_wake,
+    .log_data = world_log_data,
+    .output = world_output,
+    .ended = world_ended,
+};
+
+const struct ledger_doer driver_doer = {
+    .send = do_send, .launch = do_launch, .forget = do_forget, .ended = do_end};
