@@ -27,7 +27,7 @@ until_step() { # FOLDER STEP: a checkpoint of that step or a later one is there
 of_rank() { # RANK ATTEMPT: its process
     local found=
     for _ in $(seq 600); do
-        found=$(grep -lszE "^FIRSTLIGHT_PAGE=.*/$run/.*/$2-$1\$" /proc/[0-9]*/environ) || :
+        found=$(grep -lszE "^FIRSTLIGHT_PAGE=.*/$run[.].*/$2-$1\$" /proc/[0-9]*/environ) || :
         [ -z "$found" ] || break
         sleep 0.05
     done
