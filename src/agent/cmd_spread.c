@@ -273,8 +273,6 @@ static void on_child(evutil_socket_t signo, short what, void *data)
     (void)what;
     if (spread->agent.pid)
         process_reap(&spread->agent);
-    if (spread->opened)
-        launch_child(&spread->launch);
 }
 
 static int serve(struct spread *spread)

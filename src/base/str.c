@@ -259,6 +259,17 @@ void buf_puts(struct buf *buf, const char *text)
     buf_add(buf, text, strlen(text));
 }
 
+void buf_put_quoted(struct buf *buf, const char *word)
+{
+    buf_puts(buf, "'");
+    for (; *word; word++)
+        if (*word == '\'')
+            buf_puts(buf, "'\\''");
+        else
+            buf_add(buf, word, 1);
+    buf_puts(buf, "'");
+}
+
 void buf_printf(struct buf *buf, const char *format, ...)
 {
     va_list args;

@@ -109,6 +109,8 @@ void buf_done(struct buf *buf);
 void buf_clear(struct buf *buf);
 void buf_add(struct buf *buf, const char *text, size_t len);
 void buf_puts(struct buf *buf, const char *text);
+/* A word for sh, in single quotes whatever is in it. */
+void buf_put_quoted(struct buf *buf, const char *word);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Add a line that has `at` columns already: the words of `text`, on as many lines of at most
  * `width` columns as it takes; the later ones begin with `indent` spaces. A word is never cut. */

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/hostlist.h"
 #include "base/term.h"
+#include "cli/agent_path.h"
 #include "sched/remote.h"
 #include "sched/sched.h"
 #include "snap/snap.h"
@@ -204,18 +205,9 @@ static int make_folder(struct collecting *c, struct err *err)
 /* The agent lies beside our own executable. */
 static int read_agent(struct collecting *c, char **bytes, size_t *len, struct err *err)
 {
-    const char *path = c->args->agent ? c->args->agent : getenv("FIRSTLIGHT_AGENT");
-    char self[PATH_MAX], *slash;
-    ssize_t n;
+    const char *path = agent_path(c->arena, c->args->agent);
     int r;
 
-    if (!path) {
-        n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-        self[n > 0 ? n : 0] = '\0';
-        slash = strrchr(self, '/');
-        path = slash ? arena_printf(c->arena, "%.*s/firstlight-agent", (int)(slash - self), self)
-                     : NULL;
-    }
     if (!path)
         return err_set(err, -ENOENT, "where is firstlight-agent? name it by --agent");
     r = file_read(path, AGENT_BYTES_MAX, bytes, len, err);

@@ -14,7 +14,6 @@ struct front;
 struct front_options {
     const char *run;
     const struct job *job;
-    uint32_t node_count;
     const char *plan; /* who runs which ranks */
     bool quiet;       /* ranks' output alone */
     bool json;        /* events as JSON lines on stdout instead of all that */

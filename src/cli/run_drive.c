@@ -40,7 +40,6 @@ static int drive(const struct run_drive *run, bool resumed, int ready_fd)
         .dir = ready->dir, .run = ready->run, .ends_at_s = ready->ends_at_s, .resumed = resumed};
     const struct front_options options = {.run = ready->run,
                                           .job = &ready->saved.job,
-                                          .node_count = ready->saved.node_count,
                                           .plan = resumed ? NULL : ready->plan,
                                           .quiet = run->quiet,
                                           .json = run->json};

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/hostlist.h"
+#include "cli/agent_path.h"
 #include "cli/slurm_start.h"
 #include "job/place.h"
 #include "sched/launch.h"
@@ -19,17 +20,7 @@
 
 int agent_find(struct arena *arena, const char *given, const char **path, struct err *err)
 {
-    char self[PATH_MAX], *slash;
-    ssize_t n;
-
-    *path = given ? given : getenv("FIRSTLIGHT_AGENT");
-    if (!*path) {
-        n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-        self[n > 0 ? n : 0] = '\0';
-        slash = strrchr(self, '/');
-        if (slash)
-            *path = arena_printf(arena, "%.*s/firstlight-agent", (int)(slash - self), self);
-    }
+    *path = agent_path(arena, given);
     if (!*path || access(*path, R_OK) < 0)
         return err_set(err, -ENOENT, "%s%swhere is firstlight-agent? name it by --agent",
                        *path ? *path : "", *path ? ": not there; " : "");

@@ -47,7 +47,7 @@ struct driver {
     uint64_t log_id;
     int64_t wake_ns, created_ns;
     int lock_fd, exit_code;
-    bool ended, stalled, view_due, launched;
+    bool ended, stalled, view_due;
 };
 
 int64_t driver_clock_ns(clockid_t id);

@@ -115,7 +115,6 @@ static void do_launch(void *data, const uint32_t *nodes, size_t count)
     struct driver *driver = data;
     struct err err = {0};
 
-    driver->launched = true;
     if (launch_start(&driver->launch, nodes, count, &err) == 0)
         return;
     (void)snprintf(driver->launch_sentence, sizeof(driver->launch_sentence), "%s", err.text);

@@ -110,16 +110,9 @@ void words_print(const struct job_words *words, struct buf *out)
 
         if (i)
             buf_puts(out, " ");
-        if (is_plain(word)) {
+        if (is_plain(word))
             buf_puts(out, word);
-            continue;
-        }
-        buf_puts(out, "'");
-        for (; *word; word++)
-            if (*word == '\'')
-                buf_puts(out, "'\\''");
-            else
-                buf_add(out, word, 1);
-        buf_puts(out, "'");
+        else
+            buf_put_quoted(out, word);
     }
 }

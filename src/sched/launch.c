@@ -53,12 +53,6 @@ void launch_end(struct launch *launch, uint32_t node)
         launch->backend->end(launch, node);
 }
 
-void launch_child(struct launch *launch)
-{
-    if (launch->backend->child)
-        launch->backend->child(launch);
-}
-
 void launch_finish(struct launch *launch)
 {
     if (launch->backend->finish)

@@ -58,7 +58,6 @@ struct launch_backend {
     /* Start the agents of these nodes (again: the old one is known to be dead or is ended). */
     int (*start)(struct launch *launch, const uint32_t *nodes, size_t count, struct err *err);
     void (*end)(struct launch *launch, uint32_t node); /* by force; optional */
-    void (*child)(struct launch *launch);              /* after SIGCHLD; optional */
     void (*finish)(struct launch *launch);             /* optional */
     void (*close)(struct launch *launch);              /* what still runs is left to itself */
 };
@@ -85,7 +84,6 @@ int launch_open(struct launch *launch, const char *backend, const struct launch_
                 struct err *err);
 int launch_start(struct launch *launch, const uint32_t *nodes, size_t count, struct err *err);
 void launch_end(struct launch *launch, uint32_t node);
-void launch_child(struct launch *launch);
 /* The run is over and its agents have left: whatever waits on for a host that is dead is ended. */
 void launch_finish(struct launch *launch);
 void launch_close(struct launch *launch);

@@ -211,24 +211,12 @@ static bool says_size(const char *const *options, size_t count)
     return false;
 }
 
-/* In single quotes, whatever is in it. */
-static void add_quoted(struct buf *out, const char *word)
-{
-    buf_puts(out, "'");
-    for (; *word; word++)
-        if (*word == '\'')
-            buf_puts(out, "'\\''");
-        else
-            buf_add(out, word, 1);
-    buf_puts(out, "'");
-}
-
 void slurm_script(const char *const *words, struct buf *out)
 {
     buf_puts(out, "#!/bin/sh\n" SLURM_SUBMITTED "=1 exec");
     for (size_t i = 0; words[i]; i++) {
         buf_puts(out, " ");
-        add_quoted(out, words[i]);
+        buf_put_quoted(out, words[i]);
     }
     buf_puts(out, "\n");
 }
