@@ -1,6 +1,6 @@
 /* Any bytes as a checkpoint's MANIFEST, in a folder with one file: it is whole, or one sentence
  * says why not; and nothing outside the folder is read. */
-#include "progress/manifest.h"
+#include "base/manifest.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "progress/ckpt_check.h"
-#include "progress/tree.h"
+#include "base/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>

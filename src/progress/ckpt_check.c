@@ -2,8 +2,8 @@
 
 #include "base/spawn.h"
 #include "base/str.h"
-#include "progress/manifest.h"
-#include "progress/tree.h"
+#include "base/manifest.h"
+#include "base/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 
 #include "base/file.h"
 #include "base/str.h"
-#include "progress/manifest.h"
+#include "base/manifest.h"
 
 #include <errno.h>
 #include <fcntl.h>

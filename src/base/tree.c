@@ -1,4 +1,4 @@
-#include "progress/tree.h"
+#include "base/tree.h"
 
 #include "base/str.h"
 

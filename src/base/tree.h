@@ -1,6 +1,6 @@
-/* progress/tree - every file below a folder, without following a symbolic link. */
-#ifndef PROGRESS_TREE_H
-#define PROGRESS_TREE_H
+/* base/tree - every file below a folder, without following a symbolic link. */
+#ifndef BASE_TREE_H
+#define BASE_TREE_H
 
 #include <sys/stat.h>
 

@@ -1,10 +1,10 @@
-#include "progress/manifest.h"
+#include "base/manifest.h"
 
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/str.h"
 #include "base/vec.h"
-#include "progress/tree.h"
+#include "base/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>

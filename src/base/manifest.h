@@ -1,12 +1,12 @@
-/* progress/manifest - the list by which one of firstlight-train's checkpoints proves to be whole.
+/* base/manifest - the list by which one of firstlight-train's checkpoints proves to be whole.
  *
  *   firstlight checkpoint 1 step 40
  *   9a3c...16 hex digits of XXH3-64 <blank> bytes <blank> name, relative to the folder
  *   end 3
  *
  * It is written last, by a rename: a folder without it is no checkpoint yet. */
-#ifndef PROGRESS_MANIFEST_H
-#define PROGRESS_MANIFEST_H
+#ifndef BASE_MANIFEST_H
+#define BASE_MANIFEST_H
 
 #include "base/err.h"
 

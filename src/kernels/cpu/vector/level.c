@@ -1,0 +1,4 @@
+#include "kernels/cpu/vector/vec.h"
+
+extern const char LEVEL(vector_level)[];
+const char LEVEL(vector_level)[] = "";

@@ -1,0 +1,2 @@
+extern const char room_trainer[];
+const char room_trainer[] = "trainer";
