@@ -1,9 +1,10 @@
 #include "kernels/attention.h"
 
 #include "kernels/cpu/attention.h"
-#include "kernels/cpu/real.h"
+#include "tensor/real.h"
 
 #include <assert.h>
+#include <math.h>
 
 /* Partial sums of a backward pass stay below this, so long as one sequence does: sequences are
  * taken a few at a time. */

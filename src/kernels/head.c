@@ -6,8 +6,8 @@
 #include "kernels/head.h"
 
 #include "kernels/cpu/head.h"
-#include "kernels/cpu/real.h"
 #include "kernels/gemm.h"
+#include "tensor/real.h"
 #include "tensor/storage.h"
 
 #include <assert.h>

@@ -1,9 +1,10 @@
 #include "kernels/rope.h"
 
-#include "kernels/cpu/real.h"
 #include "kernels/cpu/rope.h"
+#include "tensor/real.h"
 
 #include <assert.h>
+#include <math.h>
 
 #define ROWS_PER_ITEM 32
 

@@ -1,6 +1,8 @@
 /* Attention row by row: what the other levels must agree with. */
 #include "kernels/cpu/attention.h"
-#include "kernels/cpu/real.h"
+#include "tensor/real.h"
+
+#include <math.h>
 
 /* A logit, and its derivative by the product q.k. */
 struct logit {

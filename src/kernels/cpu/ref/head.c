@@ -1,5 +1,5 @@
 #include "kernels/cpu/head.h"
-#include "kernels/cpu/real.h"
+#include "tensor/real.h"
 
 static void cap(const struct head *head, size_t count, float *logits)
 {
