@@ -4,7 +4,7 @@
 #include "base/file.h"
 #include "base/hostlist.h"
 #include "cli/collect_hosts.h"
-#include "cli/subcommand.h"
+#include "cli/commands.h"
 #include "snap/manifest.h"
 #include "snap/snap.h"
 

@@ -1,5 +1,5 @@
 #include "base/term.h"
-#include "cli/subcommand.h"
+#include "cli/commands.h"
 #include "rules/rules.h"
 
 #include <jansson.h>

@@ -1,4 +1,4 @@
-#include "cli/subcommand.h"
+#include "cli/commands.h"
 #include "job/units.h"
 #include "sim/plan.h"
 

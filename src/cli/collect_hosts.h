@@ -3,7 +3,7 @@
 #define CLI_COLLECT_HOSTS_H
 
 #include "base/opt.h"
-#include "cli/subcommand.h"
+#include "cli/commands.h"
 
 struct collect_args {
     const char *output, *hosts, *agent, *root;

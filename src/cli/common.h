@@ -2,7 +2,7 @@
 #ifndef CLI_COMMON_H
 #define CLI_COMMON_H
 
-#include "cli/subcommand.h"
+#include "cli/commands.h"
 #include "report/report.h"
 
 #include <stddef.h>

@@ -3,7 +3,7 @@
 #define CLI_RUN_DRIVE_H
 
 #include "cli/run_start.h"
-#include "cli/subcommand.h"
+#include "cli/commands.h"
 
 struct run_drive {
     const struct subcommand *command;

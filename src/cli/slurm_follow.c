@@ -1,6 +1,6 @@
 #include "cli/slurm_follow.h"
 
-#include "cli/subcommand.h"
+#include "cli/commands.h"
 #include "sched/slurm_job.h"
 
 #include <errno.h>

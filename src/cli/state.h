@@ -3,7 +3,7 @@
 #ifndef CLI_STATE_H
 #define CLI_STATE_H
 
-#include "cli/subcommand.h"
+#include "cli/commands.h"
 #include "store/store.h"
 
 #include <stddef.h>

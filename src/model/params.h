@@ -44,11 +44,18 @@ struct params {
     size_t total; /* items of the flat vector, with what aligns */
 };
 
+/* Does each layer have one? */
+bool param_of_layer(enum param_kind kind);
+
+/* The shape (what is beyond its dimensions is 1) of a weight of this kind: returns how many
+ * dimensions, 0 when the model has none. */
+size_t param_shape(const struct model_config *config, enum param_kind kind, size_t shape[3]);
+
 /* The caller frees with params_done. Returns 0 or -ENOMEM. */
 int params_init(struct params *params, const struct model_config *config, struct err *err);
 void params_done(struct params *params);
 
-/* layer -1 for those of no layer; NULL when the model has none. */
+/* A search from the start; layer -1 for those of no layer; NULL when the model has none. */
 const struct param *params_find(const struct params *params, enum param_kind kind, int layer);
 
 /* Weights, and those that one token meets (the router's choice of experts). */
