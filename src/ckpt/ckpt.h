@@ -43,8 +43,8 @@ struct ckpt_request {
     uint64_t begin, end; /* this rank's range; the ranks' ranges are disjoint and cover all */
     struct ckpt_vector vectors[CKPT_VECTORS_MAX];
     size_t vector_count;
-    const struct ckpt_file *files; /* of rank 0, meta.json among them, fewer than
-                                      CKPT_DONE_FILES_MAX; copied at once */
+    const struct ckpt_file *files; /* meta.json among them, fewer than CKPT_DONE_FILES_MAX; copied
+                                      at once; rank 0 writes them, of others they don't matter */
     size_t file_count;
     /* Memory that may be kept for what is left when the vectors change; 0: as much as it takes. */
     size_t keep_max;

@@ -307,7 +307,7 @@ static int check_request(const struct ckpt_request *request, struct err *err)
 
 static int copy_files(struct ckpt_writer *writer, const struct ckpt_request *request)
 {
-    for (size_t i = 0; i < request->file_count; i++) {
+    for (size_t i = 0; i < request->file_count && request->rank == 0; i++) {
         const struct ckpt_file *from = &request->files[i];
         char *name = strdup(from->name), *bytes = malloc(from->len + 1);
 

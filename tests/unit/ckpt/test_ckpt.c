@@ -143,8 +143,8 @@ static void run_begin(struct run *run, const char *folder, int64_t step)
                                        .begin = run->rank[r].begin,
                                        .end = run->rank[r].end,
                                        .vector_count = VECTORS,
-                                       .files = r == 0 ? files : NULL,
-                                       .file_count = r == 0 ? ARRAY_LEN(files) : 0,
+                                       .files = files,
+                                       .file_count = ARRAY_LEN(files),
                                        .keep_max = run->keep_max};
 
         for (size_t v = 0; v < VECTORS; v++)
