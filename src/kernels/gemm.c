@@ -128,7 +128,7 @@ static struct cut cut_product(const struct gemm_ops *ops, const struct gemm *g, 
     struct cut cut = {.rows = rows > ops->rows ? rows / ops->rows * ops->rows : ops->rows};
     double columns = item_cost / cost_of(ops, cut.rows, 1, g->k + 1);
 
-    cut.columns = columns < (double)g->n ? (size_t)columns : g->n;
+    cut.columns = columns < (double)g->n && g->k > 0 ? (size_t)columns : g->n;
     if (cut.columns < COLUMNS_MIN)
         cut.columns = COLUMNS_MIN;
     cut.columns = round_up(cut.columns, ops->columns);
@@ -183,6 +183,12 @@ static const char *panel_of(const struct run *run, const struct gemm *g, size_t 
     return scratch;
 }
 
+static void clear_rows(const struct gemm *g, size_t row, size_t rows)
+{
+    for (size_t i = 0; i < rows; i++)
+        memset(mat_at(g->c, row + i, 0).p, 0, g->n * dtype_bytes(g->c.type));
+}
+
 static void run_item(void *arg, size_t item, size_t thread)
 {
     const struct run *run = arg;
@@ -196,6 +202,10 @@ static void run_item(void *arg, size_t item, size_t thread)
     size_t first = (item - cut->first_item) % cut->column_items * cut->columns;
     size_t rows = min(cut->rows, g->m - row), end = min(first + cut->columns, g->n);
 
+    if (g->k == 0) {
+        clear_rows(g, row, rows);
+        return;
+    }
     if (held->product != product || held->row != row) {
         pack_rows(run, g, row, rows, held->a);
         held->product = product;
