@@ -10,6 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What makes it a small Grok-2. */
+#define SMALL_GROK_2                                                                               \
+    "tied=0 final_cap=3 attention_cap=2 attention_temperature_from=3 rope_factor=4 "               \
+    "rope_original_context=8 rope_beta_fast=2 rope_beta_slow=0.5 rope_magnitude=1.1 "              \
+    "router_cap=1.5 residual_ffn=9 pad=0"
+
 /* A small Grok-1 with what `assigns` says: "experts=1 tied=0 ...", without "model.". */
 static struct model_config small_config(const char *assigns)
 {

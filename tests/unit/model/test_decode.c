@@ -17,8 +17,7 @@
 
 static const char *const assigns[] = {
     "pad=0",
-    "tied=0 final_cap=3 attention_cap=2 attention_temperature_from=3 rope_factor=4 "
-    "rope_original_context=8 router_cap=1.5 residual_ffn=9",
+    SMALL_GROK_2,
     "experts=1 experts_used=1 kv_heads=4",
 };
 

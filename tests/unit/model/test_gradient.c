@@ -21,11 +21,7 @@ static const struct {
     bool apart;
 } shapes[] = {
     {"as Grok-1", "pad=0", 2, 9, false},
-    {"as Grok-2",
-     "tied=0 final_cap=3 attention_cap=2 attention_temperature_from=3 rope_factor=4 "
-     "rope_original_context=8 rope_beta_fast=2 rope_beta_slow=0.5 rope_magnitude=1.1 "
-     "router_cap=1.5 residual_ffn=9",
-     2, 9, false},
+    {"as Grok-2", SMALL_GROK_2, 2, 9, false},
     {"dense", "experts=1 experts_used=1", 2, 9, false},
     {"dense with a second path", "experts=1 experts_used=1 residual_ffn=17", 1, 5, false},
     {"no caps, documents apart", "attention_cap=0", 3, 7, true},

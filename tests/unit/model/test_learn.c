@@ -66,8 +66,7 @@ static void one_batch_is_learnt_by_heart(void **state)
 {
     static const char *const assigns[] = {
         "dim=32 head_dim=8 ffn=32 embed_scale=5.66",
-        "dim=32 head_dim=8 ffn=32 embed_scale=5.66 tied=0 final_cap=30 router_cap=5 "
-        "residual_ffn=32",
+        SMALL_GROK_2 " dim=32 head_dim=8 ffn=32 embed_scale=5.66 final_cap=30",
         "dim=32 head_dim=8 ffn=64 embed_scale=5.66 experts=1 experts_used=1",
     };
 
