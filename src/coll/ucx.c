@@ -161,11 +161,13 @@ static int stuck(const struct ucx *ucx, int64_t limit_ms, struct err *err)
                    (double)limit_ms / 1000);
 }
 
-/* Until all transfers are done. */
+/* Until all transfers are done. A keepalive's message is no progress: what counts is transfers that
+ * end. */
 static int finish(struct ucx *ucx, const struct coll_piece *receive, int64_t limit_ms,
                   struct err *err)
 {
     int64_t moved_ms = coll_now_ms();
+    size_t before = SIZE_MAX;
 
     for (;;) {
         bool did = progress(ucx);
@@ -179,11 +181,13 @@ static int finish(struct ucx *ucx, const struct coll_piece *receive, int64_t lim
         }
         if (open == 0)
             return 0;
-        if (did)
+        if (open != before)
             moved_ms = coll_now_ms();
         else if (coll_now_ms() - moved_ms > limit_ms)
             return stuck(ucx, limit_ms, err);
-        sleep_on_worker(ucx);
+        before = open;
+        if (!did)
+            sleep_on_worker(ucx);
     }
 }
 
