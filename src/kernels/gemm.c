@@ -19,9 +19,9 @@ static const struct gemm_ops *ops_of(const struct exec *exec, enum dtype type)
 {
     static const struct gemm_ops *const levels[KERNEL_LEVELS] = {
         [KERNEL_REF] = gemm_ops_ref,
-        [KERNEL_AVX2] = gemm_ops_ref,
-        [KERNEL_AVX512] = gemm_ops_ref,
-        [KERNEL_AVX512_BF16] = gemm_ops_ref,
+        [KERNEL_AVX2] = gemm_ops_avx2,
+        [KERNEL_AVX512] = gemm_ops_avx512,
+        [KERNEL_AVX512_BF16] = gemm_ops_avx512bf16,
     };
 
     return &levels[exec->level][type];
@@ -123,11 +123,10 @@ static double cost_of(const struct gemm_ops *ops, size_t m, size_t n, size_t k)
 
 static struct cut cut_product(const struct gemm_ops *ops, const struct gemm *g, double item_cost)
 {
-    size_t fit = A_BYTES_MAX / (lane_bytes(ops, g->k) + 1) / ops->rows * ops->rows;
-    size_t rows = min(g->b_packed ? ROWS_OF_ITEM : ROWS_UNPACKED, fit ? fit : ops->rows);
-    struct cut cut = {.rows = min(round_up(g->m, ops->rows), rows)};
-    double column_cost = cost_of(ops, cut.rows, 1, g->k ? g->k : 1);
-    double columns = item_cost / column_cost;
+    size_t fit = A_BYTES_MAX / (lane_bytes(ops, g->k) + 1);
+    size_t rows = min(g->b_packed ? ROWS_OF_ITEM : ROWS_UNPACKED, min(fit, g->m));
+    struct cut cut = {.rows = rows > ops->rows ? rows / ops->rows * ops->rows : ops->rows};
+    double columns = item_cost / cost_of(ops, cut.rows, 1, g->k + 1);
 
     cut.columns = columns < (double)g->n ? (size_t)columns : g->n;
     if (cut.columns < COLUMNS_MIN)

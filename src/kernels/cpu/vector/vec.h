@@ -61,6 +61,20 @@ VEC_INLINE void vf_put_n(enum dtype type, void *p, size_t i, vf x, size_t n)
         vf_store_bf16_n((uint16_t *)p + i, x, n);
 }
 
+/* The same with `left` items to go, which may be more than fit. */
+VEC_INLINE vf vf_get_left(enum dtype type, const void *p, size_t i, size_t left)
+{
+    return left >= VF_LANES ? vf_get(type, p, i) : vf_get_n(type, p, i, left);
+}
+
+VEC_INLINE void vf_put_left(enum dtype type, void *p, size_t i, vf x, size_t left)
+{
+    if (left >= VF_LANES)
+        vf_put(type, p, i, x);
+    else
+        vf_put_n(type, p, i, x, left);
+}
+
 /* c0 + x (c1 + x (c2 + ...)) */
 VEC_INLINE vf vf_polynomial(vf x, const float *c, size_t count)
 {
