@@ -115,7 +115,7 @@ int train_save_end(struct train *train, struct err *err)
         return 0;
     }
     if (coll_rank(train->coll) == 0 &&
-        ckpt_prune(folder, (size_t)train->config->checkpoint.keep_last,
+        ckpt_prune(folder, step, (size_t)train->config->checkpoint.keep_last,
                    train->config->checkpoint.keep_every, &why) < 0)
         train_note(train, "prune_failed", "%s", why.text);
     (void)snprintf(path, sizeof(path), "%s/step-%08lld", folder, (long long)step);
