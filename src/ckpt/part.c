@@ -165,7 +165,8 @@ void part_table_put(const struct part_header *header, const uint32_t *crc, uint8
 {
     size_t bytes = (size_t)part_table_bytes(header) - sizeof(uint32_t);
 
-    memcpy(out, crc, bytes);
+    if (bytes > 0)
+        memcpy(out, crc, bytes);
     put32(out + bytes, crc32c(0, out, bytes));
 }
 
