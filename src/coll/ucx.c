@@ -289,13 +289,13 @@ static void ucx_free(struct coll *coll)
 static const struct coll_ops ucx_ops = {
     .exchange = ucx_exchange, .leave = ucx_leave, .free = ucx_free};
 
-/* What differs from UCX's defaults, unless the user has set it. A connection that is silent shall
- * be known as dead in about 5 s. */
+/* What differs from UCX's defaults, unless the user has set it. (More in ucx_library.c: what goes
+ * by the environment alone.) */
 static const struct {
     const char *name, *value;
 } settings[] = {
-    {"TLS", "^sm"},          {"KEEPALIVE_INTERVAL", "2s"}, {"TCP_KEEPIDLE", "2s"},
-    {"TCP_KEEPINTVL", "1s"}, {"TCP_KEEPCNT", "3"},
+    {"TLS", "^sm"},
+    {"KEEPALIVE_INTERVAL", "2s"},
 };
 
 static int open_context(struct ucx *ucx, struct err *err)

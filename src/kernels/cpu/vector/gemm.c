@@ -12,6 +12,8 @@ enum { ROWS = 8, VECTORS = 3 };
 enum { ROWS = 6, VECTORS = 2 };
 #endif
 
+#define AHEAD 12 /* rows between the one that is copied and the one that is fetched */
+
 /* How what lies in memory becomes units. */
 enum kind {
     COPY,       /* fp32 */
@@ -63,9 +65,18 @@ VEC_INLINE vf pair_up(vf first, vf second)
 VEC_INLINE void pack_across(enum kind kind, const struct gemm_source *source, size_t lane,
                             size_t lanes, size_t width, size_t k, float *panel)
 {
+    size_t size = dtype_bytes(type_of(kind));
+
     for (size_t first = 0; first < k; first += step_of(kind), panel += width) {
         const char *row = row_of(source, first);
         const char *next = step_of(kind) > 1 && first + 1 < k ? row_of(source, first + 1) : NULL;
+
+        for (size_t i = first + AHEAD; i < first + AHEAD + step_of(kind) && i < k; i++) {
+            const char *far = row_of(source, i);
+
+            for (size_t at = lane * size; at < (lane + lanes) * size; at += 64)
+                _mm_prefetch(far + at, _MM_HINT_T0);
+        }
 
         for (size_t i = 0; i < width; i += VF_LANES) {
             size_t have = i >= lanes ? 0 : lanes - i < VF_LANES ? lanes - i : VF_LANES;
