@@ -1,6 +1,6 @@
 /* gemm - our matrix products beside oneDNN's at the shapes of a model, in turn in one process.
  *
- *   gemm [-r ROUNDS] [-t THREADS] [-s PART OF A NAME]
+ *   gemm [-r ROUNDS] [-t THREADS] [-s PART_OF_A_NAME] [-l LEVEL] [-c]
  *
  * Each row is a product: ours, then oneDNN's, ROUNDS times in turn, after one that is not counted.
  * Printed are GFLOP/s (median [min max]), the ratio ours / oneDNN round by round, and the part of
@@ -52,12 +52,15 @@ static const struct shape shapes[] = {
     {"one row, long", FORWARD, 1, 8192, 8192, 1},
 };
 
+static bool by_cpu; /* time is what the process got of a CPU, over the threads */
+static size_t cpu_threads;
+
 static double now(void)
 {
     struct timespec t;
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+    (void)clock_gettime(by_cpu ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &t);
+    return ((double)t.tv_sec + (double)t.tv_nsec * 1e-9) / (by_cpu ? (double)cpu_threads : 1);
 }
 
 static void *memory(size_t bytes)
@@ -394,7 +397,7 @@ int main(int argc, char **argv)
     const char *part = "", *level = NULL;
     int option;
 
-    while ((option = getopt(argc, argv, "r:t:s:l:")) != -1) {
+    while ((option = getopt(argc, argv, "r:t:s:l:c")) != -1) {
         if (option == 'r')
             rounds = strtoul(optarg, NULL, 10);
         else if (option == 't')
@@ -403,6 +406,8 @@ int main(int argc, char **argv)
             part = optarg;
         else if (option == 'l')
             level = optarg;
+        else if (option == 'c')
+            by_cpu = true;
         else
             return 2;
     }
@@ -414,6 +419,7 @@ int main(int argc, char **argv)
         struct exec exec;
         struct err err = {0};
 
+        cpu_threads = threads;
         if (only_threads && threads != only_threads)
             continue;
         if (exec_init(&exec, threads, level, &err) < 0) {

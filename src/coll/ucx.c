@@ -161,11 +161,13 @@ static int stuck(const struct ucx *ucx, int64_t limit_ms, struct err *err)
                    (double)limit_ms / 1000);
 }
 
-/* Until all transfers are done. */
+/* Until all transfers are done. A keepalive's message is no progress: what counts is transfers that
+ * end. */
 static int finish(struct ucx *ucx, const struct coll_piece *receive, int64_t limit_ms,
                   struct err *err)
 {
     int64_t moved_ms = coll_now_ms();
+    size_t before = SIZE_MAX;
 
     for (;;) {
         bool did = progress(ucx);
@@ -179,11 +181,13 @@ static int finish(struct ucx *ucx, const struct coll_piece *receive, int64_t lim
         }
         if (open == 0)
             return 0;
-        if (did)
+        if (open != before)
             moved_ms = coll_now_ms();
         else if (coll_now_ms() - moved_ms > limit_ms)
             return stuck(ucx, limit_ms, err);
-        sleep_on_worker(ucx);
+        before = open;
+        if (!did)
+            sleep_on_worker(ucx);
     }
 }
 
@@ -285,13 +289,13 @@ static void ucx_free(struct coll *coll)
 static const struct coll_ops ucx_ops = {
     .exchange = ucx_exchange, .leave = ucx_leave, .free = ucx_free};
 
-/* What differs from UCX's defaults, unless the user has set it. A connection that is silent shall
- * be known as dead in about 5 s. */
+/* What differs from UCX's defaults, unless the user has set it. (More in ucx_library.c: what goes
+ * by the environment alone.) */
 static const struct {
     const char *name, *value;
 } settings[] = {
-    {"TLS", "^sm"},          {"KEEPALIVE_INTERVAL", "2s"}, {"TCP_KEEPIDLE", "2s"},
-    {"TCP_KEEPINTVL", "1s"}, {"TCP_KEEPCNT", "3"},
+    {"TLS", "^sm"},
+    {"KEEPALIVE_INTERVAL", "2s"},
 };
 
 static int open_context(struct ucx *ucx, struct err *err)

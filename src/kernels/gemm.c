@@ -9,9 +9,10 @@
 #include <assert.h>
 
 #define A_BYTES_MAX   (4 << 20) /* packed rows of A that a thread holds */
-#define ROWS_OF_ITEM  128
-#define ROWS_UNPACKED 512       /* when each item packs its B: 1/64 of the work here */
+#define ROWS_OF_ITEM  256
+#define ROWS_UNPACKED 1024
 #define COLUMNS_MIN   192       /* packing A costs 1/24 of the work here */
+#define K_AT_ONCE     64        /* even, for pairs */
 #define COST_MIN      (4 << 20) /* of an item, in multiplications: about 10 us */
 #define PARTS         8         /* items for each thread */
 
@@ -128,7 +129,7 @@ static struct cut cut_product(const struct gemm_ops *ops, const struct gemm *g, 
     struct cut cut = {.rows = rows > ops->rows ? rows / ops->rows * ops->rows : ops->rows};
     double columns = item_cost / cost_of(ops, cut.rows, 1, g->k + 1);
 
-    cut.columns = columns < (double)g->n ? (size_t)columns : g->n;
+    cut.columns = columns < (double)g->n && g->k > 0 ? (size_t)columns : g->n;
     if (cut.columns < COLUMNS_MIN)
         cut.columns = COLUMNS_MIN;
     cut.columns = round_up(cut.columns, ops->columns);
@@ -159,15 +160,25 @@ static size_t find_product(const struct run *run, size_t item)
     return low;
 }
 
+/* Rows of A into panels. Of an A whose rows are k it takes K_AT_ONCE of them at a time, so that the
+ * next panel finds the rest of their cache lines near. */
 static void pack_rows(const struct run *run, const struct gemm *g, size_t row, size_t rows,
                       char *out)
 {
     const struct gemm_ops *ops = run->ops;
-    struct gemm_source source = {g->a, g->lda, g->a_rows, g->a_transposed, run->type};
+    size_t lane = lane_bytes(ops, g->k), chunk = g->a_transposed ? K_AT_ONCE : g->k;
 
-    for (size_t i = 0; i < rows; i += ops->rows)
-        ops->pack(&source, row + i, min(ops->rows, rows - i), ops->rows, g->k,
-                  out + i * lane_bytes(ops, g->k));
+    for (size_t k = 0; k < g->k; k += chunk) {
+        struct gemm_source source = {g->a, g->lda, g->a_rows, g->a_transposed, run->type};
+
+        if (k > 0 && source.rows)
+            source.rows += k;
+        else if (k > 0)
+            source.p = (const char *)g->a + k * g->lda * dtype_bytes(run->type);
+        for (size_t i = 0; i < rows; i += ops->rows)
+            ops->pack(&source, row + i, min(ops->rows, rows - i), ops->rows, min(chunk, g->k - k),
+                      out + i * lane + k / ops->step * ops->rows * GEMM_UNIT);
+    }
 }
 
 /* The panel of B at `column`: there already, or copied into the thread's scratch. */
@@ -183,6 +194,12 @@ static const char *panel_of(const struct run *run, const struct gemm *g, size_t 
     return scratch;
 }
 
+static void clear_rows(const struct gemm *g, size_t row, size_t rows)
+{
+    for (size_t i = 0; i < rows; i++)
+        memset(mat_at(g->c, row + i, 0).p, 0, g->n * dtype_bytes(g->c.type));
+}
+
 static void run_item(void *arg, size_t item, size_t thread)
 {
     const struct run *run = arg;
@@ -196,6 +213,10 @@ static void run_item(void *arg, size_t item, size_t thread)
     size_t first = (item - cut->first_item) % cut->column_items * cut->columns;
     size_t rows = min(cut->rows, g->m - row), end = min(first + cut->columns, g->n);
 
+    if (g->k == 0) {
+        clear_rows(g, row, rows);
+        return;
+    }
     if (held->product != product || held->row != row) {
         pack_rows(run, g, row, rows, held->a);
         held->product = product;

@@ -129,6 +129,17 @@ static void fill_result(const struct model *model, const struct model_batch *bat
     }
 }
 
+/* What aligns the tensors is 0 in weights and gradient, so that sums and hashes may go over all. */
+static void clear_gaps(const struct params *params, float *grad)
+{
+    for (size_t i = 0; i < params->count; i++) {
+        size_t end = params->items[i].offset + params->items[i].count;
+        size_t next = i + 1 < params->count ? params->items[i + 1].offset : params->total;
+
+        memset(grad + end, 0, (next - end) * sizeof(*grad));
+    }
+}
+
 int model_gradient(struct model *model, const struct model_batch *batch, double grad_scale,
                    size_t rows_step, float *grad, struct model_result *result, struct err *err)
 {
@@ -147,6 +158,7 @@ int model_gradient(struct model *model, const struct model_batch *batch, double 
               model->head_scratch);
     fill_result(model, batch, result);
     pass_backward(model, &pass, grad, rows_step);
+    clear_gaps(&model->params, grad);
     return 0;
 }
 

@@ -12,6 +12,8 @@ enum { ROWS = 8, VECTORS = 3 };
 enum { ROWS = 6, VECTORS = 2 };
 #endif
 
+#define AHEAD 12 /* rows between the one that is copied and the one that is fetched */
+
 /* How what lies in memory becomes units. */
 enum kind {
     COPY,       /* fp32 */
@@ -63,9 +65,18 @@ VEC_INLINE vf pair_up(vf first, vf second)
 VEC_INLINE void pack_across(enum kind kind, const struct gemm_source *source, size_t lane,
                             size_t lanes, size_t width, size_t k, float *panel)
 {
+    size_t size = dtype_bytes(type_of(kind));
+
     for (size_t first = 0; first < k; first += step_of(kind), panel += width) {
         const char *row = row_of(source, first);
         const char *next = step_of(kind) > 1 && first + 1 < k ? row_of(source, first + 1) : NULL;
+
+        for (size_t i = first + AHEAD; i < first + AHEAD + step_of(kind) && i < k; i++) {
+            const char *far = row_of(source, i);
+
+            for (size_t at = lane * size; at < (lane + lanes) * size; at += 64)
+                _mm_prefetch(far + at, _MM_HINT_T0);
+        }
 
         for (size_t i = 0; i < width; i += VF_LANES) {
             size_t have = i >= lanes ? 0 : lanes - i < VF_LANES ? lanes - i : VF_LANES;
@@ -204,33 +215,66 @@ VEC_INLINE vf multiply(bool pairs, vf a, vf b, vf sum)
     return vf_fma(a, b, sum);
 }
 
-VEC_INLINE void put(struct mat c, size_t row, size_t column, size_t columns, vf x, bool add)
+VEC_INLINE void put(bool pairs, enum dtype type, void *p, vf x, size_t columns)
 {
-    struct mat at = mat_at(c, row, column);
-
-    if (columns >= VF_LANES) {
-        if (add)
-            x = vf_add(vf_load(at.p), x);
-        vf_put(c.type, at.p, 0, x);
-    } else {
-        if (add)
-            x = vf_add(vf_load_n(at.p, columns), x);
-        vf_put_n(c.type, at.p, 0, x, columns);
+#ifdef __AVX512BF16__
+    if (pairs && type == DTYPE_BF16) { /* these sums are never subnormal: the same as vf_to_bf16 */
+        _mm256_mask_storeu_epi16(p, vm_first(columns), (__m256i)_mm512_cvtneps_pbh(x));
+        return;
     }
+#endif
+    (void)pairs;
+    if (columns == VF_LANES)
+        vf_put(type, p, 0, x);
+    else
+        vf_put_n(type, p, 0, x, columns);
+}
+
+/* Out of line, so that the loops over k keep all sums in registers. */
+VEC_INLINE void write_tile(bool pairs, enum dtype type, bool add, size_t rows, size_t columns,
+                           const vf sums[][VECTORS], struct mat c)
+{
+    c.type = type;
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j * VF_LANES < columns; j++) {
+            size_t have = columns - j * VF_LANES;
+            void *p = mat_at(c, i, j * VF_LANES).p;
+            vf x = sums[i][j];
+
+            if (have > VF_LANES)
+                have = VF_LANES;
+            if (add)
+                x = vf_add(have == VF_LANES ? vf_load(p) : vf_load_n(p, have), x);
+            put(pairs, type, p, x, have);
+        }
+}
+
+__attribute__((noinline)) static void write_sums(bool pairs, size_t rows, size_t columns,
+                                                 const vf sums[][VECTORS], struct mat c, bool add)
+{
+    if (c.type == DTYPE_BF16)
+        write_tile(pairs, DTYPE_BF16, false, rows, columns, sums, c);
+    else if (add)
+        write_tile(pairs, DTYPE_F32, true, rows, columns, sums, c);
+    else
+        write_tile(pairs, DTYPE_F32, false, rows, columns, sums, c);
 }
 
 VEC_INLINE void tile(bool pairs, size_t rows, size_t vectors, size_t steps, size_t columns,
                      const float *a, const float *b, struct mat c, bool add)
 {
+    size_t stride = c.ld * dtype_bytes(c.type), last = (columns - 1) * dtype_bytes(c.type);
+    const char *p = c.p;
     vf sum[ROWS][VECTORS];
 
+    for (size_t i = 0; i < rows; i++, p += stride) { /* far away: fetched while sums are made */
+        _mm_prefetch(p, _MM_HINT_T0);
+        _mm_prefetch(p + last, _MM_HINT_T0);
+    }
     for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < vectors; j++) {
+        for (size_t j = 0; j < vectors; j++)
             sum[i][j] = vf_zero();
-            if (j * VF_LANES < columns)
-                _mm_prefetch((const char *)mat_at(c, i, j * VF_LANES).p, _MM_HINT_T0);
-        }
-    for (size_t step = 0; step < steps; step++, a += ROWS, b += vectors * VF_LANES) {
+    do {
         vf at[VECTORS];
 
         for (size_t j = 0; j < vectors; j++)
@@ -241,10 +285,10 @@ VEC_INLINE void tile(bool pairs, size_t rows, size_t vectors, size_t steps, size
             for (size_t j = 0; j < vectors; j++)
                 sum[i][j] = multiply(pairs, x, at[j], sum[i][j]);
         }
-    }
-    for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < vectors; j++)
-            put(c, i, j * VF_LANES, columns - j * VF_LANES, sum[i][j], add);
+        a += ROWS;
+        b += vectors * VF_LANES;
+    } while (--steps);
+    write_sums(pairs, rows, columns, sum, c, add);
 }
 
 typedef void tile_function(size_t steps, size_t columns, const float *a, const float *b,
@@ -261,8 +305,8 @@ typedef void tile_function(size_t steps, size_t columns, const float *a, const f
 #define VECTORS_EACH(F, pairs, rows) F(pairs, rows, 1) F(pairs, rows, 2) F(pairs, rows, 3)
 #define ROWS_EACH(F, G, pairs)                                                                     \
     G(F, pairs, 1)                                                                                 \
-    G(F, pairs, 2) G(F, pairs, 3) G(F, pairs, 4) G(F, pairs, 5) G(F, pairs, 6) G(F, pairs, 7)      \
-        G(F, pairs, 8)
+    G(F, pairs, 2)                                                                                 \
+    G(F, pairs, 3) G(F, pairs, 4) G(F, pairs, 5) G(F, pairs, 6) G(F, pairs, 7) G(F, pairs, 8)
 #else
 #define VECTORS_EACH(F, pairs, rows) F(pairs, rows, 1) F(pairs, rows, 2)
 #define ROWS_EACH(F, G, pairs)                                                                     \
