@@ -51,8 +51,8 @@ static const char *key_of_rank(const struct meet *meet, size_t rank, char *key)
 
 static int missing(const struct meet *meet, size_t rank, struct err *err)
 {
-    return err_set(err, -ETIMEDOUT, "rank %zu of %zu has not come within %lld s", rank, meet->size,
-                   (long long)(meet->meet_ms / 1000));
+    return err_set(err, -ETIMEDOUT, "rank %zu of %zu has not come within %g s", rank, meet->size,
+                   (double)meet->meet_ms / 1000);
 }
 
 /* Add rank i's card, with its length in front, to the list. */
@@ -62,8 +62,8 @@ static int collect_one(struct meet *meet, size_t i, char *list, size_t *at, stru
     size_t len;
     void *card;
     uint32_t word;
-    int r = store_client_get_any(&meet->store, key_of_rank(meet, i, key), MEET_CARD_MAX, &card,
-                                 &len, meet->deadline_ms, err);
+    int r = store_client_get_any(&meet->store, key_of_rank(meet, i, key), meet_card_max(meet->size),
+                                 &card, &len, meet->deadline_ms, err);
 
     if (r < 0)
         return r;
@@ -127,7 +127,7 @@ static int give_list(struct meet *meet, char **list, size_t *len, struct err *er
     int r;
 
     *len = 0;
-    *list = malloc(meet->size * (4 + MEET_CARD_MAX));
+    *list = malloc(meet->size * (4 + meet_card_max(meet->size)));
     if (!*list)
         return err_set(err, -ENOMEM, "no memory to meet %zu ranks", meet->size);
     r = collect(meet, *list, len, err);
@@ -145,16 +145,16 @@ int meet_all(struct meet *meet, const void *mine, size_t len, struct meet_card *
     size_t list_len;
     int r;
 
-    if (len > MEET_CARD_MAX)
-        return err_set(err, -E2BIG, "rank %zu tells %zu bytes; %d are the limit", meet->rank, len,
-                       MEET_CARD_MAX);
+    if (len > meet_card_max(meet->size))
+        return err_set(err, -E2BIG, "rank %zu tells %zu bytes; %zu are the limit", meet->rank, len,
+                       meet_card_max(meet->size));
     r = store_client_set(&meet->store, key_of_rank(meet, meet->rank, key), mine, len, err);
     if (r == 0 && meet->rank == 0) {
         r = give_list(meet, &list, &list_len, err);
     } else if (r == 0) {
         r = store_client_get_any(&meet->store, key_of(meet, "all", key),
-                                 meet->size * (4 + MEET_CARD_MAX) + 8, (void **)&list, &list_len,
-                                 meet->deadline_ms + LATE_MS, err);
+                                 meet->size * (4 + meet_card_max(meet->size)), (void **)&list,
+                                 &list_len, meet->deadline_ms + LATE_MS, err);
         if (r == -ETIMEDOUT)
             return missing(meet, 0, err);
     }

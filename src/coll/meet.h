@@ -6,7 +6,11 @@
 #include "coll/coll.h"
 #include "coll/store_client.h"
 
-#define MEET_CARD_MAX 2000 /* bytes a rank may tell at once: 4096 of them fit one value */
+/* Bytes a rank may tell at once: all of them fit one value of the store. */
+static inline size_t meet_card_max(size_t size)
+{
+    return STORE_CLIENT_BYTES_MAX / size < 65536 ? STORE_CLIENT_BYTES_MAX / size - 4 : 65532;
+}
 
 struct meet {
     struct store_client store;

@@ -15,6 +15,7 @@ static const struct {
     int (*open)(const struct coll_options *, struct meet *, struct coll **, struct err *);
 } backends[] = {
     {"shm", coll_open_shm},
+    {"ucx", coll_open_ucx},
 };
 
 /* What a rank tells of itself first. Ranks of one host share memory when they see the same

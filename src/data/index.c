@@ -99,11 +99,16 @@ static json_t *number_json(const struct number *row, const void *object)
     const void *at = (const char *)object + row->offset;
 
     switch (row->type) {
-    case U64: return json_integer((json_int_t) * (const uint64_t *)at);
-    case I32: return json_integer(*(const int32_t *)at);
-    case REAL: return json_real(*(const double *)at);
-    case HEX64: return hex_json("%016" PRIx64, *(const uint64_t *)at);
-    case HEX32: return hex_json("%08" PRIx64, *(const uint32_t *)at);
+    case U64:
+        return json_integer((json_int_t) * (const uint64_t *)at);
+    case I32:
+        return json_integer(*(const int32_t *)at);
+    case REAL:
+        return json_real(*(const double *)at);
+    case HEX64:
+        return hex_json("%016" PRIx64, *(const uint64_t *)at);
+    case HEX32:
+        return hex_json("%08" PRIx64, *(const uint32_t *)at);
     }
     return NULL;
 }
@@ -128,8 +133,8 @@ static json_t *split_json(const struct data_split_index *split)
     int r = 0;
 
     for (size_t i = 0; i < split->shards.count; i++)
-        r |= json_array_append_new(shards, numbers_json(shard_numbers, ARRAY_LEN(shard_numbers),
-                                                        &split->shards.items[i]));
+        r |= json_array_append_new(
+            shards, numbers_json(shard_numbers, ARRAY_LEN(shard_numbers), &split->shards.items[i]));
     if (json_object_set_new(json, "shards", shards) < 0 || r < 0) {
         json_decref(json);
         return NULL;
@@ -158,8 +163,8 @@ static json_t *paths_json(const struct data_index *index)
 
 static json_t *index_json(const struct data_index *index)
 {
-    json_t *json = json_object(), *more = numbers_json(index_numbers, ARRAY_LEN(index_numbers),
-                                                       index);
+    json_t *json = json_object(),
+           *more = numbers_json(index_numbers, ARRAY_LEN(index_numbers), index);
     int r = json_object_set_new(json, "format", json_string(FORMAT));
 
     r |= json_object_set_new(json, "version", json_integer(DATA_VERSION));
@@ -169,8 +174,8 @@ static json_t *index_json(const struct data_index *index)
         r |= json_object_set_new(json, data_split_name((enum data_split)i),
                                  split_json(&index->splits[i]));
     r |= json_object_set_new(json, "sources", paths_json(index));
-    r |= json_object_set_new(json, "place", numbers_json(place_numbers, ARRAY_LEN(place_numbers),
-                                                         &index->place));
+    r |= json_object_set_new(json, "place",
+                             numbers_json(place_numbers, ARRAY_LEN(place_numbers), &index->place));
     if (r < 0) {
         json_decref(json);
         return NULL;
@@ -231,8 +236,11 @@ static int read_number(const struct number *row, const json_t *json, void *objec
     case I32:
         *(int32_t *)at = (int32_t)integer;
         return json_is_integer(json) && integer >= -1 && integer <= INT32_MAX ? 0 : -EINVAL;
-    case REAL: *(double *)at = json_number_value(json); return json_is_number(json) ? 0 : -EINVAL;
-    case HEX64: return read_hex(json, at);
+    case REAL:
+        *(double *)at = json_number_value(json);
+        return json_is_number(json) ? 0 : -EINVAL;
+    case HEX64:
+        return read_hex(json, at);
     case HEX32:
         if (read_hex(json, &hex) < 0 || hex > UINT32_MAX)
             return -EINVAL;

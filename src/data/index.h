@@ -12,14 +12,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DATA_VERSION         1
-#define DATA_INDEX           "index.json"
-#define DATA_BUILDING        "building.json"
-#define DATA_TOKENIZER       "tokenizer.model"
-#define DATA_CORPUS          "corpus.list"
-#define DATA_INDEX_BYTES_MAX ((size_t)1 << 30)
-#define DATA_SHARDS_MAX      (1 << 20)
-#define DATA_PATHS_MAX       65536
+#define DATA_VERSION          1
+#define DATA_INDEX            "index.json"
+#define DATA_BUILDING         "building.json"
+#define DATA_TOKENIZER        "tokenizer.model"
+#define DATA_CORPUS           "corpus.list"
+#define DATA_INDEX_BYTES_MAX  ((size_t)1 << 30)
+#define DATA_SHARDS_MAX       (1 << 20)
+#define DATA_PATHS_MAX        65536
 #define DATA_SHARD_TOKENS_MAX ((uint64_t)1 << 31)
 
 enum data_split { DATA_TRAIN, DATA_HELD_OUT, DATA_SPLITS };

@@ -162,13 +162,15 @@ static long read_packed(struct reader *reader, char *bytes, size_t len, struct e
         got = reader->packing == ZSTD ? unpack_zstd(reader, bytes, len)
                                       : unpack_gzip(reader, bytes, len);
         if (got < 0)
-            return err_set(err, -EBADMSG, "%s: what is compressed is broken after %llu bytes of text",
+            return err_set(err, -EBADMSG,
+                           "%s: what is compressed is broken after %llu bytes of text",
                            reader->path, (unsigned long long)reader->at);
         if (got > 0)
             return got;
         if (reader->used == used && reader->used == reader->have && reader->file_ended &&
             reader->frame_left)
-            return err_set(err, -EBADMSG, "%s: what is compressed is cut off after %llu bytes of text",
+            return err_set(err, -EBADMSG,
+                           "%s: what is compressed is cut off after %llu bytes of text",
                            reader->path, (unsigned long long)reader->at);
     }
 }
@@ -204,8 +206,8 @@ int reader_skip_to(struct reader *reader, uint64_t offset, struct err *err)
     }
     while (reader->at < offset) {
         uint64_t left = offset - reader->at;
-        long got = reader_read(reader, dropped, left < sizeof(dropped) ? left : sizeof(dropped),
-                               err);
+        long got =
+            reader_read(reader, dropped, left < sizeof(dropped) ? left : sizeof(dropped), err);
 
         if (got < 0)
             return (int)got;

@@ -40,5 +40,6 @@ bool section_is_held_out(const char *name, uint64_t ordinal, double part)
 {
     double phase = (double)(hash64(name, strlen(name)) >> 11) * 0x1.0p-53;
 
-    return (uint64_t)((double)(ordinal + 1) * part + phase) > (uint64_t)((double)ordinal * part + phase);
+    return (uint64_t)((double)(ordinal + 1) * part + phase) >
+           (uint64_t)((double)ordinal * part + phase);
 }

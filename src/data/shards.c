@@ -11,7 +11,8 @@
 
 #define WRITE_BYTES ((size_t)256 << 10)
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "shards are written as they are in memory");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "shards are written as they are in memory");
 
 struct shards {
     char *folder;

@@ -16,8 +16,7 @@ struct shards;
 
 /* Go on where `index` says; what the files have beyond it is cut off. The index is the caller's and
  * is kept up to date with what is written. Returns 0 or a negative errno with a sentence. */
-int shards_open(const char *folder, struct data_index *index, struct shards **out,
-                struct err *err);
+int shards_open(const char *folder, struct data_index *index, struct shards **out, struct err *err);
 void shards_free(struct shards *shards);
 
 int shards_add(struct shards *shards, enum data_split split, const struct shard_text *text,

@@ -7,8 +7,8 @@
 #include "data/encoder.h"
 #include "data/index.h"
 
-#define UNIT_BYTES     ((size_t)1 << 20)
-#define UNIT_LINE_MAX  ((size_t)1 << 30) /* of jsonl */
+#define UNIT_BYTES    ((size_t)1 << 20)
+#define UNIT_LINE_MAX ((size_t)1 << 30) /* of jsonl */
 
 /* What a unit adds to one split. */
 struct unit_tokens {

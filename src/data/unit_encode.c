@@ -33,12 +33,13 @@ static int end_document(const struct encoding *e, struct unit_tokens *out)
 
     if (put_special(out, e->options->encoder->eos) < 0)
         return -ENOMEM;
-    if (out->tokens.count == 0) /* its tokens lie in the unit before, and there is no eos */
-        return 0;
+    if (out->tokens.count == (out->ends.count ? out->ends.items[out->ends.count - 1] : 0))
+        return 0; /* of blanks that the tokenizer drops */
     end = vec_push(&out->ends);
     if (!end)
         return -ENOMEM;
     *end = out->tokens.count;
+    e->unit->documents++;
     return 0;
 }
 
@@ -56,7 +57,6 @@ static int encode_section(struct encoding *e, enum data_split split, struct str 
     if (r == 0 && ends)
         r = end_document(e, out);
     out->text_bytes += section.len;
-    e->unit->documents += ends;
     return r < 0 ? no_memory(e->unit) : 0;
 }
 

@@ -123,8 +123,8 @@ static int cut_sections(struct unit_source *source, const struct corpus_file *fi
             return r;
         if (*len == source->have)
             return 0;
-        bytes = section_bytes((struct str){source->ahead + *len, source->have - *len},
-                              source->ended);
+        bytes =
+            section_bytes((struct str){source->ahead + *len, source->have - *len}, source->ended);
         *len += bytes;
         *count += 1;
     }

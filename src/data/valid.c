@@ -4,8 +4,8 @@
 static size_t code_point(const unsigned char *p, size_t left)
 {
     static const struct {
-        unsigned char first, last;      /* of the first byte */
-        unsigned char least, most;      /* of the second */
+        unsigned char first, last; /* of the first byte */
+        unsigned char least, most; /* of the second */
         size_t bytes;
     } rows[] = {
         {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},

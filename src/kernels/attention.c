@@ -12,9 +12,9 @@
 
 static const struct attention_ops *const levels[KERNEL_LEVELS] = {
     &attention_ops_ref,
-    &attention_ops_ref,
-    &attention_ops_ref,
-    &attention_ops_ref,
+    &attention_ops_avx2,
+    &attention_ops_avx512,
+    &attention_ops_avx512bf16,
 };
 
 struct run {

@@ -15,9 +15,9 @@ static const struct embed_ops *ops_of(const struct exec *exec)
 {
     static const struct embed_ops *const levels[KERNEL_LEVELS] = {
         [KERNEL_REF] = &embed_ops_ref,
-        [KERNEL_AVX2] = &embed_ops_ref,
-        [KERNEL_AVX512] = &embed_ops_ref,
-        [KERNEL_AVX512_BF16] = &embed_ops_ref,
+        [KERNEL_AVX2] = &embed_ops_avx2,
+        [KERNEL_AVX512] = &embed_ops_avx512,
+        [KERNEL_AVX512_BF16] = &embed_ops_avx512bf16,
     };
 
     return levels[exec->level];

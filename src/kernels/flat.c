@@ -6,9 +6,9 @@ static const struct flat_ops *ops_of(const struct exec *exec)
 {
     static const struct flat_ops *const levels[KERNEL_LEVELS] = {
         [KERNEL_REF] = &flat_ops_ref,
-        [KERNEL_AVX2] = &flat_ops_ref,
-        [KERNEL_AVX512] = &flat_ops_ref,
-        [KERNEL_AVX512_BF16] = &flat_ops_ref,
+        [KERNEL_AVX2] = &flat_ops_avx2,
+        [KERNEL_AVX512] = &flat_ops_avx512,
+        [KERNEL_AVX512_BF16] = &flat_ops_avx512bf16,
     };
 
     return levels[exec->level];

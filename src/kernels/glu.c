@@ -8,9 +8,9 @@ static const struct glu_ops *ops_of(const struct exec *exec)
 {
     static const struct glu_ops *const levels[KERNEL_LEVELS] = {
         [KERNEL_REF] = &glu_ops_ref,
-        [KERNEL_AVX2] = &glu_ops_ref,
-        [KERNEL_AVX512] = &glu_ops_ref,
-        [KERNEL_AVX512_BF16] = &glu_ops_ref,
+        [KERNEL_AVX2] = &glu_ops_avx2,
+        [KERNEL_AVX512] = &glu_ops_avx512,
+        [KERNEL_AVX512_BF16] = &glu_ops_avx512bf16,
     };
 
     return levels[exec->level];

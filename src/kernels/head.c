@@ -21,9 +21,9 @@
 
 static const struct head_ops *const levels[KERNEL_LEVELS] = {
     &head_ops_ref,
-    &head_ops_ref,
-    &head_ops_ref,
-    &head_ops_ref,
+    &head_ops_avx2,
+    &head_ops_avx512,
+    &head_ops_avx512bf16,
 };
 
 static size_t chunk_count(const struct head *head)

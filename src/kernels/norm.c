@@ -11,9 +11,9 @@ static const struct norm_ops *ops_of(const struct exec *exec)
 {
     static const struct norm_ops *const levels[KERNEL_LEVELS] = {
         [KERNEL_REF] = &norm_ops_ref,
-        [KERNEL_AVX2] = &norm_ops_ref,
-        [KERNEL_AVX512] = &norm_ops_ref,
-        [KERNEL_AVX512_BF16] = &norm_ops_ref,
+        [KERNEL_AVX2] = &norm_ops_avx2,
+        [KERNEL_AVX512] = &norm_ops_avx512,
+        [KERNEL_AVX512_BF16] = &norm_ops_avx512bf16,
     };
 
     return levels[exec->level];

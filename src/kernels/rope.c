@@ -10,9 +10,9 @@
 
 static const struct rope_ops *const levels[KERNEL_LEVELS] = {
     &rope_ops_ref,
-    &rope_ops_ref,
-    &rope_ops_ref,
-    &rope_ops_ref,
+    &rope_ops_avx2,
+    &rope_ops_avx512,
+    &rope_ops_avx512bf16,
 };
 
 /* The pair that turns `turns` times within the original context, as a real number. */

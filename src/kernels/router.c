@@ -12,9 +12,9 @@ static const struct router_ops *ops_of(const struct exec *exec)
 {
     static const struct router_ops *const levels[KERNEL_LEVELS] = {
         [KERNEL_REF] = &router_ops_ref,
-        [KERNEL_AVX2] = &router_ops_ref,
-        [KERNEL_AVX512] = &router_ops_ref,
-        [KERNEL_AVX512_BF16] = &router_ops_ref,
+        [KERNEL_AVX2] = &router_ops_avx2,
+        [KERNEL_AVX512] = &router_ops_avx512,
+        [KERNEL_AVX512_BF16] = &router_ops_avx512bf16,
     };
 
     return levels[exec->level];

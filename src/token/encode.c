@@ -63,12 +63,7 @@ static void put_symbol(struct encoding *encoding, int32_t symbol)
     } else if (symbol < 0) {
         put_unknown_code(encoding, (uint32_t)(UNKNOWN_CHAR(0) - symbol));
     } else if ((size_t)symbol >= pieces) {
-        const struct lone *lone = &tokenizer->lones.items[(size_t)symbol - pieces];
-
-        if (lone->id >= 0)
-            put_id(encoding, lone->id);
-        else
-            put_unknown_code(encoding, lone->code);
+        put_unknown_code(encoding, tokenizer->lones.items[(size_t)symbol - pieces]);
     } else if (tokenizer->emitted[symbol] >= 0) {
         put_id(encoding, tokenizer->emitted[symbol]);
     } else {

@@ -29,12 +29,6 @@ struct piece {
     unsigned char byte; /* of a PIECE_BYTE */
 };
 
-/* A character that is in pieces without being one: a symbol behind those of the pieces. */
-struct lone {
-    uint32_t code;
-    int32_t id; /* -1: unknown */
-};
-
 #define CHARS_PAGE 256
 #define CHARS_NONE (-1)
 
@@ -57,7 +51,8 @@ struct tokenizer {
     bool byte_fallback, has_unused;
     struct str unknown_text;
     int32_t *emitted; /* what a piece's symbol is called in the end; -1: unknown */
-    VEC(struct lone) lones;
+    VEC(uint32_t)
+    lones; /* characters in pieces that are none: symbols behind those of the pieces */
     /* The symbol of a character: pages of CHARS_PAGE, the first of which is empty. */
     uint16_t char_pages[UTF8_CODES / CHARS_PAGE];
     VEC(int32_t) char_symbols;

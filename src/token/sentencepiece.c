@@ -215,9 +215,15 @@ static int note_piece(struct reading *reading, int32_t id)
     struct piece *piece = &tokenizer->pieces.items[id];
     struct names *names = is_mergeable(piece) ? &reading->mergeable : &reading->reserved;
 
+    uint32_t code;
+
     if (names_add(names, piece->text, id) < 0)
         return err_set(reading->err, -EINVAL, "piece %d is there twice: %.*s", (int)id,
                        STR_ARG(piece->text));
+    if (piece->type == PIECE_CONTROL &&
+        utf8_decode(piece->text.p, piece->text.len, &code) == piece->text.len)
+        return err_set(reading->err, -EINVAL,
+                       "control piece %d is one character, which text would be taken for", (int)id);
     if (piece->type == PIECE_UNUSED)
         tokenizer->has_unused = true;
     if (piece->type == PIECE_USER_DEFINED &&
@@ -256,8 +262,14 @@ static int note_pieces(struct reading *reading)
         if (id >= 0 && tokenizer->pieces.items[id].type == PIECE_CONTROL)
             tokenizer->specials[i] = id;
     }
-    for (size_t i = 0; i < count; i++)
-        tokenizer->pieces.items[i].decoded_as = id_of(reading, tokenizer->pieces.items[i].text);
+    for (size_t i = 0; i < count; i++) {
+        struct piece *piece = &tokenizer->pieces.items[i];
+
+        piece->decoded_as = id_of(reading, piece->text);
+        if (is_mergeable(piece) && tokenizer->pieces.items[piece->decoded_as].type == PIECE_CONTROL)
+            return err_set(reading->err, -EINVAL, "piece %zu is a control piece too: %.*s", i,
+                           STR_ARG(piece->text));
+    }
     return 0;
 }
 
@@ -285,17 +297,14 @@ static int add_lone(struct reading *reading, uint32_t code)
 {
     struct tokenizer *tokenizer = reading->tokenizer;
     int32_t symbol = (int32_t)(tokenizer->pieces.count + tokenizer->lones.count);
-    struct lone *lone;
-    char text[4];
+    uint32_t *lone;
 
     if (char_symbol(tokenizer, code) != CHARS_NONE)
         return 0;
     lone = vec_push(&tokenizer->lones);
     if (!lone)
         return err_set(reading->err, -ENOMEM, "no memory for the characters");
-    *lone = (struct lone){code, id_of(reading, (struct str){text, utf8_encode(code, text)})};
-    if (lone->id >= 0 && tokenizer->pieces.items[lone->id].type == PIECE_UNKNOWN)
-        lone->id = -1;
+    *lone = code;
     return add_char(reading, code, symbol);
 }
 
@@ -338,15 +347,14 @@ static int add_chars(struct reading *reading)
     for (int pass = 0; pass < 2; pass++)
         for (size_t i = 0; i < tokenizer->pieces.count && r == 0; i++) {
             const struct piece *piece = &tokenizer->pieces.items[i];
-            bool one;
 
+            if (!is_mergeable(piece))
+                continue;
             r = cut_piece(reading, piece->text);
-            one = r == 0 && reading->cuts.count == 2;
-            if (one && pass == 0 && is_mergeable(piece))
+            if (r == 0 && pass == 0 && reading->cuts.count == 2)
                 r = add_char(reading, reading->cuts.items[0].code, (int32_t)i);
             for (size_t k = 0; pass == 1 && r == 0 && k + 1 < reading->cuts.count; k++)
-                if (one || is_mergeable(piece))
-                    r = add_lone(reading, reading->cuts.items[k].code);
+                r = add_lone(reading, reading->cuts.items[k].code);
         }
     return r;
 }

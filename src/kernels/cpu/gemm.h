@@ -32,7 +32,7 @@ struct gemm_ops {
                  size_t k, void *panel);
 
     /* C (rows, columns) = A B, or += with `add`, where a is a panel of width ops->rows, and b one
-     * of `columns` rounded up to ops->align. */
+     * of `columns` rounded up to ops->align; steps > 0. */
     void (*tile)(size_t steps, size_t rows, size_t columns, const void *a, const void *b,
                  struct mat c, bool add);
 };
