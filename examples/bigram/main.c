@@ -6,10 +6,10 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/opt.h"
+#include "coll/store_client.h"
 #include "firstlight.h"
 #include "model.h"
 #include "save.h"
-#include "store.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -53,7 +53,7 @@ struct start {
 struct run {
     struct args args;
     unsigned rank, world;
-    struct store store;
+    struct store_client store;
     char prefix[24]; /* of keys: the store of plain torchrun outlives an attempt */
     unsigned char *text;
     size_t len;
@@ -101,7 +101,7 @@ static int join(struct run *run, struct err *err)
         return 0;
     if (!host || !port)
         return err_set(err, -EINVAL, "%u ranks, but no MASTER_ADDR and MASTER_PORT", run->world);
-    return store_connect(&run->store, host, port, err);
+    return store_client_open(&run->store, host, port, 0, err);
 }
 
 static int read_text(struct run *run, const char *path, struct err *err)
@@ -135,12 +135,12 @@ static int begin(struct run *run, struct err *err)
         if (from)
             r = load_model(&run->start.model, from, err);
         if (r == 0 && run->world > 1)
-            r = store_set(&run->store, key, &run->start, sizeof(run->start), err);
+            r = store_client_set(&run->store, key, &run->start, sizeof(run->start), err);
         if (r == 0)
             (void)printf(from ? "resumed at step %" PRId64 " from %s\n" : "a new model\n",
                          run->start.model.step, from);
     } else {
-        r = store_get(&run->store, key, &run->start, sizeof(run->start), err);
+        r = store_client_get(&run->store, key, &run->start, sizeof(run->start), STORE_CLIENT_FOREVER, err);
     }
     if (r == 0 && run->start.text_hash != text_hash)
         return err_set(err, -EINVAL, "rank %u reads another text than rank 0", run->rank);
@@ -176,7 +176,7 @@ static int compute(struct run *run, struct err *err)
         if (run->rank == 0)
             add_part(run);
         else
-            r = store_set(&run->store, key_of(run, model->step, "shard", shard, key), &run->part,
+            r = store_client_set(&run->store, key_of(run, model->step, "shard", shard, key), &run->part,
                           sizeof(run->part), err);
     }
     return r;
@@ -192,16 +192,16 @@ static int gather(struct run *run, struct err *err)
 
     for (unsigned shard = SHARDS / run->world; shard < SHARDS && r == 0; shard++) {
         (void)key_of(run, step, "shard", shard, key);
-        r = store_get(&run->store, key, &run->part, sizeof(run->part), err);
+        r = store_client_get(&run->store, key, &run->part, sizeof(run->part), STORE_CLIENT_FOREVER, err);
         if (r == 0)
-            r = store_delete(&run->store, key, err);
+            r = store_client_delete(&run->store, key, err);
         if (r == 0)
             add_part(run);
     }
     if (r == 0)
-        r = store_set(&run->store, key_of(run, step, "sum", 0, key), &run->sum, sizeof(run->sum),
+        r = store_client_set(&run->store, key_of(run, step, "sum", 0, key), &run->sum, sizeof(run->sum),
                       err);
-    return r == 0 ? store_delete(&run->store, key_of(run, step - 1, "sum", 0, key), err) : r;
+    return r == 0 ? store_client_delete(&run->store, key_of(run, step - 1, "sum", 0, key), err) : r;
 }
 
 static int exchange(struct run *run, struct err *err)
@@ -212,8 +212,8 @@ static int exchange(struct run *run, struct err *err)
         return 0;
     if (run->rank == 0)
         return gather(run, err);
-    return store_get(&run->store, key_of(run, run->start.model.step, "sum", 0, key), &run->sum,
-                     sizeof(run->sum), err);
+    return store_client_get(&run->store, key_of(run, run->start.model.step, "sum", 0, key), &run->sum,
+                     sizeof(run->sum), STORE_CLIENT_FOREVER, err);
 }
 
 static int save(struct run *run, struct err *err)
@@ -304,7 +304,7 @@ static void print_help(void)
 int main(int argc, char **argv)
 {
     static struct run run = {.args = {.steps = 200, .checkpoint_every = 20, .seed = 1},
-                             .store = {-1, NULL}};
+                             .store = {.fd = -1}};
     struct err err = {0};
     int words, r;
 
@@ -323,7 +323,7 @@ int main(int argc, char **argv)
     r = run_all(&run, argv[0], &err);
     if (r < 0)
         (void)fprintf(stderr, "firstlight-example: rank %u: %s\n", run.rank, err.text);
-    store_close(&run.store);
+    store_client_close(&run.store);
     free(run.text);
     return r < 0;
 }

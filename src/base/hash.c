@@ -19,20 +19,50 @@ struct hash128 hash128(const void *bytes, size_t len)
     return (struct hash128){h.low64, h.high64};
 }
 
+struct hash64_stream {
+    XXH3_state_t state;
+};
+
+struct hash64_stream *hash64_stream_new(void)
+{
+    /* The state's own alignment is more than malloc's; its size is a multiple of it. */
+    struct hash64_stream *stream = aligned_alloc(_Alignof(struct hash64_stream), sizeof(*stream));
+
+    if (stream) {
+        XXH3_INITSTATE(&stream->state);
+        (void)XXH3_64bits_reset(&stream->state);
+    }
+    return stream;
+}
+
+void hash64_stream_free(struct hash64_stream *stream)
+{
+    free(stream);
+}
+
+void hash64_stream_add(struct hash64_stream *stream, const void *bytes, size_t len)
+{
+    (void)XXH3_64bits_update(&stream->state, bytes, len);
+}
+
+uint64_t hash64_stream_value(const struct hash64_stream *stream)
+{
+    return XXH3_64bits_digest(&stream->state);
+}
+
 #define READ_BYTES ((size_t)256 << 10)
 
-static int hash_stream(XXH3_state_t *state, char *block, int fd, uint64_t *bytes)
+static int hash_to_end(struct hash64_stream *stream, char *block, int fd, uint64_t *bytes)
 {
     ssize_t n;
 
-    (void)XXH3_64bits_reset(state);
     *bytes = 0;
     while ((n = read(fd, block, READ_BYTES)) != 0) {
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return -errno;
-        (void)XXH3_64bits_update(state, block, (size_t)n);
+        hash64_stream_add(stream, block, (size_t)n);
         *bytes += (uint64_t)n;
     }
     return 0;
@@ -40,15 +70,15 @@ static int hash_stream(XXH3_state_t *state, char *block, int fd, uint64_t *bytes
 
 int hash64_fd(int fd, uint64_t *hash, uint64_t *bytes)
 {
-    XXH3_state_t *state = XXH3_createState();
+    struct hash64_stream *stream = hash64_stream_new();
     char *block = malloc(READ_BYTES);
     int r = -ENOMEM;
 
-    if (state && block)
-        r = hash_stream(state, block, fd, bytes);
+    if (stream && block)
+        r = hash_to_end(stream, block, fd, bytes);
     if (r == 0)
-        *hash = XXH3_64bits_digest(state);
+        *hash = hash64_stream_value(stream);
     free(block);
-    (void)XXH3_freeState(state);
+    hash64_stream_free(stream);
     return r;
 }

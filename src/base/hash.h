@@ -16,6 +16,13 @@ struct hash128 hash128(const void *bytes, size_t len);
  * errno of read, or -ENOMEM. */
 int hash64_fd(int fd, uint64_t *hash, uint64_t *bytes);
 
+/* hash64 of what comes in pieces. NULL: no memory. */
+struct hash64_stream;
+struct hash64_stream *hash64_stream_new(void);
+void hash64_stream_free(struct hash64_stream *stream);
+void hash64_stream_add(struct hash64_stream *stream, const void *bytes, size_t len);
+uint64_t hash64_stream_value(const struct hash64_stream *stream); /* of what came so far */
+
 /* Fold `value` into `seed`; order matters. */
 static inline uint64_t hash_mix(uint64_t seed, uint64_t value)
 {

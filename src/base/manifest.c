@@ -3,8 +3,8 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/str.h"
-#include "base/vec.h"
 #include "base/tree.h"
+#include "base/vec.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -44,19 +44,24 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+static void put_line(const struct ckpt_manifest_file *file, struct buf *out)
+{
+    buf_printf(out, "%016" PRIx64 " %" PRIu64 " %s\n", file->hash, file->bytes, file->name);
+}
+
 static int put_file(int folder, const char *name, struct buf *out, struct err *err)
 {
-    uint64_t hash, bytes;
+    struct ckpt_manifest_file file = {.name = name};
     int r, fd = tree_open(folder, name);
 
-    r = fd < 0 ? fd : hash64_fd(fd, &hash, &bytes);
+    r = fd < 0 ? fd : hash64_fd(fd, &file.hash, &file.bytes);
     if (r == 0 && fsync(fd) < 0)
         r = -errno;
     if (fd >= 0)
         (void)close(fd);
     if (r < 0)
         return err_set(err, r, "%s: %s", name, strerror(-r));
-    buf_printf(out, "%016" PRIx64 " %" PRIu64 " %s\n", hash, bytes, name);
+    put_line(&file, out);
     return 0;
 }
 
@@ -78,64 +83,80 @@ static int put_all(const char *folder, int fd, struct list *list, int64_t step, 
     return out->failed ? -ENOMEM : 0;
 }
 
+/* The text as the folder's MANIFEST, for good. */
+static int write_text(const char *folder, int fd, const struct buf *text, struct err *err)
+{
+    struct buf path = {0};
+    int r;
+
+    buf_printf(&path, "%s/" CKPT_MANIFEST, folder);
+    r = path.failed || text->failed ? -ENOMEM : file_write(path.p, text->p, text->len, err);
+    if (r == 0 && fsync(fd) < 0)
+        r = -errno;
+    buf_done(&path);
+    return r;
+}
+
 int ckpt_manifest_write(const char *folder, int64_t step, struct err *err)
 {
     struct err why = {0};
     struct list list = {arena_new(0), {0}, &why};
-    struct buf text = {0}, path = {0};
+    struct buf text = {0};
     int r, fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     r = fd < 0 ? -errno : !list.arena ? -ENOMEM : put_all(folder, fd, &list, step, &text);
-    if (r == 0) {
-        buf_printf(&path, "%s/" CKPT_MANIFEST, folder);
-        r = path.failed ? -ENOMEM : file_write(path.p, text.p, text.len, &why);
-    }
-    if (r == 0 && fsync(fd) < 0)
-        r = -errno;
+    if (r == 0)
+        r = write_text(folder, fd, &text, &why);
     if (r < 0)
         err_set(err, r, "%s: %s", folder, why.text[0] ? why.text : strerror(-r));
     if (fd >= 0)
         (void)close(fd);
-    buf_done(&path);
     buf_done(&text);
     vec_done(&list.names);
     arena_free(list.arena);
     return r;
 }
 
-/* "HASH BYTES NAME" against the file. */
-static int check_line(int folder, struct str line, struct err *err)
+int ckpt_manifest_write_known(const char *folder, int64_t step,
+                              const struct ckpt_manifest_file *files, size_t count, struct err *err)
 {
-    struct str rest = line, hash_text, size_text;
-    uint64_t hash, size, want_hash, want_size;
-    char name[4096];
-    int fd, r;
+    struct err why = {0};
+    struct buf text = {0};
+    int r, fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-    if (!str_cut(&rest, ' ', &hash_text) || !str_cut(&rest, ' ', &size_text) ||
-        hash_text.len != HASH_CHARS || str_to_u64(hash_text, 16, &want_hash) < 0 ||
-        str_to_u64(size_text, 10, &want_size) < 0 || rest.len == 0 || rest.len >= sizeof(name) ||
-        memchr(rest.p, '\0', rest.len))
+    buf_printf(&text, FIRST_LINE "%" PRId64 "\n", step);
+    for (size_t i = 0; i < count; i++)
+        put_line(&files[i], &text);
+    buf_printf(&text, "end %zu\n", count);
+    r = fd < 0 ? -errno : write_text(folder, fd, &text, &why);
+    if (r < 0)
+        err_set(err, r, "%s: %s", folder, why.text[0] ? why.text : strerror(-r));
+    if (fd >= 0)
+        (void)close(fd);
+    buf_done(&text);
+    return r;
+}
+
+/* "HASH BYTES NAME"; the name goes into `name`. */
+static int parse_line(struct str line, char *name, size_t space, struct ckpt_manifest_file *out,
+                      struct err *err)
+{
+    struct str rest = line, hash, bytes;
+
+    if (!str_cut(&rest, ' ', &hash) || !str_cut(&rest, ' ', &bytes) || hash.len != HASH_CHARS ||
+        str_to_u64(hash, 16, &out->hash) < 0 || str_to_u64(bytes, 10, &out->bytes) < 0 ||
+        rest.len == 0 || rest.len >= space || memchr(rest.p, '\0', rest.len))
         return err_set(err, -EBADMSG, "its " CKPT_MANIFEST " has the line '%.*s'",
                        (int)(line.len < 80 ? line.len : 80), line.p);
     memcpy(name, rest.p, rest.len);
     name[rest.len] = '\0';
-    fd = tree_open(folder, name);
-    if (fd == -ENOENT || fd == -ELOOP || fd == -ENOTDIR || fd == -EINVAL)
-        return err_set(err, -EBADMSG, "%s: %s", name, strerror(-fd));
-    r = fd < 0 ? fd : hash64_fd(fd, &hash, &size);
-    if (fd >= 0)
-        (void)close(fd);
-    if (r < 0)
-        return err_set(err, r, "%s: %s", name, strerror(-r));
-    if (size != want_size)
-        return err_set(err, -EBADMSG, "%s has %" PRIu64 " bytes, not %" PRIu64, name, size,
-                       want_size);
-    if (hash != want_hash)
-        return err_set(err, -EBADMSG, "%s has other bytes than were saved", name);
+    out->name = name;
     return 0;
 }
 
-static int check_text(int folder, struct str text, int64_t *step, struct err *err)
+static int check_text(struct str text, int64_t *step,
+                      int (*visit)(void *arg, const struct ckpt_manifest_file *file), void *arg,
+                      struct err *err)
 {
     struct str line = {0};
     uint64_t count = 0, want;
@@ -147,8 +168,13 @@ static int check_text(int folder, struct str text, int64_t *step, struct err *er
         str_to_i64(str_skip(line, strlen(FIRST_LINE)), 10, &said) < 0)
         return err_set(err, -EBADMSG, "its " CKPT_MANIFEST " is cut off or none");
     while (str_line(&text, &line) && !str_starts(line, "end ")) {
-        r = check_line(folder, line, err);
-        if (r < 0)
+        struct ckpt_manifest_file file;
+        char name[4096];
+
+        r = parse_line(line, name, sizeof(name), &file, err);
+        if (r == 0)
+            r = visit(arg, &file);
+        if (r != 0)
             return r;
         count++;
     }
@@ -173,7 +199,9 @@ static int read_all(int fd, struct buf *text)
     return n < 0 ? -errno : text->failed ? -ENOMEM : 0;
 }
 
-int ckpt_manifest_check(const char *folder, int64_t *step, struct err *err)
+int ckpt_manifest_read(const char *folder, int64_t *step,
+                       int (*visit)(void *arg, const struct ckpt_manifest_file *file), void *arg,
+                       struct err *err)
 {
     struct buf text = {0};
     int r, fd, dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -185,10 +213,49 @@ int ckpt_manifest_check(const char *folder, int64_t *step, struct err *err)
     if (r < 0)
         err_set(err, r, "its " CKPT_MANIFEST ": %s", strerror(-r));
     else
-        r = check_text(dir, (struct str){text.p ? text.p : "", text.len}, step, err);
+        r = check_text((struct str){text.p ? text.p : "", text.len}, step, visit, arg, err);
     if (fd >= 0)
         (void)close(fd);
     (void)close(dir);
     buf_done(&text);
+    return r;
+}
+
+struct check {
+    int folder;
+    struct err *err;
+};
+
+/* The file against its line. */
+static int check_file(void *arg, const struct ckpt_manifest_file *want)
+{
+    const struct check *check = arg;
+    uint64_t hash, bytes;
+    int r, fd = tree_open(check->folder, want->name);
+
+    if (fd == -ENOENT || fd == -ELOOP || fd == -ENOTDIR || fd == -EINVAL)
+        return err_set(check->err, -EBADMSG, "%s: %s", want->name, strerror(-fd));
+    r = fd < 0 ? fd : hash64_fd(fd, &hash, &bytes);
+    if (fd >= 0)
+        (void)close(fd);
+    if (r < 0)
+        return err_set(check->err, r, "%s: %s", want->name, strerror(-r));
+    if (bytes != want->bytes)
+        return err_set(check->err, -EBADMSG, "%s has %" PRIu64 " bytes, not %" PRIu64, want->name,
+                       bytes, want->bytes);
+    if (hash != want->hash)
+        return err_set(check->err, -EBADMSG, "%s has other bytes than were saved", want->name);
+    return 0;
+}
+
+int ckpt_manifest_check(const char *folder, int64_t *step, struct err *err)
+{
+    struct check check = {open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err};
+    int r;
+
+    if (check.folder < 0)
+        return err_set(err, -errno, "it can't be read: %s", strerror(errno));
+    r = ckpt_manifest_read(folder, step, check_file, &check, err);
+    (void)close(check.folder);
     return r;
 }

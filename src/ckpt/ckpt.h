@@ -7,7 +7,10 @@
  *                     tokenizer.model       files that belong to it
  *                     MANIFEST              base/manifest.h, last: makes it complete
  *
- * While it is made the folder is step-00000050.partial. */
+ * While it is made the folder is step-00000050.partial, and each file has a name of its own that
+ * ends in .tmp: what a killed run left is never read, and goes with the next save of the same step
+ * or the next prune. Two attempts that save the same step at once can't mix their bytes: files are
+ * renamed whole, and the manifest has the hashes of those that it was written for. */
 #ifndef CKPT_CKPT_H
 #define CKPT_CKPT_H
 
@@ -40,8 +43,11 @@ struct ckpt_request {
     uint64_t begin, end; /* this rank's range; the ranks' ranges are disjoint and cover all */
     struct ckpt_vector vectors[CKPT_VECTORS_MAX];
     size_t vector_count;
-    const struct ckpt_file *files; /* of rank 0, meta.json among them; copied at once */
+    const struct ckpt_file *files; /* meta.json among them, fewer than CKPT_DONE_FILES_MAX; copied
+                                      at once; rank 0 writes them, of others they don't matter */
     size_t file_count;
+    /* Memory that may be kept for what is left when the vectors change; 0: as much as it takes. */
+    size_t keep_max;
 };
 
 /* What a rank tells the others when its files are on disk (sizes and hashes for the manifest).
@@ -66,8 +72,9 @@ void ckpt_writer_free(struct ckpt_writer *writer); /* waits for what it is doing
 int ckpt_writer_begin(struct ckpt_writer *writer, const struct ckpt_request *request,
                       struct err *err);
 
-/* The vectors are about to change: copies what is not yet written, or waits for it when it is
- * little. *stall_ns: how long that took. Nothing to do: 0. */
+/* The vectors are about to change: copies what is not yet written; where there is no memory for all
+ * of it, waits for the disk until what is left fits. *stall_ns: how long that took; 0: nothing was
+ * to do. */
 void ckpt_writer_hold(struct ckpt_writer *writer, uint64_t *stall_ns);
 
 /* Is it done? Then true, once, with *done (and the sentence in *err when it failed: disk full ...).
@@ -75,21 +82,27 @@ void ckpt_writer_hold(struct ckpt_writer *writer, uint64_t *stall_ns);
 bool ckpt_writer_poll(struct ckpt_writer *writer, bool wait, struct ckpt_done *done,
                       struct err *err);
 
-/* Rank 0, when all ranks are done: all[ranks] in order. Writes the manifest and renames the folder.
- * When a rank failed, removes the partial folder and returns its error. */
+/* Rank 0, when all ranks are done: all[ranks] in order. Looks whether all files are there, writes
+ * the manifest and renames the folder; a folder of the same step that was there is replaced. When a
+ * rank failed or this does, removes the partial folder and returns the error. */
 int ckpt_commit(const char *folder, int64_t step, const struct ckpt_done *all, size_t ranks,
                 struct err *err);
 
-/* Delete all but the newest `keep_last` (at least 1) and those whose step is a multiple of
- * keep_every (0: none), and partial ones older than the newest complete. Returns how many went, or
- * a negative errno. */
-int ckpt_prune(const char *folder, size_t keep_last, int64_t keep_every, struct err *err);
+/* `newest` is the step that was just saved. Delete all before it but the `keep_last` (at least 1)
+ * newest, itself among them, and those whose step is a multiple of keep_every (0: none), and
+ * partial ones up to it. Later ones stay and are not counted: they are those that ckpt_open passed
+ * over, or somebody else's. Returns how many went, or a negative errno. */
+int ckpt_prune(const char *folder, int64_t newest, size_t keep_last, int64_t keep_every,
+               struct err *err);
 
 struct ckpt;
 
-/* `path`: one checkpoint, or a folder of them: the newest whole one is taken; each that is torn or
- * wrong is told to `passed` (may be NULL) with the reason and passed over. Returns 0, -ENOENT
- * (there is none), or a negative errno. */
+/* `path`: one checkpoint, or a folder of them. Of a folder the newest whole one is taken, whose
+ * every byte is checked here; each that is torn, damaged or unreadable is told to `passed` (may be
+ * NULL) with the reason and passed over. Of one checkpoint, what can be seen without reading it all
+ * is checked here, and each byte when it is read: so one rank may choose in the folder, and the
+ * others open what it chose. Returns 0, -ENOENT (there is none), -EBADMSG (it is damaged), or
+ * another negative errno. */
 int ckpt_open(const char *path, void (*passed)(void *arg, const char *path, const char *why),
               void *arg, struct ckpt **out, struct err *err);
 void ckpt_close(struct ckpt *ckpt);
@@ -97,6 +110,9 @@ void ckpt_close(struct ckpt *ckpt);
 const char *ckpt_path(const struct ckpt *ckpt);
 int64_t ckpt_step(const struct ckpt *ckpt);
 uint64_t ckpt_items(const struct ckpt *ckpt);
+
+/* Is there a vector of this name? */
+bool ckpt_has(const struct ckpt *ckpt, const char *vector);
 
 /* Items [begin, end) of a vector, whatever parts they lie in; checksums are verified. Returns 0,
  * -ENOENT (no such vector), or -EBADMSG with file and place. */

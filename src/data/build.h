@@ -24,13 +24,22 @@ struct data_build {
 
 struct data_built {
     uint64_t documents, tokens, held_documents, held_tokens, bytes, shards;
-    uint64_t reused_shards; /* were there from an interrupted build */
+    uint64_t empty;                        /* documents without text, which are left out */
+    uint64_t reused_shards, reused_tokens; /* were there from an interrupted build */
 };
 
 /* paths: files (*.txt and anything else that is text: one document a file; *.jsonl: one a line, the
  * key text_key; either with .zst or .gz) and folders of those. Killed at any moment, a second call
- * goes on; the result is the same bytes, whatever the threads. Returns 0 or a negative errno. */
+ * goes on; the result is the same bytes, whatever the threads. A call with another corpus or other
+ * options than the folder holds, whole or half built, is refused (-ESTALE). Returns 0 or a negative
+ * errno; what had been written before an error is kept for the next call. */
 int data_build(const struct data_build *build, const char *const *paths, size_t count,
                struct data_built *out, struct err *err);
+
+/* The same with any encoder; what is on the disk counts from every `save_bytes` of text on. */
+struct encoder;
+int data_build_with(const struct data_build *build, const struct encoder *encoder,
+                    uint64_t save_bytes, const char *const *paths, size_t count,
+                    struct data_built *out, struct err *err);
 
 #endif

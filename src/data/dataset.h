@@ -15,14 +15,15 @@ struct dataset;
 
 struct dataset_source {
     const char *path; /* a folder that `data build` made */
-    double weight;    /* its part of the windows, relative to the others; 0: by its tokens */
+    double weight;    /* its part of the windows, relative to the others; 0 in all: by their tokens,
+                         as if they were one */
 };
 
 struct dataset_options {
     size_t time; /* tokens in a window */
     uint64_t seed;
     bool held_out; /* the held-out split instead, in order, each window once */
-    bool check;    /* verify the checksums of all shards at once (else each when first used) */
+    bool check;    /* map and check all shards at once (else each when first used) */
 };
 
 /* All sources must have the same tokenizer. The files are mapped, not read. */
@@ -34,16 +35,20 @@ size_t dataset_vocab(const struct dataset *dataset);
 uint64_t dataset_tokenizer_hash(const struct dataset *dataset);
 /* Path of the copy of the tokenizer in the first source. */
 const char *dataset_tokenizer_path(const struct dataset *dataset);
-/* Windows of one pass; of a held-out split: all there are. */
+/* Windows of one pass, each of `time` tokens that have a next one; of a held-out split: all there
+ * are, each source's last one padded; 0 when nothing is held out. */
 uint64_t dataset_windows(const struct dataset *dataset);
 uint64_t dataset_tokens(const struct dataset *dataset);
-/* Bytes of text of the windows of a held-out split, for bits per byte. */
+/* Bytes of text that the tokens of the split stand for. The targets of a held-out split's windows
+ * are all of its tokens but each source's first, which is bos where the tokenizer has it and stands
+ * for no text. */
 uint64_t dataset_text_bytes(const struct dataset *dataset);
 
-/* Window `number` (any; each pass is a new permutation of its source): tokens (time), targets
- * (time; -1 at padding), first_key (time, may be NULL): where each position's document begins in
- * this window. Returns 0 or a negative errno (-EBADMSG: a shard's checksum is wrong; it is named).
- */
+/* Window `number` (any; each pass is a new permutation of its source, at another offset): tokens
+ * (time), targets (time; -1 where there is no next token), first_key (time, may be NULL): where
+ * each position's document begins in this window. A shard is mapped and all of it checked when a
+ * window first needs it. One thread at a time. Returns 0 or a negative errno (-EBADMSG: a shard is
+ * damaged; it is named). */
 int dataset_window(struct dataset *dataset, uint64_t number, int32_t *tokens, int32_t *targets,
                    int32_t *first_key, struct err *err);
 

@@ -2,7 +2,8 @@
  *
  *   l = m Wr; l = cap tanh(l / cap) when there is a cap; p = softmax(l); chosen = the top k of
  *   p + bias, ties to the lowest index; gate_k = p[chosen_k], divided by their sum when
- *   `renormalize`. The bias steers the choice and nothing else. */
+ *   `renormalize` (0 when that is 0). The bias steers the choice and nothing else. A probability
+ *   that is NaN counts as the least, so what is chosen is always `used` different experts. */
 #ifndef KERNELS_ROUTER_H
 #define KERNELS_ROUTER_H
 

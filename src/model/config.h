@@ -28,7 +28,10 @@ struct model_config {
     double rope_theta;
     double rope_factor; /* YaRN; 1: plain */
     int64_t rope_original_context;
-    double router_cap; /* 0: none */
+    double rope_beta_fast, rope_beta_slow; /* turns within the original context, above and below
+                                              which a pair keeps its frequency, or slows down */
+    double rope_magnitude;                 /* factor of cos and sin */
+    double router_cap;                     /* 0: none */
     bool router_renormalize;
     int64_t residual_ffn; /* Grok-2: width of the dense path beside the experts, out = (mlp + moe) /
                              sqrt 2; 0: none */

@@ -5,11 +5,13 @@
 #include "data/dataset.h"
 #include "model/config.h"
 
+#define TRAIN_STEPS_MAX 1e12
+
 enum schedule_kind { SCHEDULE_COSINE, SCHEDULE_WSD, SCHEDULE_CONSTANT };
 enum precision_kind { PRECISION_FP32, PRECISION_BF16 };
 
 struct train_config {
-    struct model_config model;
+    struct model_config model; /* first: its settings' offsets are from here */
     struct {
         int64_t steps;
         int64_t batch;  /* sequences a step */
@@ -59,8 +61,11 @@ struct train_config {
     size_t source_count;
 };
 
-extern const struct setting train_settings[];
-extern const size_t train_setting_count;
+/* All keys, the model's first. Static. */
+const struct setting *train_settings(size_t *count);
+
+/* A run that resumes must have these as they were, or it would not be the same run. */
+bool train_config_is_fixed(const struct setting *row);
 
 /* The preset's model with training values that suit its size. -ENOENT with a sentence: no such
  * preset. */

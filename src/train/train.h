@@ -4,6 +4,8 @@
 #define TRAIN_TRAIN_H
 
 #include "coll/coll.h"
+#include "kernels/exec.h"
+#include "model/params.h"
 #include "train/config.h"
 #include "train/watch.h"
 
@@ -30,6 +32,9 @@ struct train_step {
 /* Who wants to know; calls may be NULL. */
 struct train_events {
     void *arg;
+    /* all is open and resumed: the run begins behind `step` */
+    void (*ready)(void *arg, const struct params *params, const struct exec *exec, int64_t step,
+                  uint64_t data_tokens);
     void (*step)(void *arg, const struct train_step *step);
     /* a line for the log: kind "spike", "dead_expert", "checkpoint_failed", "resume" ... */
     void (*note)(void *arg, const char *kind, const char *text);
@@ -51,9 +56,12 @@ struct train_summary {
     bool stopped; /* it was asked to leave before its last step */
 };
 
-/* Open data, model and checkpoint (`resume`: one, a folder of them, or NULL: the newest in the
- * output folder, if any), take all memory, and train to the last step. `coll` is the caller's.
- * Returns 0 or a negative errno (-EINVAL: the request; -ECONNRESET: a peer died; ...). */
+#define TRAIN_FROM_SCRATCH "none"
+
+/* Open data, model and checkpoint (`resume`: one, a folder of them, TRAIN_FROM_SCRATCH, or NULL:
+ * the newest in the output folder, if any), take all memory, and train to the last step. `coll` is
+ * the caller's. Returns 0 or a negative errno (-EINVAL: the request; -ECONNRESET: a peer died;
+ * ...). */
 int train_run(const struct train_config *config, const char *resume, struct coll *coll,
               const struct train_events *events, struct train_summary *summary, struct err *err);
 

@@ -1,4 +1,54 @@
-int main(void)
+#include "trainer/commands.h"
+
+static const char train_text[] =
+    "DIR is what 'data build' made. The newest checkpoint in --out is resumed. Under 'firstlight "
+    "run' "
+    "or torchrun ranks train together, with the same bits as one. SIGTERM: it saves and leaves. "
+    "Exit "
+    "codes: 0 well, 1 the training failed, 2 trouble with the request.";
+
+static const char tokenizer_text[] =
+    "FILE is text, or a folder of it. encode and decode go from stdin to stdout; without --lines "
+    "all of it is one text. Tokens are those of the SentencePiece library, to the id.";
+
+static const char model_text[] =
+    "MODEL is a checkpoint or a folder of them, whose newest whole one is taken.";
+
+static const struct subcommand subcommands[] = {
+    {"tokenizer", "Learn a tokenizer, or turn text into tokens and back",
+     "train --vocab N -o MODEL FILE ... | encode|decode|info --tokenizer MODEL", tokenizer_text,
+     tokenizer_opts, &tokenizer_opt_count, cmd_tokenizer, "Text"},
+    {"train", "Train a model", "[OPTION ...] [SETTINGS.yaml]", train_text, train_opts,
+     &train_opt_count, cmd_train, "Training"},
+    {"settings", "List all settings with a preset's values", "[PRESET]", NULL, NULL, NULL,
+     cmd_settings},
+    {"info", "Shapes, weights, memory and FLOP of a model", "[OPTION ...] MODEL | --preset NAME",
+     model_text, info_opts, &info_opt_count, cmd_info},
+    {"sample", "Let a model continue a text", "[OPTION ...] MODEL", model_text, sample_opts,
+     &sample_opt_count, cmd_sample, "Models"},
+    {"eval", "Loss, perplexity and bits per byte of a model", "[OPTION ...] --data DIR MODEL",
+     model_text, eval_opts, &eval_opt_count, cmd_eval},
+    {"logits", "What a model expects after given tokens", "[OPTION ...] --tokens IDS MODEL",
+     model_text, logits_opts, &logits_opt_count, cmd_logits},
+    {"completion", "Print the completion script of a shell", "bash|zsh|fish", NULL, NULL, NULL,
+     subcommand_completion, "Other", .word_at = completion_word_at},
+    {"version", "Print the version", "", NULL, NULL, NULL, subcommand_version},
+    {"help", "Print this help, or a command's", "[COMMAND]", NULL, NULL, NULL, subcommand_help},
+    {NULL},
+};
+
+int main(int argc, char **argv)
 {
-    return 2;
+    static const struct program program = {
+        .name = "firstlight-train",
+        .purpose =
+            "Trains Grok-shaped language models, from raw text to samples: the same weights, bit "
+            "by bit, on any number of ranks and whatever died on the way.",
+        .closing =
+            "'firstlight-train help COMMAND' tells more. Exit codes: 0 well, 1 findings or a "
+            "training that failed, 2 trouble with the request.",
+        .commands = subcommands,
+    };
+
+    return program_main(&program, argc, argv);
 }

@@ -157,7 +157,7 @@ static void a_number_out_of_its_range_is_named_even_without_a_file(void **state)
     assert_int_equal(model_preset("grok-nano", &config, NULL), 0);
     config.layers = 0;
     assert_int_equal(model_config_check(&config, &err), -EINVAL);
-    assert_string_equal(err.text, "model.layers is 0, but takes 1 to 4096");
+    assert_string_equal(err.text, "model.layers is 0, but takes 1 to 1024");
     config.layers = 1;
     config.rms_eps = 0.0 / 0.0;
     assert_int_equal(model_config_check(&config, &err), -EINVAL);

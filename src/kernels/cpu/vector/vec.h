@@ -61,6 +61,20 @@ VEC_INLINE void vf_put_n(enum dtype type, void *p, size_t i, vf x, size_t n)
         vf_store_bf16_n((uint16_t *)p + i, x, n);
 }
 
+/* The same with `left` items to go, which may be more than fit. */
+VEC_INLINE vf vf_get_left(enum dtype type, const void *p, size_t i, size_t left)
+{
+    return left >= VF_LANES ? vf_get(type, p, i) : vf_get_n(type, p, i, left);
+}
+
+VEC_INLINE void vf_put_left(enum dtype type, void *p, size_t i, vf x, size_t left)
+{
+    if (left >= VF_LANES)
+        vf_put(type, p, i, x);
+    else
+        vf_put_n(type, p, i, x, left);
+}
+
 /* c0 + x (c1 + x (c2 + ...)) */
 VEC_INLINE vf vf_polynomial(vf x, const float *c, size_t count)
 {
@@ -138,10 +152,10 @@ VEC_INLINE vf vf_gelu_e(vf x)
 /* 2.5 ulp where x > 0; below, 1e-7 |x|. Left of -12 it is -0, also of -inf. */
 VEC_INLINE vf vf_gelu(vf x)
 {
-    return vf_div(vf_max(vf_set(-12), x), vf_add(vf_set(1), vf_gelu_e(x)));
+    return vf_mul(vf_max(vf_set(-12), x), vf_div(vf_set(1), vf_add(vf_set(1), vf_gelu_e(x))));
 }
 
-/* gelu and its derivative s + 2 c x s (1 - s) (1 + 3 a x^2), that to 5e-7. */
+/* gelu, the same bits, and its derivative s + 2 c x s (1 - s) (1 + 3 a x^2), that to 5e-7. */
 VEC_INLINE vf vf_gelu_both(vf x, vf *slope)
 {
     vf e = vf_gelu_e(x), s = vf_div(vf_set(1), vf_add(vf_set(1), e));

@@ -1,0 +1,57 @@
+/* data/unit - a corpus as units of work: a megabyte or so of lines or sections of one file. */
+#ifndef DATA_UNIT_H
+#define DATA_UNIT_H
+
+#include "base/vec.h"
+#include "data/corpus.h"
+#include "data/encoder.h"
+#include "data/index.h"
+
+#define UNIT_BYTES    ((size_t)1 << 20)
+#define UNIT_LINE_MAX ((size_t)1 << 30) /* of jsonl */
+
+/* What a unit adds to one split. */
+struct unit_tokens {
+    struct tokens tokens;
+    VEC(size_t) ends;
+    uint64_t text_bytes;
+};
+
+struct unit {
+    const struct corpus_file *file; /* NULL: the corpus ends here */
+    struct data_place begin, next;
+    bool file_ends;
+    char *bytes; /* `space` of them, of which `len` are the unit's */
+    size_t len, space;
+    uint64_t packed_bytes; /* of the corpus's files, before this unit ends, about */
+
+    struct unit_tokens splits[DATA_SPLITS]; /* by unit_encode */
+    uint64_t documents, empty_documents;
+    int r; /* what went wrong with it, and the sentence */
+    struct err err;
+};
+
+void unit_done(struct unit *unit);
+
+struct unit_options {
+    const struct encoder *encoder;
+    double held_out;
+    const char *text_key;
+    bool allow_invalid;
+};
+
+/* The corpus from some place on. */
+struct unit_source;
+int unit_source_new(const struct corpus *corpus, const struct data_place *from,
+                    struct unit_source **out, struct err *err);
+void unit_source_free(struct unit_source *source);
+
+/* The next one into *unit, whose memory is used again. Returns 0 or a negative errno; either way
+ * unit->r is it and unit->err says why. */
+int unit_read(struct unit_source *source, struct unit *unit);
+
+/* Its tokens. `scratch` is the encoder's, `text` for use meanwhile. Returns as unit_read. */
+int unit_encode(const struct unit_options *options, void *scratch, struct buf *text,
+                struct unit *unit);
+
+#endif

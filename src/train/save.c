@@ -1,0 +1,266 @@
+#include "train/meta.h"
+#include "train/state.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char *meta_text(const struct train *train)
+{
+    struct meta *meta = calloc(1, sizeof(*meta));
+    char *text = NULL;
+
+    if (!meta)
+        return NULL;
+    meta->config = *train->config;
+    meta->step = train->step;
+    meta->updates = train->updates;
+    meta->tokens = train->tokens_seen;
+    meta->data_tokens = dataset_tokens(train->data);
+    meta->smooth_loss = train->smooth_loss;
+    meta->watch = train->watch;
+    (void)snprintf(meta->kernels, sizeof(meta->kernels), "%s",
+                   kernel_level_name(train->exec.level));
+    if (meta_init(meta, NULL) == 0) {
+        memcpy(meta->router_bias, model_router_bias(train->model),
+               meta->experts * sizeof(*meta->router_bias));
+        memcpy(meta->dying, train->dying, meta->experts * sizeof(*meta->dying));
+        text = meta_print(meta);
+    }
+    meta_done(meta);
+    free(meta);
+    return text;
+}
+
+int train_save_begin(struct train *train, struct err *err)
+{
+    struct str tokenizer = tokenizer_bytes(train->tokenizer);
+    char *meta = meta_text(train);
+    struct ckpt_file files[] = {
+        {META_FILE, meta, meta ? strlen(meta) : 0},
+        {META_TOKENIZER, tokenizer.p, tokenizer.len},
+    };
+    struct ckpt_request request = {
+        .folder = train->config->out,
+        .step = train->step,
+        .rank = coll_rank(train->coll),
+        .ranks = coll_size(train->coll),
+        .items = train->items,
+        .begin = train->begin,
+        .end = train->end,
+        .vectors = {{CKPT_WEIGHTS, model_weights(train->model) + train->begin},
+                    {CKPT_M, train->m.p},
+                    {CKPT_V, train->v.p}},
+        .vector_count = 3,
+        .files = files,
+        .file_count = ARRAY_LEN(files),
+    };
+    int r = meta ? 0 : err_set(err, -ENOMEM, "no memory for a checkpoint's meta.json");
+
+    if (r == 0)
+        r = ckpt_writer_begin(train->writer, &request, err);
+    free(meta);
+    train->saving = train->step;
+    train->saving_since = train_now();
+    train->saving_stall = 0;
+    train->part_done = false;
+    if (r < 0) { /* the others wait for what became of this part */
+        train_note(train, "checkpoint_failed", "step %lld: %s", (long long)train->step, err->text);
+        train->done = (struct ckpt_done){.failed = r};
+        train->part_done = true;
+    }
+    return 0;
+}
+
+bool train_save_poll(struct train *train, bool wait)
+{
+    struct err err = {0};
+
+    if (train->saving < 0)
+        return false;
+    if (!train->part_done && ckpt_writer_poll(train->writer, wait, &train->done, &err)) {
+        train->part_done = true;
+        if (train->done.failed)
+            train_note(train, "checkpoint_failed", "step %lld: %s; training goes on",
+                       (long long)train->saving, err.text);
+    }
+    return train->part_done;
+}
+
+int train_save_end(struct train *train, struct err *err)
+{
+    const char *folder = train->config->out;
+    int64_t step = train->saving;
+    struct err why = {0};
+    int64_t outcome = 0;
+    char path[5000];
+    int r;
+
+    (void)train_save_poll(train, true);
+    r = coll_gather(train->coll, &train->done, sizeof(train->done), train->all_done, err);
+    if (r < 0)
+        return r;
+    if (coll_rank(train->coll) == 0)
+        outcome = ckpt_commit(folder, step, train->all_done, coll_size(train->coll), &why);
+    r = coll_broadcast(train->coll, 0, &outcome, sizeof(outcome), err);
+    if (r < 0)
+        return r;
+    train->saving = -1;
+    train->save_failed = (int)outcome;
+    if (outcome < 0) {
+        if (coll_rank(train->coll) == 0)
+            train_note(train, "checkpoint_failed", "step %lld was not saved: %s", (long long)step,
+                       why.text);
+        return 0;
+    }
+    if (coll_rank(train->coll) == 0 &&
+        ckpt_prune(folder, step, (size_t)train->config->checkpoint.keep_last,
+                   train->config->checkpoint.keep_every, &why) < 0)
+        train_note(train, "prune_failed", "%s", why.text);
+    (void)snprintf(path, sizeof(path), "%s/step-%08lld", folder, (long long)step);
+    if (train->events->saved)
+        train->events->saved(train->events->arg, path, step, train_now() - train->saving_since,
+                             train->saving_stall);
+    return 0;
+}
+
+/* What must not change between a checkpoint and the run that goes on from it. */
+static int compare_config(const struct train *train, const char *path,
+                          const struct train_config *then, struct err *err)
+{
+    size_t count;
+    const struct setting *settings = train_settings(&count);
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        struct buf old = {0}, new = {0};
+
+        setting_print(&settings[i], then, &old);
+        setting_print(&settings[i], train->config, &new);
+        if (old.len != new.len || memcmp(old.p, new.p, old.len) != 0) {
+            if (train_config_is_fixed(&settings[i]))
+                r = err_set(err, -EINVAL, "%s has %s = %s, this run %s: a run can't change that",
+                            path, settings[i].key, old.p, new.p);
+            else
+                train_note(train, "setting", "%s was %s, is %s from here on", settings[i].key,
+                           old.p, new.p);
+        }
+        buf_done(&old);
+        buf_done(&new);
+    }
+    return r;
+}
+
+/* The bits depend on the level, so it is part of the run, unless the user names another. */
+static int compare_level(struct train *train, const char *path, const char *level, struct err *err)
+{
+    const char *now = kernel_level_name(train->exec.level);
+
+    if (!*level || !strcmp(level, now))
+        return 0;
+    if (!strcmp(train->config->train.kernels, "auto"))
+        return err_set(err, -EINVAL,
+                       "%s was trained with kernels %s, this CPU's best are %s: the weights would "
+                       "have other bits; if that may be, say train.kernels=%s",
+                       path, level, now, now);
+    train_note(train, "setting", "kernels were %s, are %s from here on: other bits", level, now);
+    return 0;
+}
+
+static int take_meta(struct train *train, const char *path, const struct meta *meta,
+                     struct err *err)
+{
+    int r = compare_config(train, path, &meta->config, err);
+
+    if (r == 0)
+        r = compare_level(train, path, meta->kernels, err);
+    if (r < 0)
+        return r;
+    if (*meta->kernels && meta->data_tokens != dataset_tokens(train->data))
+        return err_set(err, -EINVAL,
+                       "%s was trained on data of %llu tokens, this has %llu: not the same data",
+                       path, (unsigned long long)meta->data_tokens,
+                       (unsigned long long)dataset_tokens(train->data));
+    memcpy(model_router_bias(train->model), meta->router_bias,
+           meta->experts * sizeof(*meta->router_bias));
+    memcpy(train->dying, meta->dying, meta->experts * sizeof(*meta->dying));
+    train->watch = meta->watch;
+    train->step = meta->step;
+    train->updates = meta->updates;
+    train->tokens_seen = meta->tokens;
+    train->smooth_loss = meta->smooth_loss;
+    return 0;
+}
+
+static int take_vectors(struct train *train, struct ckpt *ckpt, struct err *err)
+{
+    int r;
+
+    if (ckpt_items(ckpt) != train->items)
+        return err_set(err, -EINVAL, "%s has %llu weights, the model %llu", ckpt_path(ckpt),
+                       (unsigned long long)ckpt_items(ckpt), (unsigned long long)train->items);
+    r = ckpt_read(ckpt, CKPT_WEIGHTS, 0, train->items, model_weights(train->model), err);
+    if (r == 0)
+        r = ckpt_read(ckpt, CKPT_M, train->begin, train->end, train->m.p, err);
+    if (r == 0)
+        r = ckpt_read(ckpt, CKPT_V, train->begin, train->end, train->v.p, err);
+    return r;
+}
+
+static int load(struct train *train, struct ckpt *ckpt, struct err *err)
+{
+    struct meta *meta = calloc(1, sizeof(*meta));
+    int r = meta ? meta_read(ckpt, meta, err) : err_set(err, -ENOMEM, "no memory to resume");
+
+    if (r == 0) {
+        r = take_meta(train, ckpt_path(ckpt), meta, err);
+        meta_done(meta);
+    }
+    free(meta);
+    if (r == 0)
+        r = take_vectors(train, ckpt, err);
+    if (r == 0)
+        train_note(train, "resume", "from %s, step %lld", ckpt_path(ckpt), (long long)train->step);
+    return r;
+}
+
+static void passed_over(void *arg, const char *path, const char *why)
+{
+    train_note(arg, "checkpoint_passed_over", "%s: %s", path, why);
+}
+
+/* Rank 0 looks which one is the newest that is whole; all read the same. */
+int train_resume(struct train *train, const char *from, struct err *err)
+{
+    struct ckpt *ckpt = NULL;
+    struct {
+        int64_t found;
+        char path[4500];
+    } choice = {0};
+    bool asked = from != NULL;
+    int r;
+
+    if (coll_rank(train->coll) == 0) {
+        choice.found = ckpt_open(asked ? from : train->config->out, passed_over, train, &ckpt, err);
+        if (choice.found == 0)
+            (void)snprintf(choice.path, sizeof(choice.path), "%s", ckpt_path(ckpt));
+    }
+    r = coll_broadcast(train->coll, 0, &choice, sizeof(choice), err);
+    if (r < 0 || choice.found < 0) {
+        ckpt_close(ckpt);
+        if (r == 0 && choice.found == -ENOENT && !asked)
+            return 0;
+        if (r == 0 && coll_rank(train->coll) != 0)
+            r = err_set(err, (int)choice.found, "rank 0 found no checkpoint to resume from");
+        return r < 0 ? r : (int)choice.found;
+    }
+    if (!ckpt) {
+        r = ckpt_open(choice.path, NULL, NULL, &ckpt, err);
+        if (r < 0)
+            return err_wrap(err, r, "rank 0 resumes from %s", choice.path);
+    }
+    r = load(train, ckpt, err);
+    ckpt_close(ckpt);
+    return r;
+}

@@ -1,0 +1,261 @@
+#include "firstlight.h"
+#include "kernels/peak.h"
+#include "trainer/commands.h"
+#include "trainer/request.h"
+#include "trainer/show.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+struct train_args {
+    struct request_args request;
+    const char *resume, *log, *backend;
+    int64_t hash_every, log_every;
+    bool quiet, print_config;
+};
+
+#define AT(member) offsetof(struct train_args, member)
+
+const struct opt train_opts[] = {
+    {"preset", 'p', OPT_TEXT, "NAME", "Model and training values: 'info --presets' lists them",
+     AT(request.preset)},
+    {"data", 'd', OPT_LIST, "DIR[=WEIGHT]", "What 'data build' made; several are mixed by weight",
+     AT(request.data)},
+    {"out", 'o', OPT_TEXT, "DIR", "Checkpoints and the log go there", AT(request.out)},
+    {"set", 's', OPT_LIST, "KEY=VALUE", "One setting; 'settings' lists them", AT(request.set)},
+    {"resume", 'r', OPT_TEXT, "PATH",
+     "A checkpoint or a folder of them; none: from the beginning (default: the newest in --out)",
+     AT(resume)},
+    {"hash-every", 0, OPT_NUMBER, "N", "Print the weights' hash every N steps", AT(hash_every)},
+    {"log", 0, OPT_TEXT, "FILE", "JSON lines (default: log.jsonl in --out)", AT(log)},
+    {"log-every", 0, OPT_NUMBER, "N", "Steps between printed lines (default: 40 lines in all)",
+     AT(log_every)},
+    {"backend", 0, OPT_TEXT, "NAME", "How ranks exchange: auto (default), shm or ucx", AT(backend)},
+    {"print-config", 0, OPT_FLAG, NULL, "Print all settings as they would be, and do nothing",
+     AT(print_config)},
+    {"quiet", 'q', OPT_FLAG, NULL, "Print nothing but what went wrong", AT(quiet)},
+};
+const size_t train_opt_count = ARRAY_LEN(train_opts);
+
+struct session {
+    const struct train_args *args;
+    struct train_config config;
+    struct coll *coll;
+    struct show show;
+    bool leads; /* rank 0: the one that is seen */
+};
+
+static volatile sig_atomic_t told_to_stop;
+
+static void on_stop_signal(int signo)
+{
+    (void)signo;
+    told_to_stop = 1;
+}
+
+static void on_ready(void *arg, const struct params *params, const struct exec *exec, int64_t step,
+                     uint64_t data_tokens)
+{
+    struct session *session = arg;
+
+    enum dtype type = session->config.train.precision == PRECISION_BF16 ? DTYPE_BF16 : DTYPE_F32;
+
+    if (session->leads)
+        session->show.peak_flops = peak_flops(exec, type);
+    if (session->leads)
+        show_ready(&session->show, params, exec, step, data_tokens, coll_name(session->coll));
+}
+
+static void on_step(void *arg, const struct train_step *step)
+{
+    struct session *session = arg;
+    size_t ranks = coll_size(session->coll);
+
+    firstlight_step(step->step, session->config.train.steps, step->loss,
+                    (int64_t)(step->tokens / ranks));
+    if (session->leads)
+        show_step(&session->show, step);
+}
+
+/* A checkpoint that fails may be any rank's to tell. */
+static void on_note(void *arg, const char *kind, const char *text)
+{
+    struct session *session = arg;
+
+    if (session->leads)
+        show_note(&session->show, kind, text);
+    else if (!strcmp(kind, "checkpoint_failed"))
+        (void)fprintf(stderr, "rank %zu: %s: %s\n", coll_rank(session->coll), kind, text);
+}
+
+static void on_hash(void *arg, int64_t step, uint64_t hash)
+{
+    struct session *session = arg;
+
+    if (session->leads)
+        show_hash(&session->show, step, hash);
+}
+
+static void on_valid(void *arg, int64_t step, double loss, double bits_per_byte)
+{
+    struct session *session = arg;
+
+    if (session->leads)
+        show_valid(&session->show, step, loss, bits_per_byte);
+}
+
+static void on_sample(void *arg, int64_t step, const char *text)
+{
+    struct session *session = arg;
+
+    if (session->leads)
+        show_sample(&session->show, step, text);
+}
+
+static void on_saved(void *arg, const char *path, int64_t step, double seconds, double stall)
+{
+    struct session *session = arg;
+    char *whole = realpath(path, NULL);
+
+    firstlight_checkpoint_saved(whole ? whole : path, step);
+    free(whole);
+    if (session->leads)
+        show_saved(&session->show, path, step, seconds, stall);
+}
+
+static int on_stop(void *arg)
+{
+    (void)arg;
+    return told_to_stop ? FIRSTLIGHT_SAVE_AND_LEAVE : (int)firstlight_should_stop();
+}
+
+/* The folder is there, so that the log can lie in it. */
+static int open_show(struct session *session, struct err *err)
+{
+    char path[4200];
+    const char *log = session->args->log;
+    int r;
+
+    if (mkdir(session->config.out, 0777) < 0 && errno != EEXIST)
+        return err_set(err, -errno, "%s: %s", session->config.out, strerror(errno));
+    if (!log) {
+        (void)snprintf(path, sizeof(path), "%s/log.jsonl", session->config.out);
+        log = path;
+    }
+    r = show_init(&session->show, &session->config, stdout, log, err);
+    session->show.quiet = session->args->quiet;
+    session->show.every = session->args->log_every;
+    session->show.ranks = coll_size(session->coll);
+    return r;
+}
+
+static int train_all(struct session *session, struct err *err)
+{
+    const struct train_events events = {
+        .arg = session,
+        .ready = on_ready,
+        .step = on_step,
+        .note = on_note,
+        .hash = on_hash,
+        .valid = on_valid,
+        .sample = session->leads ? on_sample : NULL,
+        .saved = on_saved,
+        .stop = on_stop,
+    };
+    const char *resume = session->args->resume;
+    struct train_summary summary;
+    int r = session->leads ? open_show(session, err) : 0;
+
+    if (r < 0)
+        return r;
+    if (!resume)
+        resume = firstlight_resume_path();
+    r = train_run(&session->config, resume, session->coll, &events, &summary, err);
+    if (r == 0 && session->leads)
+        show_summary(&session->show, &summary);
+    if (session->leads)
+        show_done(&session->show);
+    if (r == 0)
+        firstlight_phase(FIRSTLIGHT_DONE);
+    return r;
+}
+
+static void print_config(const struct train_config *config)
+{
+    size_t count;
+    const struct setting *settings = train_settings(&count);
+    struct buf out = {0};
+
+    for (size_t i = 0; i < count; i++) {
+        buf_printf(&out, "%s: ", settings[i].key);
+        setting_print(&settings[i], config, &out);
+        buf_puts(&out, "\n");
+    }
+    if (!out.failed && out.p)
+        (void)fputs(out.p, stdout);
+    buf_done(&out);
+}
+
+static int train_together(struct session *session, struct err *err)
+{
+    struct coll_options options;
+    int r = coll_options_from_env(&options, err);
+
+    if (r < 0)
+        return r;
+    options.backend = session->args->backend;
+    r = coll_open(&options, &session->coll, err);
+    if (r < 0)
+        return r;
+    session->leads = coll_rank(session->coll) == 0;
+    r = train_all(session, err);
+    coll_free(session->coll);
+    return r;
+}
+
+static void catch_stop_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_stop_signal, .sa_flags = SA_RESETHAND};
+
+    (void)sigaction(SIGTERM, &action, NULL);
+    (void)sigaction(SIGINT, &action, NULL);
+}
+
+int cmd_train(const struct subcommand *command, int argc, char **argv)
+{
+    struct train_args args = {0};
+    struct session *session = calloc(1, sizeof(*session));
+    struct err err = {0};
+    int words, r, code = subcommand_parse(command, &args, argc, argv, &words);
+
+    if (code >= 0)
+        goto out;
+    if (!session || words > 1) {
+        code =
+            subcommand_trouble(command, words > 1 ? "one file of settings at most" : "no memory");
+        goto out;
+    }
+    args.request.file = words ? argv[0] : NULL;
+    session->args = &args;
+    (void)firstlight_init();
+    firstlight_phase(FIRSTLIGHT_INIT);
+    r = request_config(&args.request, &session->config, &err);
+    if (r == 0 && args.hash_every)
+        session->config.train.hash_every = args.hash_every;
+    if (r == 0 && args.print_config) {
+        print_config(&session->config);
+    } else if (r == 0) {
+        catch_stop_signals();
+        r = train_together(session, &err);
+    }
+    code = r == 0 ? EXIT_WELL : subcommand_trouble(command, "%s", err.text);
+    if (r == -ECONNRESET || r == -EDOM || r == -ENOSPC || r == -EIO)
+        code = EXIT_FINDINGS; /* the request was fine, what happened was not */
+out:
+    for (size_t i = 0; session && i < session->config.source_count; i++)
+        free((char *)session->config.sources[i].path);
+    free(session);
+    return code;
+}

@@ -1,0 +1,161 @@
+#include "trainer/request.h"
+
+#include "token/tokenizer.h"
+#include "trainer/config_file.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+
+/* The file is read twice: for its preset, then for what it changes in that. */
+struct reading {
+    const struct request_args *args;
+    struct train_config *config;
+    char preset[64];
+    bool vocab_set;
+};
+
+static int copy_text(char *out, size_t size, const char *key, const char *text, struct err *err)
+{
+    if (strlen(text) >= size)
+        return err_set(err, -EINVAL, "%s is longer than %zu bytes", key, size - 1);
+    memcpy(out, text, strlen(text) + 1);
+    return 0;
+}
+
+/* "DIR" or "DIR=WEIGHT". */
+static int add_source(struct train_config *config, const char *text, struct err *err)
+{
+    const char *equals = strrchr(text, '=');
+    struct dataset_source source = {.path = strdup(text)};
+
+    if (!source.path)
+        return err_set(err, -ENOMEM, "no memory for the data's names");
+    if (config->source_count == DATASET_SOURCES_MAX) {
+        free((char *)source.path);
+        return err_set(err, -EINVAL, "more than %d sources of data", DATASET_SOURCES_MAX);
+    }
+    if (equals) {
+        if (str_to_double(str_of(equals + 1), &source.weight) < 0 || !(source.weight > 0)) {
+            free((char *)source.path);
+            return err_set(err, -EINVAL, "the weight of data '%s' is no number above 0", text);
+        }
+        ((char *)source.path)[equals - text] = 0;
+    }
+    config->sources[config->source_count++] = source;
+    return 0;
+}
+
+static int find_preset(void *arg, const char *key, const char *text, struct err *err)
+{
+    struct reading *reading = arg;
+
+    if (!strcmp(key, "preset"))
+        return copy_text(reading->preset, sizeof(reading->preset), key, text, err);
+    return 0;
+}
+
+static int set(struct reading *reading, const char *key, const char *text, struct err *err)
+{
+    size_t count;
+    const struct setting *settings = train_settings(&count);
+
+    if (!strcmp(key, "model.vocab"))
+        reading->vocab_set = true;
+    return setting_set(settings, count, reading->config, key, text, err);
+}
+
+static int take_value(void *arg, const char *key, const char *text, struct err *err)
+{
+    struct reading *reading = arg;
+
+    if (!strcmp(key, "preset"))
+        return 0;
+    if (!strcmp(key, "out"))
+        return copy_text(reading->config->out, sizeof(reading->config->out), key, text, err);
+    if (!strcmp(key, "data"))
+        return reading->args->data.count ? 0 : add_source(reading->config, text, err);
+    return set(reading, key, text, err);
+}
+
+static int take_assignment(struct reading *reading, const char *text, struct err *err)
+{
+    struct str rest = str_of(text), key;
+    char name[SETTING_TEXT_MAX];
+
+    if (!strchr(text, '='))
+        return err_set(err, -EINVAL, "--set '%s' is no KEY=VALUE", text);
+    (void)str_cut(&rest, '=', &key);
+    key = str_trim(key);
+    if (key.len >= sizeof(name))
+        return err_set(err, -EINVAL, "--set: a key of %zu letters", key.len);
+    memcpy(name, key.p, key.len);
+    name[key.len] = 0;
+    return set(reading, name, rest.p, err);
+}
+
+/* The tokens that the model must know are those of its data. */
+static int fit_data(struct reading *reading, struct err *err)
+{
+    struct model_config *model = &reading->config->model;
+    struct dataset_options options = {.time = (size_t)reading->config->train.time};
+    struct dataset *data;
+    struct tokenizer *tokenizer;
+    int r =
+        dataset_open(reading->config->sources, reading->config->source_count, &options, &data, err);
+
+    if (r < 0)
+        return r;
+    r = tokenizer_load(dataset_tokenizer_path(data), &tokenizer, err);
+    if (r == 0) {
+        if (!reading->vocab_set)
+            model->vocab = (int64_t)tokenizer_vocab(tokenizer);
+        model->pad = tokenizer_special_id(tokenizer, TOKENIZER_PAD);
+        model->bos = tokenizer_special_id(tokenizer, TOKENIZER_BOS);
+        model->eos = tokenizer_special_id(tokenizer, TOKENIZER_EOS);
+        model->unk = tokenizer_special_id(tokenizer, TOKENIZER_UNK);
+        tokenizer_free(tokenizer);
+    }
+    dataset_free(data);
+    return r;
+}
+
+/* This rank's share of the CPUs that its processes may use. */
+static int64_t threads_here(void)
+{
+    const char *local = getenv("LOCAL_WORLD_SIZE");
+    int64_t ranks = 1, cpus = 1;
+    cpu_set_t set;
+
+    if (sched_getaffinity(0, sizeof(set), &set) == 0)
+        cpus = CPU_COUNT(&set);
+    if (local && (str_to_i64(str_of(local), 10, &ranks) < 0 || ranks < 1))
+        ranks = 1;
+    return cpus / ranks ? cpus / ranks : 1;
+}
+
+int request_config(const struct request_args *args, struct train_config *config, struct err *err)
+{
+    struct reading reading = {.args = args, .config = config, .preset = "grok-tiny"};
+    int r = args->file ? config_file_walk(args->file, find_preset, &reading, err) : 0;
+
+    if (r == 0)
+        r = train_preset(args->preset ? args->preset : reading.preset, config, err);
+    if (r == 0 && args->file)
+        r = config_file_walk(args->file, take_value, &reading, err);
+    for (size_t i = 0; r == 0 && i < args->set.count; i++)
+        r = take_assignment(&reading, args->set.items[i], err);
+    for (size_t i = 0; r == 0 && i < args->data.count; i++)
+        r = add_source(config, args->data.items[i], err);
+    if (r == 0 && args->out)
+        r = copy_text(config->out, sizeof(config->out), "--out", args->out, err);
+    if (r == 0 && !*config->out)
+        r = err_set(err, -EINVAL, "where to? name a folder with -o");
+    if (r == 0 && !config->source_count)
+        r = err_set(err, -EINVAL, "on what? name a folder that 'data build' made with --data");
+    if (r == 0)
+        r = fit_data(&reading, err);
+    if (r == 0 && !config->train.threads)
+        config->train.threads = threads_here();
+    return r;
+}

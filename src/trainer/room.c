@@ -1,2 +1,0 @@
-extern const char room_trainer[];
-const char room_trainer[] = "trainer";

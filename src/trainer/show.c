@@ -1,0 +1,293 @@
+#include "trainer/show.h"
+
+#include "base/term.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LINES_IN_ALL 40
+#define BAR_CHARS    20
+
+int show_init(struct show *show, const struct train_config *config, FILE *out, const char *log_path,
+              struct err *err)
+{
+    *show = (struct show){.config = config, .out = out, .ranks = 1};
+    show->live = isatty(fileno(out));
+    show->columns = (size_t)term_columns(out);
+    show->flop_per_token = model_flop_per_token(&config->model, (size_t)config->train.time, true);
+    if (log_path) {
+        show->log = fopen(log_path, "ae");
+        if (!show->log)
+            return err_set(err, -errno, "%s: %s", log_path, strerror(errno));
+    }
+    return 0;
+}
+
+void show_done(struct show *show)
+{
+    if (show->line_open)
+        (void)fputs("\n", show->out);
+    show->line_open = false;
+    if (show->log)
+        (void)fclose(show->log);
+}
+
+/* The log says when by the clock of the wall; the object is freed. A full disk costs the log's
+ * line, not the run. */
+static void log_line(struct show *show, json_t *object)
+{
+    struct timespec now;
+    char *text = NULL;
+
+    if (show->log && object) {
+        (void)clock_gettime(CLOCK_REALTIME, &now);
+        (void)json_object_set_new(object, "time",
+                                  json_real((double)now.tv_sec + (double)now.tv_nsec * 1e-9));
+        text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    }
+    if (text) {
+        (void)fprintf(show->log, "%s\n", text);
+        (void)fflush(show->log);
+    }
+    free(text);
+    json_decref(object);
+}
+
+/* JSON has no NaN: what is not finite is null. */
+static json_t *real(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+/* A line of its own, above the live one. */
+static void say(struct show *show, const char *text)
+{
+    if (show->quiet)
+        return;
+    (void)fprintf(show->out, "%s%s\n", show->line_open ? "\r\033[K" : "", text);
+    show->line_open = false;
+    (void)fflush(show->out);
+}
+
+static void put_duration(struct buf *out, double seconds)
+{
+    long long s = seconds > 0 && seconds < 1e9 ? (long long)(seconds + 0.5) : 0;
+
+    if (s >= 86400)
+        buf_printf(out, "%lldd%02lldh", s / 86400, s / 3600 % 24);
+    else if (s >= 3600)
+        buf_printf(out, "%lldh%02lldm", s / 3600, s / 60 % 60);
+    else if (s >= 60)
+        buf_printf(out, "%lldm%02llds", s / 60, s % 60);
+    else
+        buf_printf(out, "%llds", s);
+}
+
+/* 4 digits and a suffix: 84.2 M. */
+static void put_count(struct buf *out, double value)
+{
+    static const char suffixes[] = " kMGTPE";
+    size_t i = 0;
+
+    for (; value >= 999.5 && i + 2 < sizeof(suffixes); i++)
+        value /= 1000;
+    buf_printf(out, i ? "%.3g %c" : "%.0f", value, suffixes[i]);
+}
+
+static void say_buf(struct show *show, struct buf *line)
+{
+    if (!line->failed && line->p)
+        say(show, line->p);
+    buf_done(line);
+}
+
+void show_ready(struct show *show, const struct params *params, const struct exec *exec,
+                int64_t step, uint64_t data_tokens, const char *coll)
+{
+    const struct train_config *config = show->config;
+    struct buf line = {0};
+
+    show->first = step;
+    put_count(&line, (double)params_weights(params));
+    buf_puts(&line, " weights (");
+    put_count(&line, (double)params_active(params, &config->model));
+    buf_puts(&line, " active), ");
+    put_count(&line, (double)data_tokens);
+    buf_printf(&line, " tokens of data; %zu rank%s by %s, %zu thread%s each, %s, %s", show->ranks,
+               show->ranks == 1 ? "" : "s", coll, pool_threads(exec->pool),
+               pool_threads(exec->pool) == 1 ? "" : "s", kernel_level_name(exec->level),
+               config->train.precision == PRECISION_BF16 ? "bf16" : "fp32");
+    say_buf(show, &line);
+    log_line(show, json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:I}", "event", "ready", "step",
+                             (json_int_t)step, "weights", (json_int_t)params_weights(params),
+                             "active", (json_int_t)params_active(params, &config->model), "ranks",
+                             (json_int_t)show->ranks, "kernels", kernel_level_name(exec->level),
+                             "threads", (json_int_t)pool_threads(exec->pool)));
+}
+
+static double tokens_a_second(const struct show *show)
+{
+    double tokens = (double)(show->config->train.batch * show->config->train.time);
+
+    return show->seconds > 0 ? tokens / show->seconds : 0;
+}
+
+static double mfu(const struct show *show)
+{
+    double peak = show->peak_flops * (double)show->ranks;
+
+    return peak > 0 ? tokens_a_second(show) * show->flop_per_token / peak : 0;
+}
+
+static void put_numbers(const struct show *show, const struct train_step *step, struct buf *line)
+{
+    buf_printf(line, "loss %.4f (%.4f)  norm %.3f  lr %.2e  ", step->loss, step->smooth_loss,
+               step->grad_norm, step->lr);
+    put_count(line, tokens_a_second(show));
+    buf_puts(line, " tok/s");
+    if (show->peak_flops > 0) {
+        buf_printf(line, "  MFU %.0f%% of ", 100 * mfu(show));
+        put_count(line, show->peak_flops * (double)show->ranks);
+        buf_puts(line, "FLOP/s");
+    }
+    if (show->config->model.experts > 1)
+        buf_printf(line, "  experts %.2f-%.2f", step->expert_worst, step->expert_best);
+    if (step->dead_experts)
+        buf_printf(line, " (%lld dead)", (long long)step->dead_experts);
+    buf_puts(line, "  ends in ");
+    put_duration(line, show->seconds * (double)(show->config->train.steps - step->step));
+}
+
+/* Redrawn in place, cut at the terminal's width. */
+static void draw_live(struct show *show, const struct train_step *step)
+{
+    int64_t steps = show->config->train.steps;
+    int filled = (int)(BAR_CHARS * step->step / steps);
+    struct buf line = {0};
+
+    for (int i = 0; i < BAR_CHARS; i++)
+        buf_puts(&line, i < filled ? "#" : ".");
+    buf_printf(&line, " %lld/%lld  ", (long long)step->step, (long long)steps);
+    put_numbers(show, step, &line);
+    if (!line.failed)
+        (void)fprintf(show->out, "\r\033[K%.*s", (int)show->columns - 1, line.p);
+    (void)fflush(show->out);
+    show->line_open = true;
+    buf_done(&line);
+}
+
+static bool line_is_due(const struct show *show, const struct train_step *step)
+{
+    int64_t every = show->every ? show->every : show->config->train.steps / LINES_IN_ALL;
+
+    return step->step == show->config->train.steps || step->step == show->first + 1 ||
+           step->verdict != WATCH_APPLY || every < 2 || step->step % every == 0;
+}
+
+void show_step(struct show *show, const struct train_step *step)
+{
+    struct buf line = {0};
+
+    show->seconds = show->seconds > 0 ? 0.9 * show->seconds + 0.1 * step->seconds : step->seconds;
+    log_line(show,
+             json_pack("{s:s, s:I, s:o, s:o, s:o, s:f, s:I, s:s, s:f, s:f, s:I, s:f, s:f, s:f, "
+                       "s:f, s:f}",
+                       "event", "step", "step", (json_int_t)step->step, "loss", real(step->loss),
+                       "smooth_loss", real(step->smooth_loss), "grad_norm", real(step->grad_norm),
+                       "lr", step->lr, "tokens", (json_int_t)step->tokens, "verdict",
+                       watch_verdict_name(step->verdict), "expert_worst", step->expert_worst,
+                       "expert_best", step->expert_best, "dead_experts",
+                       (json_int_t)step->dead_experts, "z_loss", step->z_loss, "seconds",
+                       step->seconds, "stall_seconds", step->stall_seconds, "tokens_a_second",
+                       tokens_a_second(show), "mfu", mfu(show)));
+    if (show->quiet)
+        return;
+    if (show->live) {
+        draw_live(show, step);
+        return;
+    }
+    if (!line_is_due(show, step))
+        return;
+    buf_printf(&line, "step %lld/%lld  ", (long long)step->step,
+               (long long)show->config->train.steps);
+    put_numbers(show, step, &line);
+    say_buf(show, &line);
+}
+
+void show_note(struct show *show, const char *kind, const char *text)
+{
+    struct buf line = {0};
+
+    buf_printf(&line, "%s: %s", kind, text);
+    log_line(show, json_pack("{s:s, s:s}", "event", kind, "text", text));
+    say_buf(show, &line);
+}
+
+void show_hash(struct show *show, int64_t step, uint64_t hash)
+{
+    struct buf line = {0};
+    char hex[17];
+
+    (void)snprintf(hex, sizeof(hex), "%016llx", (unsigned long long)hash);
+    buf_printf(&line, "hash of the weights after step %lld: %s", (long long)step, hex);
+    log_line(show,
+             json_pack("{s:s, s:I, s:s}", "event", "hash", "step", (json_int_t)step, "hash", hex));
+    say_buf(show, &line);
+}
+
+void show_valid(struct show *show, int64_t step, double loss, double bits_per_byte)
+{
+    struct buf line = {0};
+
+    buf_printf(&line, "held out after step %lld: loss %.4f, perplexity %.2f", (long long)step, loss,
+               exp(loss));
+    if (bits_per_byte > 0)
+        buf_printf(&line, ", %.4f bits per byte", bits_per_byte);
+    log_line(show, json_pack("{s:s, s:I, s:o, s:f}", "event", "valid", "step", (json_int_t)step,
+                             "loss", real(loss), "bits_per_byte", bits_per_byte));
+    say_buf(show, &line);
+}
+
+void show_sample(struct show *show, int64_t step, const char *text)
+{
+    struct buf line = {0};
+
+    buf_printf(&line, "sample after step %lld:\n%s", (long long)step, text);
+    log_line(show, json_pack("{s:s, s:I, s:s%}", "event", "sample", "step", (json_int_t)step,
+                             "text", text, strlen(text)));
+    say_buf(show, &line);
+}
+
+void show_saved(struct show *show, const char *path, int64_t step, double seconds, double stall)
+{
+    struct buf line = {0};
+
+    buf_printf(&line, "saved %s in %.2f s; training waited %.0f ms of it", path, seconds,
+               1000 * stall);
+    log_line(show,
+             json_pack("{s:s, s:I, s:s, s:f, s:f}", "event", "saved", "step", (json_int_t)step,
+                       "path", path, "seconds", seconds, "stall_seconds", stall));
+    say_buf(show, &line);
+}
+
+void show_summary(struct show *show, const struct train_summary *summary)
+{
+    struct buf line = {0};
+
+    buf_printf(&line, "%s after step %lld: loss %.4f, ", summary->stopped ? "stopped" : "done",
+               (long long)summary->step, summary->loss);
+    put_count(&line, (double)summary->tokens);
+    buf_puts(&line, " tokens in ");
+    put_duration(&line, summary->seconds);
+    if (summary->seconds > 0)
+        buf_printf(&line, ", %.2f %% of it waiting for checkpoints",
+                   100 * summary->stall_seconds / summary->seconds);
+    if (summary->skipped)
+        buf_printf(&line, ", %llu steps not applied", (unsigned long long)summary->skipped);
+    say_buf(show, &line);
+    show_hash(show, summary->step, summary->hash);
+}
