@@ -7,10 +7,17 @@ static const char train_text[] =
     "Exit "
     "codes: 0 well, 1 the training failed, 2 trouble with the request.";
 
+static const char tokenizer_text[] =
+    "FILE is text, or a folder of it. encode and decode go from stdin to stdout; without --lines "
+    "all of it is one text. Tokens are those of the SentencePiece library, to the id.";
+
 static const char model_text[] =
     "MODEL is a checkpoint or a folder of them, whose newest whole one is taken.";
 
 static const struct subcommand subcommands[] = {
+    {"tokenizer", "Learn a tokenizer, or turn text into tokens and back",
+     "train --vocab N -o MODEL FILE ... | encode|decode|info --tokenizer MODEL", tokenizer_text,
+     tokenizer_opts, &tokenizer_opt_count, cmd_tokenizer, "Text"},
     {"train", "Train a model", "[OPTION ...] [SETTINGS.yaml]", train_text, train_opts,
      &train_opt_count, cmd_train, "Training"},
     {"settings", "List all settings with a preset's values", "[PRESET]", NULL, NULL, NULL,
