@@ -132,6 +132,7 @@ kill -9 "$c"
 echo "UCX is not installed"
 library=$(ldconfig -p | sed -n 's/.*libucp\.so\.0 .*=> //p' | head -1)
 mount --bind /dev/null "$library"
+there ip link set there up
 start_three four rounds 1
 for pid in $a $b; do if wait "$pid"; then wrong "it runs without UCX"; fi; done
 grep -q 'ranks on several hosts need UCX: install the package libucx0' "$work/err0" || wrong "$(cat "$work/err0")"
