@@ -47,6 +47,7 @@ static char *meta_of(const struct exchange_model *model, struct err *err)
         meta->config.model = model->config;
         if (meta->config.train.time > model->config.context)
             meta->config.train.time = model->config.context;
+        meta->watch.window = (size_t)meta->config.watch.window;
         if (meta_init(meta, NULL) == 0) {
             memcpy(meta->router_bias, model->router_bias, meta->experts * sizeof(float));
             text = meta_print(meta);
