@@ -25,7 +25,7 @@ awk '
         for (room in seen) if (!(room in floor)) { print "room " room " is not in src/FLOORS"; bad = 1 }
         print edges " includes checked"
         exit bad || !edges
-    }' FLOORS */*.[ch]
+    }' FLOORS $(find . -mindepth 2 -name '*.[ch]' -printf '%P\n')
 for room in */; do
     [ -s "$room/README.md" ] || { echo "src/$room has no README.md"; exit 1; }
 done
