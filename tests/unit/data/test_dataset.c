@@ -286,17 +286,17 @@ static void test_damage_is_noticed(void **state)
     struct arena *arena = arena_new(0);
     const char *const *names;
     struct err err = {0};
-    const char *path = in_folder("b");
-    long count = file_list(arena, path, 1000, &names, &err);
+    long count = file_list(arena, in_folder("b"), 1000, &names, &err);
     uint64_t files;
-    char said[ERR_TEXT_MAX] = "";
+    char said[ERR_TEXT_MAX] = "", path[128];
 
     (void)state;
+    (void)snprintf(path, sizeof(path), "%s/b", folder);
     assert_true(count > 10);
     assert_int_equal(data_check(path, last_sentence, said, &files, &err), 0);
     assert_int_equal(files, count);
     for (long i = 0; i < count; i++)
-        for (int round = 0; round < 12; round++) {
+        for (int round = 0; round < 8; round++) {
             const struct dataset_source source = {path, 0};
             const struct dataset_options options = {.time = TIME, .check = true};
             struct dataset *dataset = NULL;
@@ -316,9 +316,9 @@ static void test_damage_is_noticed(void **state)
             wrong[at] ^= (char)(1 << rng_below(&rng, 8));
             put_file(name, wrong, wrong_len);
             r = data_check(path, last_sentence, said, &files, &err);
-            assert_true(r == 1 || (r == -ENOTSUP && !strcmp(names[i], DATA_INDEX)));
-            if (r == 1 && !strstr(said, names[i]))
-                fail_msg("%s: %s", names[i], said);
+            if (r == 1 ? !strstr(said, names[i])
+                       : r != -ENOTSUP || strcmp(names[i], DATA_INDEX) != 0)
+                fail_msg("%s, byte %zu, round %d: %d %s", names[i], at, round, r, said);
             err = (struct err){0};
             r = dataset_open(&source, 1, &options, &dataset, &err);
             assert_true(r == 0 || err.text[0]);
