@@ -8,7 +8,7 @@
 
 #include <assert.h>
 
-#define A_BYTES_MAX   (4 << 20) /* packed rows of A that a thread holds */
+#define A_BYTES_MAX   (8 << 20) /* packed rows of A that a thread holds */
 #define ROWS_OF_ITEM  256
 #define ROWS_UNPACKED 1024
 #define ROWS_MIN      64

@@ -128,3 +128,11 @@ sleep 0.5 # what is on its way arrives
 there ip link set there down
 names_rank_2 10
 kill -9 "$c"
+
+echo "UCX is not installed"
+library=$(ldconfig -p | sed -n 's/.*libucp\.so\.0 .*=> //p' | head -1)
+mount --bind /dev/null "$library"
+there ip link set there up
+start_three four rounds 1
+for pid in $a $b; do if wait "$pid"; then wrong "it runs without UCX"; fi; done
+grep -q 'ranks on several hosts need UCX: install the package libucx0' "$work/err0" || wrong "$(cat "$work/err0")"
