@@ -32,6 +32,14 @@ static const char *data_word_at(size_t index)
     return index < ARRAY_LEN(verbs) ? verbs[index] : NULL;
 }
 
+static const char export_text[] =
+    "safetensors goes with config.json and the tokenizer, by the names of Hugging Face and SGLang; "
+    "gguf is llama.cpp's arch grok. What comes back by 'import' has the same bits in fp32.";
+
+static const char import_text[] =
+    "FOLDER has config.json and .safetensors files. fp32, bf16 and fp16 are read. The checkpoint "
+    "is one of step 0, from which a training may begin.";
+
 static const struct subcommand subcommands[] = {
     {"tokenizer", "Learn a tokenizer, or turn text into tokens and back",
      "train --vocab N -o MODEL FILE ... | encode|decode|info --tokenizer MODEL", tokenizer_text,
@@ -51,6 +59,10 @@ static const struct subcommand subcommands[] = {
      model_text, eval_opts, &eval_opt_count, cmd_eval},
     {"logits", "What a model expects after given tokens", "[OPTION ...] --tokens IDS MODEL",
      model_text, logits_opts, &logits_opt_count, cmd_logits},
+    {"export", "Write a model for other programs", "--format safetensors|gguf -o PATH MODEL",
+     export_text, export_opts, &export_opt_count, cmd_export, "Exchange"},
+    {"import", "Make a checkpoint of another program's model", "-o DIR FOLDER|FILE.gguf",
+     import_text, import_opts, &import_opt_count, cmd_import},
     {"completion", "Print the completion script of a shell", "bash|zsh|fish", NULL, NULL, NULL,
      subcommand_completion, "Other", .word_at = completion_word_at},
     {"version", "Print the version", "", NULL, NULL, NULL, subcommand_version},
