@@ -5,8 +5,8 @@
 
 #include "kernels/exec.h"
 
-/* For products of `type`. Takes some 10 ms; the best of a few tries, as others may be on these
- * CPUs. */
+/* For products of `type`. Takes some 10 ms; counts each thread's own time, as others may be on its
+ * CPU. */
 double peak_flops(const struct exec *exec, enum dtype type);
 
 #endif

@@ -2,15 +2,43 @@
 
 static const char train_text[] =
     "DIR is what 'data build' made. The newest checkpoint in --out is resumed. Under 'firstlight "
-    "run' "
-    "or torchrun ranks train together, with the same bits as one. SIGTERM: it saves and leaves. "
-    "Exit "
-    "codes: 0 well, 1 the training failed, 2 trouble with the request.";
+    "run' or torchrun ranks train together, with the same bits as one. SIGTERM: it saves and "
+    "leaves. Exit codes: 0 well, 1 the training failed, 2 trouble with the request.";
+
+static const char tokenizer_text[] =
+    "FILE is text, or a folder of it. encode and decode go from stdin to stdout; without --lines "
+    "all of it is one text. Tokens are those of the SentencePiece library, to the id.";
+
+static const char data_text[] = "build makes token shards of PATHs: text, *.jsonl (a document a "
+                                "line), either with .zst or .gz, "
+                                "and folders of them. Killed, it goes on where it was. info says "
+                                "what a folder has, check reads "
+                                "all of it against its checksums.";
 
 static const char model_text[] =
     "MODEL is a checkpoint or a folder of them, whose newest whole one is taken.";
 
+static const char *tokenizer_word_at(size_t index)
+{
+    static const char *const verbs[] = {"train", "encode", "decode", "info"};
+
+    return index < ARRAY_LEN(verbs) ? verbs[index] : NULL;
+}
+
+static const char *data_word_at(size_t index)
+{
+    static const char *const verbs[] = {"build", "info", "check"};
+
+    return index < ARRAY_LEN(verbs) ? verbs[index] : NULL;
+}
+
 static const struct subcommand subcommands[] = {
+    {"tokenizer", "Learn a tokenizer, or turn text into tokens and back",
+     "train --vocab N -o MODEL FILE ... | encode|decode|info --tokenizer MODEL", tokenizer_text,
+     tokenizer_opts, &tokenizer_opt_count, cmd_tokenizer, "Text", .word_at = tokenizer_word_at},
+    {"data", "Make token shards of text",
+     "build --tokenizer MODEL -o DIR PATH ... | info|check DIR", data_text, data_opts,
+     &data_opt_count, cmd_data, .word_at = data_word_at},
     {"train", "Train a model", "[OPTION ...] [SETTINGS.yaml]", train_text, train_opts,
      &train_opt_count, cmd_train, "Training"},
     {"settings", "List all settings with a preset's values", "[PRESET]", NULL, NULL, NULL,

@@ -2,6 +2,7 @@
  *
  *   coll-rank BACKEND rounds N      N random calls, checked
  *   coll-rank BACKEND for-ever      the same until an error comes
+ *   coll-rank BACKEND barriers      barriers until an error comes
  *   coll-rank BACKEND speed MIB     how fast pieces of so many MiB go, against memcpy
  *
  * Rank 0 prints the group's name; whoever fails says why and exits with 1. */
@@ -30,6 +31,16 @@ static int for_ever(struct coll *coll, const char *unused, struct err *err)
     (void)unused;
     for (uint64_t seed = 0; r == 0; seed++)
         r = many_rounds(coll, seed, 1, 200000, err);
+    return r;
+}
+
+static int barriers(struct coll *coll, const char *unused, struct err *err)
+{
+    int r = 0;
+
+    (void)unused;
+    while (r == 0)
+        r = coll_barrier(coll, err);
     return r;
 }
 
@@ -109,7 +120,7 @@ static int speed(struct coll *coll, const char *mib, struct err *err)
 static const struct {
     const char *name;
     int (*run)(struct coll *coll, const char *arg, struct err *err);
-} verbs[] = {{"rounds", rounds}, {"for-ever", for_ever}, {"speed", speed}};
+} verbs[] = {{"rounds", rounds}, {"for-ever", for_ever}, {"barriers", barriers}, {"speed", speed}};
 
 int main(int argc, char **argv)
 {
@@ -120,7 +131,8 @@ int main(int argc, char **argv)
 
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc < 3)
-        r = err_set(&err, -EINVAL, "usage: coll-rank BACKEND rounds|for-ever|speed [NUMBER]");
+        r = err_set(&err, -EINVAL,
+                    "usage: coll-rank BACKEND rounds|for-ever|barriers|speed [NUMBER]");
     if (r == 0) {
         options.backend = argv[1];
         options.meet_ms = 30000;

@@ -88,26 +88,51 @@ rank() { # RUN RANK WHERE ARGS
     TORCHELASTIC_RUN_ID=$run RANK=$number $where "$FIRSTLIGHT_BIN/coll-rank" ucx "$@"
 }
 
-rank one 0 "" rounds 60 >"$work/out" 2>"$work/err0" &
-a=$!
-rank one 1 "" rounds 60 2>"$work/err1" &
-b=$!
-rank one 2 "there" rounds 60 2>"$work/err2" &
-c=$!
-for pid in $a $b $c; do wait $pid || wrong "$(cat "$work"/err*)"; done
-grep -qx '3 ranks: ucx over tcp' "$work/out" || wrong "$(cat "$work/out")"
+start_three() { # RUN ARGS
+    local run=$1
+    shift
+    rank "$run" 0 "" "$@" >"$work/out" 2>"$work/err0" &
+    a=$!
+    rank "$run" 1 "" "$@" 2>"$work/err1" &
+    b=$!
+    TORCHELASTIC_RUN_ID=$run RANK=2 nsenter -t "$other" -n -m "$FIRSTLIGHT_BIN/coll-rank" ucx "$@" 2>"$work/err2" &
+    c=$!
+}
+names_rank_2() { # SECONDS: ranks 0 and 1 end with an error by then
+    local begin
+    begin=$(date +%s)
+    for pid in $a $b; do if wait "$pid"; then wrong "rank ended well"; fi; done
+    [ $(($(date +%s) - begin)) -le "$1" ] || wrong "it took $(($(date +%s) - begin)) s"
+    cat "$work/err0" "$work/err1" | grep -q 'rank 2 has died or can.t be reached' || wrong "$(cat "$work"/err*)"
+}
+running() {
+    for _ in $(seq 500); do grep -q '^3 ranks: ucx over tcp$' "$work/out" && return; sleep 0.02; done
+    wrong "they don't meet: $(cat "$work"/err*)"
+}
+
+start_three one rounds 60
+for pid in $a $b $c; do wait "$pid" || wrong "$(cat "$work"/err*)"; done
+running
 
 echo "one is killed on the other host"
-rank two 0 "" for-ever >"$work/out" 2>"$work/err0" &
-a=$!
-rank two 1 "" for-ever 2>"$work/err1" &
-b=$!
-TORCHELASTIC_RUN_ID=two RANK=2 nsenter -t "$other" -n -m "$FIRSTLIGHT_BIN/coll-rank" ucx for-ever 2>"$work/err2" &
-c=$!
-for _ in $(seq 500); do grep -q ucx "$work/out" && break; sleep 0.02; done
-sleep 0.2
-kill -9 $c
-begin=$(date +%s)
-for pid in $a $b; do if wait $pid; then wrong "rank ended well"; fi; done
-[ $(($(date +%s) - begin)) -le 8 ] || wrong "it took $(($(date +%s) - begin)) s"
-grep -q 'rank 2 has died or can.t be reached' "$work/err0" "$work/err1" || wrong "$(cat "$work"/err*)"
+start_three two for-ever
+running
+kill -9 "$c"
+names_rank_2 5
+
+echo "the other host is gone, without a word"
+start_three three barriers
+running
+kill -STOP "$c"
+sleep 0.5 # what is on its way arrives
+there ip link set there down
+names_rank_2 10
+kill -9 "$c"
+
+echo "UCX is not installed"
+library=$(ldconfig -p | sed -n 's/.*libucp\.so\.0 .*=> //p' | head -1)
+mount --bind /dev/null "$library"
+there ip link set there up
+start_three four rounds 1
+for pid in $a $b; do if wait "$pid"; then wrong "it runs without UCX"; fi; done
+grep -q 'ranks on several hosts need UCX: install the package libucx0' "$work/err0" || wrong "$(cat "$work/err0")"

@@ -16,11 +16,12 @@ grep -q '3 ranks: shm' out || wrong "not by shared memory: $(cat out)"
 echo "one is killed in the first attempt"
 cat >body.sh <<END
 #!/bin/sh
-if [ "\$FIRSTLIGHT_ATTEMPT" = 1 ]; then
-    [ "\$RANK" != 1 ] || (sleep 0.3; kill -9 \$\$) &
-    exec "$rank" auto for-ever
-fi
-exec "$rank" auto rounds 50
+[ "\$FIRSTLIGHT_ATTEMPT" = 1 ] || exec "$rank" auto rounds 50
+case \$RANK in
+0) "$rank" auto for-ever | { read -r line; echo "\$line"; touch "$work/met"; cat; exit 1; } ;;
+1) (until [ -e "$work/met" ]; do sleep 0.02; done; kill -9 \$\$) & exec "$rank" auto for-ever ;;
+*) exec "$rank" auto for-ever ;;
+esac
 END
 chmod +x body.sh
 "$FIRSTLIGHT_BIN/firstlight" run --attempts-without-progress 3 -n 3 -- ./body.sh >out 2>&1 || wrong "it does not come back: $(cat out)"
