@@ -133,10 +133,13 @@ static int merge_part(struct encoding *encoding, struct str text)
 
 static int encode_part(struct encoding *encoding, struct str text)
 {
+    /* What an unknown one becomes depends on what is before it, and says something to what is
+     * after it. With byte fallback neither matters. */
+    bool bytes = encoding->tokenizer->byte_fallback;
     size_t from = encoding->out->count;
-    bool after_unknown = encoding->after_unknown;
     uint64_t key[4];
-    struct word *word = word_slot(encoding->scratch, text, key);
+    struct word *word =
+        bytes || !encoding->after_unknown ? word_slot(encoding->scratch, text, key) : NULL;
     int r;
 
     if (word && word_is(word, key)) {
@@ -144,14 +147,10 @@ static int encode_part(struct encoding *encoding, struct str text)
             return -ENOMEM;
         memcpy(encoding->out->items + from, word->ids, sizeof(word->ids));
         encoding->out->count += word->count;
-        encoding->after_unknown = false;
         return 0;
     }
     r = merge_part(encoding, text);
-    /* What an unknown one becomes depends on what is before it, and says something to what is
-     * after it. With byte fallback neither matters. */
-    if (r == 0 && (encoding->tokenizer->byte_fallback ||
-                   (!after_unknown && !encoding->after_unknown && encoding->out->count > from)))
+    if (r == 0 && word && (bytes || !encoding->after_unknown))
         word_keep(word, key, encoding->out, from);
     return r;
 }

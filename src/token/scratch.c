@@ -80,7 +80,7 @@ void word_keep(struct word *word, const uint64_t key[4], const struct tokens *to
 {
     size_t count = tokens->count - from;
 
-    if (!word || count > WORD_IDS_MAX)
+    if (count > WORD_IDS_MAX)
         return;
     memcpy(word->text, key, sizeof(word->text));
     for (size_t i = 0; i < count; i++)

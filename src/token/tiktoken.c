@@ -208,7 +208,7 @@ int tiktoken_encode(const struct tokenizer *tokenizer, struct tokenizer_scratch 
             continue;
         }
         r = encode_word(tokenizer, scratch, (struct str){text.p, len}, out);
-        if (r == 0)
+        if (r == 0 && word)
             word_keep(word, key, out, from);
     }
     return r;

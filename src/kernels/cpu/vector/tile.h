@@ -78,8 +78,11 @@ VEC_INLINE void tile_block(bool pairs, size_t rows, size_t vecs, const struct pr
         for (size_t v = 0; v < vecs; v++)
             columns[v] = vf_load(b + v * VF_LANES);
         for (size_t r = 0; r < rows; r++) {
-            vf x = vf_set(*(const float *)(a + r * p->a.row));
+            float unit; /* a pair need not be aligned */
+            vf x;
 
+            memcpy(&unit, a + r * p->a.row, sizeof(unit));
+            x = vf_set(unit);
             for (size_t v = 0; v < vecs; v++)
                 sums[r][v] = tile_step(pairs, x, columns[v], sums[r][v]);
         }
