@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 #ifdef HAVE_DNNL
@@ -63,6 +64,12 @@ static double now(void)
     return ((double)t.tv_sec + (double)t.tv_nsec * 1e-9) / (by_cpu ? (double)cpu_threads : 1);
 }
 
+/* OpenMP's threads spin for up to 20 ms after their work: that must not be charged to who is next. */
+static void settle(void)
+{
+    (void)usleep(20000);
+}
+
 static void *memory(size_t bytes)
 {
     void *p = aligned_alloc(2 << 20, (bytes + (2 << 20)) >> 21 << 21);
@@ -71,13 +78,14 @@ static void *memory(size_t bytes)
         (void)fprintf(stderr, "gemm: no memory\n");
         exit(2);
     }
+    (void)madvise(p, bytes, MADV_HUGEPAGE); /* as the trainer's own memory is */
     memset(p, 0, bytes);
     return p;
 }
 
 /* ---- the peak ---- */
 
-#define PEAK_TURNS 20000
+#define PEAK_TURNS 50000
 
 #define PEAK(name, isa, vector, registers, constraint, multiply)                                   \
     __attribute__((target(isa))) static void name(void *arg, size_t item, size_t thread)           \
@@ -361,18 +369,23 @@ static void measure_shape(const struct exec *exec, const struct shape *shape, en
 #endif
     for (size_t round = 0; round <= rounds; round++) {
         size_t at = round ? round - 1 : 0; /* the first is not counted */
-        double begin = now();
+        double begin;
+
+        settle();
+        begin = now();
 
         for (size_t i = 0; i < calls; i++)
             gemm_run(exec, type, work.list, shape->count);
         ours[at] = giga / (now() - begin);
 #ifdef HAVE_DNNL
+        settle();
         begin = now();
         for (size_t i = 0; i < calls; i++)
             peer_run(&peer);
         theirs[at] = giga / (now() - begin);
         ratio[at] = ours[at] / theirs[at];
 #endif
+        settle();
         peak[at] = peak_gflops(exec, type);
     }
     (void)printf("%-4s %zu %-18s %2zu x %4zux%4zux%4zu ", dtype_name(type),

@@ -240,7 +240,12 @@ bench_tokenizer() {
     tokenize "$model" "$text"
 }
 
-all="inspect scale peers study launch death store agents ranks tokenizer"
+bench_gemm() {
+    echo "## gemm: matrix products of the trainer's shapes, GFLOP/s; want 0.95 of oneDNN"
+    gemm -r "${BENCH_TIMES:-9}"
+}
+
+all="inspect scale peers study launch death store agents ranks gemm tokenizer"
 [ $# -gt 0 ] || set -- $all
 for name in "$@"; do
     if [ "$(type -t "bench_$name")" != function ]; then

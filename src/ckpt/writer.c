@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #define BLOCK_BYTES (4 * CKPT_SLICE_BYTES)
+#define TOUCH_BYTES ((size_t)16 << 20)
 #define NICE        10 /* training's threads meet at barriers: whoever holds one up holds up all */
 
 enum state { IDLE, WRITING, WRITTEN };
@@ -47,6 +48,7 @@ struct ckpt_writer {
     struct err err;
 
     struct memory kept;
+    size_t wanted, touched; /* bytes of `kept` that shall have, and have, their pages */
     char *block;
     uint32_t *crc; /* of each slice */
     size_t crc_space;
@@ -208,6 +210,20 @@ static void write_all(struct ckpt_writer *writer, struct ckpt_done *done, struct
     }
 }
 
+/* Get the next pages of `kept`, without the lock, which is held before and after. That begin may
+ * unmap them meanwhile does no harm: then there are none to get. */
+static void touch_more(struct ckpt_writer *writer)
+{
+    size_t len = writer->wanted - writer->touched < TOUCH_BYTES ? writer->wanted - writer->touched
+                                                                : TOUCH_BYTES;
+    char *p = writer->kept.p + writer->touched;
+
+    writer->touched += len;
+    (void)pthread_mutex_unlock(&writer->lock);
+    (void)madvise(p, len, MADV_POPULATE_WRITE); /* before Linux 5.14: they come when needed */
+    (void)pthread_mutex_lock(&writer->lock);
+}
+
 static void *writer_main(void *arg)
 {
     struct ckpt_writer *writer = arg;
@@ -218,7 +234,10 @@ static void *writer_main(void *arg)
     (void)pthread_mutex_lock(&writer->lock);
     for (;;) {
         while (writer->state != WRITING && !writer->quit)
-            (void)pthread_cond_wait(&writer->changed, &writer->lock);
+            if (writer->touched < writer->wanted)
+                touch_more(writer);
+            else
+                (void)pthread_cond_wait(&writer->changed, &writer->lock);
         if (writer->state != WRITING)
             break;
         (void)pthread_mutex_unlock(&writer->lock);
@@ -362,11 +381,24 @@ static void reserve(struct ckpt_writer *writer, size_t bytes)
     if (writer->kept.p)
         (void)munmap(writer->kept.p, writer->kept.bytes);
     writer->kept = (struct memory){0};
+    writer->wanted = writer->touched = 0;
     p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
         return;
     (void)madvise(p, bytes, MADV_HUGEPAGE);
     writer->kept = (struct memory){p, bytes};
+}
+
+void ckpt_writer_reserve(struct ckpt_writer *writer, size_t bytes)
+{
+    (void)pthread_mutex_lock(&writer->lock);
+    if (writer->state == IDLE) {
+        reserve(writer, bytes);
+        if (writer->kept.bytes >= bytes)
+            writer->wanted = bytes;
+        (void)pthread_cond_broadcast(&writer->changed);
+    }
+    (void)pthread_mutex_unlock(&writer->lock);
 }
 
 int ckpt_writer_begin(struct ckpt_writer *writer, const struct ckpt_request *request,
@@ -391,8 +423,8 @@ int ckpt_writer_begin(struct ckpt_writer *writer, const struct ckpt_request *req
         return err_set(err, r, "no memory to write a checkpoint");
     }
     bytes = stream_bytes(writer);
-    reserve(writer, request->keep_max && request->keep_max < bytes ? request->keep_max : bytes);
     (void)pthread_mutex_lock(&writer->lock);
+    reserve(writer, request->keep_max && request->keep_max < bytes ? request->keep_max : bytes);
     writer->taken = 0;
     writer->reading = writer->held = false;
     writer->state = WRITING;

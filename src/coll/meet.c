@@ -51,8 +51,8 @@ static const char *key_of_rank(const struct meet *meet, size_t rank, char *key)
 
 static int missing(const struct meet *meet, size_t rank, struct err *err)
 {
-    return err_set(err, -ETIMEDOUT, "rank %zu of %zu has not come within %lld s", rank, meet->size,
-                   (long long)(meet->meet_ms / 1000));
+    return err_set(err, -ETIMEDOUT, "rank %zu of %zu has not come within %g s", rank, meet->size,
+                   (double)meet->meet_ms / 1000);
 }
 
 /* Add rank i's card, with its length in front, to the list. */

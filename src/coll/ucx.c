@@ -4,16 +4,18 @@
  * known with both numbers. Nobody spins: who finds nothing to do sleeps on the worker's
  * descriptor.
  *
- * UCX tells by an endpoint's error handler that a peer is gone; when a host vanishes TCP's
- * keepalive finds out, and last of all the limit on silence (stuck_ms). Shared memory is left out
- * of the transports: it would leave segments behind when a rank is killed, and ranks of one host
- * have a better one (shm.c). */
+ * UCX tells by an endpoint's error handler that a peer is gone. When a host vanishes without a
+ * word, TCP's keepalive finds out in 5 s, but not while data to it are unacknowledged: then it is
+ * the limit on silence (stuck_ms), or who has started the ranks. Shared memory is left out of the
+ * transports: it would leave segments behind when a rank is killed, and ranks of one host have a
+ * better one (shm.c). */
 #include "base/str.h"
 #include "coll/meet.h"
 #include "coll/parts.h"
 #include "coll/ucx_library.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -289,14 +291,33 @@ static void ucx_free(struct coll *coll)
 static const struct coll_ops ucx_ops = {
     .exchange = ucx_exchange, .leave = ucx_leave, .free = ucx_free};
 
-/* What differs from UCX's defaults, unless the user has set it. A connection that is silent shall
- * be known as dead in about 5 s. */
-static const struct {
-    const char *name, *value;
-} settings[] = {
-    {"TLS", "^sm"},          {"KEEPALIVE_INTERVAL", "2s"}, {"TCP_KEEPIDLE", "2s"},
-    {"TCP_KEEPINTVL", "1s"}, {"TCP_KEEPCNT", "3"},
-};
+/* UCX's own keepalive is for RDMA. Over TCP it would do harm: what it sends to a host that is gone
+ * stays unacknowledged, and as long as there is such data the kernel's keepalive is silent (seen
+ * with 1.13: 5 s without it, more than 60 s with it). */
+static const char *keepalive_interval(void)
+{
+    glob_t found;
+    int r = glob("/sys/class/infiniband/*", GLOB_NOSORT, NULL, &found);
+
+    globfree(&found);
+    return r == 0 ? "2s" : "inf";
+}
+
+/* What differs from UCX's defaults, unless the user has set it. (More in ucx_library.c: what goes
+ * by the environment alone.) */
+static void configure(const struct ucx *ucx, ucp_config_t *config)
+{
+    const struct {
+        const char *name, *variable, *value;
+    } settings[] = {
+        {"TLS", "UCX_TLS", "^sm"},
+        {"KEEPALIVE_INTERVAL", "UCX_KEEPALIVE_INTERVAL", keepalive_interval()},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(settings); i++)
+        if (!getenv(settings[i].variable))
+            (void)ucx->library->ucp_config_modify(config, settings[i].name, settings[i].value);
+}
 
 static int open_context(struct ucx *ucx, struct err *err)
 {
@@ -309,13 +330,7 @@ static int open_context(struct ucx *ucx, struct err *err)
 
     if (status != UCS_OK)
         return failed(ucx, "its configuration", status, err);
-    for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
-        char name[64];
-
-        (void)snprintf(name, sizeof(name), "UCX_%s", settings[i].name);
-        if (!getenv(name))
-            (void)ucx->library->ucp_config_modify(config, settings[i].name, settings[i].value);
-    }
+    configure(ucx, config);
     status = ucx->library->ucp_init_version(UCP_API_MAJOR, UCP_API_MINOR, &params, config,
                                             &ucx->context);
     ucx->library->ucp_config_release(config);

@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define FOLDER_NAMES_MAX (4 * (size_t)DATA_SHARDS_MAX + 64)
+
 struct building {
     const struct data_build *options;
     const struct encoder *encoder;
@@ -70,6 +72,28 @@ static int has_file(const char *folder, const char *name)
 static bool holds_nothing(const char *folder)
 {
     return !has_file(folder, DATA_INDEX) && !has_file(folder, DATA_BUILDING);
+}
+
+/* What a killed build left half written, or a finished one had not removed yet. */
+static int tidy(const char *folder, struct err *err)
+{
+    struct arena *arena = arena_new(0);
+    const char *const *names;
+    long count = arena ? file_list(arena, folder, FOLDER_NAMES_MAX, &names, err)
+                       : err_set(err, -ENOMEM, "%s: no memory to list it", folder);
+    bool finished = has_file(folder, DATA_INDEX) > 0;
+
+    for (long i = 0; i < count; i++) {
+        char *path = NULL;
+
+        if (!str_ends(str_of(names[i]), ".part") && !(finished && !strcmp(names[i], DATA_BUILDING)))
+            continue;
+        if (asprintf(&path, "%s/%s", folder, names[i]) >= 0)
+            (void)unlink(path);
+        free(path);
+    }
+    arena_free(arena);
+    return count < 0 ? (int)count : 0;
 }
 
 static int write_beside(const char *folder, const char *name, struct str bytes, struct err *err)
@@ -205,7 +229,6 @@ static int take_unit(void *arg, const struct unit *unit, struct err *err)
 
 static int finish(struct building *b, struct err *err)
 {
-    char *building = NULL;
     int r = shards_sync(b->shards, err);
 
     if (r == 0 && !b->index.splits[DATA_TRAIN].tokens)
@@ -213,10 +236,7 @@ static int finish(struct building *b, struct err *err)
     b->index.place = (struct data_place){0};
     if (r == 0)
         r = data_index_write(b->options->out, DATA_INDEX, &b->index, err);
-    if (r == 0 && asprintf(&building, "%s/" DATA_BUILDING, b->options->out) >= 0)
-        (void)unlink(building); /* it does no harm beside the index */
-    free(building);
-    return r;
+    return r == 0 ? tidy(b->options->out, err) : r;
 }
 
 static int encode_all(struct building *b, struct err *err)
@@ -275,8 +295,10 @@ int data_build_with(const struct data_build *build, const struct encoder *encode
         r = corpus_list(paths, count, &b.corpus, err);
     if (r == 0) {
         lock = lock_folder(build->out, err);
-        r = lock < 0 ? lock : take_up(&b, paths, count, err);
+        r = lock < 0 ? lock : tidy(build->out, err);
     }
+    if (r == 0)
+        r = take_up(&b, paths, count, err);
     if (r >= 0)
         report_reuse(&b.index, out);
     if (r == 0)

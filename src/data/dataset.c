@@ -4,7 +4,6 @@
 #include "data/order.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,9 +68,8 @@ static int open_source(struct dataset *dataset, const char *path, bool check, st
         return err_set(err, -EINVAL, "%s and %s were made with different tokenizers",
                        dataset->sources[0].folder, path);
     source->windows = count_windows(dataset, source->split->tokens);
-    if (!source->windows)
-        return err_set(err, -ENODATA, "%s: no tokens %s", path,
-                       dataset->split == DATA_TRAIN ? "to train on" : "are held out");
+    if (!source->windows && dataset->split == DATA_TRAIN)
+        return err_set(err, -ENODATA, "%s: no tokens to train on", path);
     dataset->windows += source->windows;
     dataset->tokens += source->split->tokens;
     dataset->text_bytes += source->split->text_bytes;

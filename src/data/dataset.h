@@ -36,7 +36,7 @@ uint64_t dataset_tokenizer_hash(const struct dataset *dataset);
 /* Path of the copy of the tokenizer in the first source. */
 const char *dataset_tokenizer_path(const struct dataset *dataset);
 /* Windows of one pass, each of `time` tokens that have a next one; of a held-out split: all there
- * are, each source's last one padded. */
+ * are, each source's last one padded; 0 when nothing is held out. */
 uint64_t dataset_windows(const struct dataset *dataset);
 uint64_t dataset_tokens(const struct dataset *dataset);
 /* Bytes of text that the tokens of the split stand for. The targets of a held-out split's windows

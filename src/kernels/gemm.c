@@ -8,12 +8,15 @@
 
 #include <assert.h>
 
-#define A_BYTES_MAX   (4 << 20) /* packed rows of A that a thread holds */
-#define ROWS_OF_ITEM  128
-#define ROWS_UNPACKED 512       /* when each item packs its B: 1/64 of the work here */
+#define A_BYTES_MAX   (8 << 20) /* packed rows of A that a thread holds */
+#define ROWS_OF_ITEM  256
+#define ROWS_UNPACKED 1024
+#define ROWS_MIN      64
 #define COLUMNS_MIN   192       /* packing A costs 1/24 of the work here */
+#define K_AT_ONCE     64        /* even, for pairs */
 #define COST_MIN      (4 << 20) /* of an item, in multiplications: about 10 us */
-#define PARTS         8         /* items for each thread */
+#define PARTS         8         /* items for each thread, */
+#define PARTS_MIN     2         /* and where blocks would become small */
 
 static const struct gemm_ops *ops_of(const struct exec *exec, enum dtype type)
 {
@@ -48,6 +51,17 @@ static size_t lane_bytes(const struct gemm_ops *ops, size_t k)
     return parts_of(k, ops->step) * GEMM_UNIT;
 }
 
+/* Columns of the panel that begins at `column`. What is little more than one panel becomes two of
+ * about a half: in a narrow tile each sum waits for its last step. */
+static size_t panel_columns(const struct gemm_ops *ops, size_t n, size_t column)
+{
+    size_t left = n - column;
+
+    if (left > ops->columns && left <= ops->columns + ops->align)
+        return round_up(left / 2, ops->align);
+    return min(left, ops->columns);
+}
+
 size_t gemm_packed_bytes(const struct exec *exec, enum dtype type, size_t k, size_t n)
 {
     const struct gemm_ops *ops = ops_of(exec, type);
@@ -68,8 +82,9 @@ static void pack_panel(void *arg, size_t panel, size_t thread)
 {
     const struct packing *packing = arg;
     const struct gemm_ops *ops = packing->ops;
-    size_t column = panel * ops->columns;
-    size_t columns = min(ops->columns, packing->n - column);
+    size_t before = panel ? (panel - 1) * ops->columns : 0;
+    size_t column = panel ? before + panel_columns(ops, packing->n, before) : 0;
+    size_t columns = panel_columns(ops, packing->n, column);
 
     (void)thread;
     ops->pack(&packing->source, column, columns, round_up(columns, ops->align), packing->k,
@@ -124,15 +139,27 @@ static double cost_of(const struct gemm_ops *ops, size_t m, size_t n, size_t k)
 static struct cut cut_product(const struct gemm_ops *ops, const struct gemm *g, double item_cost)
 {
     size_t fit = A_BYTES_MAX / (lane_bytes(ops, g->k) + 1);
-    size_t rows = min(g->b_packed ? ROWS_OF_ITEM : ROWS_UNPACKED, min(fit, g->m));
-    struct cut cut = {.rows = rows > ops->rows ? rows / ops->rows * ops->rows : ops->rows};
-    double columns = item_cost / cost_of(ops, cut.rows, 1, g->k + 1);
+    double share = item_cost * PARTS / PARTS_MIN / ((double)COLUMNS_MIN * (double)(g->k + 1));
+    size_t rows = min(g->b_packed ? ROWS_OF_ITEM : ROWS_UNPACKED, fit);
+    struct cut cut = {.columns = g->n ? g->n : 1};
+    double columns;
 
-    cut.columns = columns < (double)g->n && g->k > 0 ? (size_t)columns : g->n;
-    if (cut.columns < COLUMNS_MIN)
+    if (share < (double)rows)
+        rows = share > ROWS_MIN ? (size_t)share : ROWS_MIN;
+    if (rows == 0 || g->m == 0)
+        rows = 1;
+    else
+        rows = parts_of(g->m, parts_of(g->m, rows)); /* all of about the same height */
+    cut.rows = round_up(rows, ops->rows);
+    columns = item_cost / cost_of(ops, cut.rows, 1, g->k + 1);
+    if (columns < COLUMNS_MIN)
         cut.columns = COLUMNS_MIN;
+    else if (columns < (double)g->n)
+        cut.columns = (size_t)columns;
     cut.columns = round_up(cut.columns, ops->columns);
     cut.column_items = parts_of(g->n, cut.columns);
+    if (cut.column_items > 1 && g->n - (cut.column_items - 1) * cut.columns <= ops->align)
+        cut.column_items--; /* the last two panels are one pair: panel_columns */
     return cut;
 }
 
@@ -159,15 +186,25 @@ static size_t find_product(const struct run *run, size_t item)
     return low;
 }
 
+/* Rows of A into panels. Of an A whose rows are k it takes K_AT_ONCE of them at a time, so that the
+ * next panel finds the rest of their cache lines near. */
 static void pack_rows(const struct run *run, const struct gemm *g, size_t row, size_t rows,
                       char *out)
 {
     const struct gemm_ops *ops = run->ops;
-    struct gemm_source source = {g->a, g->lda, g->a_rows, g->a_transposed, run->type};
+    size_t lane = lane_bytes(ops, g->k), chunk = g->a_transposed ? K_AT_ONCE : g->k;
 
-    for (size_t i = 0; i < rows; i += ops->rows)
-        ops->pack(&source, row + i, min(ops->rows, rows - i), ops->rows, g->k,
-                  out + i * lane_bytes(ops, g->k));
+    for (size_t k = 0; k < g->k; k += chunk) {
+        struct gemm_source source = {g->a, g->lda, g->a_rows, g->a_transposed, run->type};
+
+        if (k > 0 && source.rows)
+            source.rows += k;
+        else if (k > 0)
+            source.p = (const char *)g->a + k * g->lda * dtype_bytes(run->type);
+        for (size_t i = 0; i < rows; i += ops->rows)
+            ops->pack(&source, row + i, min(ops->rows, rows - i), ops->rows, min(chunk, g->k - k),
+                      out + i * lane + k / ops->step * ops->rows * GEMM_UNIT);
+    }
 }
 
 /* The panel of B at `column`: there already, or copied into the thread's scratch. */
@@ -200,7 +237,8 @@ static void run_item(void *arg, size_t item, size_t thread)
     size_t steps = parts_of(g->k, ops->step), lane = lane_bytes(ops, g->k);
     size_t row = (item - cut->first_item) / cut->column_items * cut->rows;
     size_t first = (item - cut->first_item) % cut->column_items * cut->columns;
-    size_t rows = min(cut->rows, g->m - row), end = min(first + cut->columns, g->n);
+    bool last = (item - cut->first_item) % cut->column_items + 1 == cut->column_items;
+    size_t rows = min(cut->rows, g->m - row), end = last ? g->n : first + cut->columns;
 
     if (g->k == 0) {
         clear_rows(g, row, rows);
@@ -211,10 +249,11 @@ static void run_item(void *arg, size_t item, size_t thread)
         held->product = product;
         held->row = row;
     }
-    for (size_t column = first; column < end; column += ops->columns) {
-        size_t columns = min(ops->columns, end - column);
-        const char *b = panel_of(run, g, column, columns, held->b);
+    for (size_t column = first, columns; column < end; column += columns) {
+        const char *b;
 
+        columns = panel_columns(ops, g->n, column);
+        b = panel_of(run, g, column, columns, held->b);
         for (size_t i = 0; i < rows; i += ops->rows)
             ops->tile(steps, min(ops->rows, rows - i), columns, held->a + i * lane, b,
                       mat_at(g->c, row + i, column), g->accumulate);

@@ -31,6 +31,8 @@ struct gemm {
     bool accumulate; /* C += A B; C is fp32 */
 };
 
+/* Uses the pool's scratch: what a caller keeps there is lost. Products of one list must not write
+ * what another reads or writes. */
 void gemm_run(const struct exec *exec, enum dtype type, const struct gemm *list, size_t count);
 
 #endif

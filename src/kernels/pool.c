@@ -12,10 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define LINE         64          /* what two threads write lies on lines apart */
+#define LINE         64 /* what two threads write lies on lines apart */
+#define HUGE_PAGE    ((size_t)2 << 20)
 #define CALLER_WAITS 0x80000000u /* in `unfinished`: the last item's thread wakes the caller */
 
 struct worker {
@@ -224,13 +226,17 @@ void *pool_scratch(struct pool *pool, size_t thread, size_t bytes)
 
     assert(thread < pool->threads);
     if (bytes > worker->scratch_bytes) {
+        size_t align = bytes >= HUGE_PAGE ? HUGE_PAGE : LINE;
+
         free(worker->scratch);
-        bytes = (bytes + LINE - 1) / LINE * LINE;
-        worker->scratch = aligned_alloc(LINE, bytes);
+        bytes = (bytes + align - 1) / align * align;
+        worker->scratch = aligned_alloc(align, bytes);
         if (!worker->scratch) {
             (void)fprintf(stderr, "no memory for %zu bytes of scratch\n", bytes);
             abort();
         }
+        if (align == HUGE_PAGE)
+            (void)madvise(worker->scratch, bytes, MADV_HUGEPAGE);
         worker->scratch_bytes = bytes;
     }
     return worker->scratch;

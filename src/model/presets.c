@@ -15,7 +15,7 @@ static const struct {
     struct model_config config;
 } presets[] = {
     {"grok-nano",
-     "1 M weights: seconds on one core, to try things and to test",
+     "2 M weights: seconds on one core, to try things and to test",
      {GROK_1, .vocab = 1024, .context = 256, .dim = 128, .layers = 3, .q_heads = 4, .kv_heads = 2,
       .head_dim = 32, .ffn = 192, .embed_scale = 11.313708498984761,
       .attention_scale = 0.17677669529663687}},

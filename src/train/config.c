@@ -127,14 +127,14 @@ static const struct train_config defaults = {
 static const struct {
     const char *name;
     int64_t steps, batch, shards, time, warmup;
-    double lr;
+    double lr, bias_rate; /* few steps need a quicker balance */
 } sizes[] = {
-    {"grok-nano", 400, 16, 4, 64, 40, 4e-3},
-    {"grok-tiny", 2000, 16, 8, 256, 100, 1e-3},
-    {"grok-small", 50000, 256, 64, 1024, 1000, 4e-4},
-    {"grok-1", 500000, 2048, 1024, 8192, 2000, 1e-4},
-    {"grok-2", 500000, 2048, 1024, 8192, 2000, 1e-4},
-    {"gpt2-124m-shape", 20000, 8, 2, 256, 700, 6e-4},
+    {"grok-nano", 400, 16, 4, 64, 40, 4e-3, 1e-2},
+    {"grok-tiny", 2000, 16, 8, 256, 100, 1e-3, 3e-3},
+    {"grok-small", 50000, 256, 64, 1024, 1000, 4e-4, 1e-3},
+    {"grok-1", 500000, 2048, 1024, 8192, 2000, 1e-4, 1e-3},
+    {"grok-2", 500000, 2048, 1024, 8192, 2000, 1e-4, 1e-3},
+    {"gpt2-124m-shape", 20000, 8, 2, 256, 700, 6e-4, 0},
 };
 
 int train_preset(const char *name, struct train_config *out, struct err *err)
@@ -151,6 +151,7 @@ int train_preset(const char *name, struct train_config *out, struct err *err)
             out->train.time = sizes[i].time;
             out->optim.warmup = sizes[i].warmup;
             out->optim.lr = sizes[i].lr;
+            out->router.bias_rate = sizes[i].bias_rate;
         }
     return r;
 }

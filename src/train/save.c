@@ -125,9 +125,10 @@ int train_save_end(struct train *train, struct err *err)
     return 0;
 }
 
-/* What must not change between a checkpoint and the run that goes on from it. */
-static int compare_config(const struct train *train, const char *path,
-                          const struct train_config *then, struct err *err)
+/* What must not change between a checkpoint and the run that goes on from it: of an imported one,
+ * the model alone. */
+static int compare_config(const struct train *train, const char *path, const struct meta *then,
+                          struct err *err)
 {
     size_t count;
     const struct setting *settings = train_settings(&count);
@@ -136,10 +137,11 @@ static int compare_config(const struct train *train, const char *path,
     for (size_t i = 0; r == 0 && i < count; i++) {
         struct buf old = {0}, new = {0};
 
-        setting_print(&settings[i], then, &old);
+        setting_print(&settings[i], &then->config, &old);
         setting_print(&settings[i], train->config, &new);
         if (old.len != new.len || memcmp(old.p, new.p, old.len) != 0) {
-            if (train_config_is_fixed(&settings[i]))
+            if (train_config_is_fixed(&settings[i]) &&
+                (*then->kernels || str_starts(str_of(settings[i].key), "model.")))
                 r = err_set(err, -EINVAL, "%s has %s = %s, this run %s: a run can't change that",
                             path, settings[i].key, old.p, new.p);
             else
@@ -171,7 +173,7 @@ static int compare_level(struct train *train, const char *path, const char *leve
 static int take_meta(struct train *train, const char *path, const struct meta *meta,
                      struct err *err)
 {
-    int r = compare_config(train, path, &meta->config, err);
+    int r = compare_config(train, path, meta, err);
 
     if (r == 0)
         r = compare_level(train, path, meta->kernels, err);
@@ -201,6 +203,8 @@ static int take_vectors(struct train *train, struct ckpt *ckpt, struct err *err)
         return err_set(err, -EINVAL, "%s has %llu weights, the model %llu", ckpt_path(ckpt),
                        (unsigned long long)ckpt_items(ckpt), (unsigned long long)train->items);
     r = ckpt_read(ckpt, CKPT_WEIGHTS, 0, train->items, model_weights(train->model), err);
+    if (!ckpt_has(ckpt, CKPT_M)) /* imported: moments begin at zero, as they are */
+        return r;
     if (r == 0)
         r = ckpt_read(ckpt, CKPT_M, train->begin, train->end, train->m.p, err);
     if (r == 0)

@@ -1,4 +1,5 @@
 #include "firstlight.h"
+#include "kernels/peak.h"
 #include "trainer/commands.h"
 #include "trainer/request.h"
 #include "trainer/show.h"
@@ -59,6 +60,10 @@ static void on_ready(void *arg, const struct params *params, const struct exec *
 {
     struct session *session = arg;
 
+    enum dtype type = session->config.train.precision == PRECISION_BF16 ? DTYPE_BF16 : DTYPE_F32;
+
+    if (session->leads)
+        session->show.peak_flops = peak_flops(exec, type);
     if (session->leads)
         show_ready(&session->show, params, exec, step, data_tokens, coll_name(session->coll));
 }

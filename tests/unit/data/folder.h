@@ -50,7 +50,7 @@ static inline void put_file(const char *name, const void *bytes, size_t len)
     struct utimbuf times = {1000000000, 1000000000};
     struct err err = {0};
 
-    assert_int_equal(file_write(in_folder(name), bytes, len, &err), 0);
+    assert_int_equal(file_write_private_soon(in_folder(name), bytes, len, &err), 0);
     assert_int_equal(utime(in_folder(name), &times), 0);
 }
 

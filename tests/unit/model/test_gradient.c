@@ -137,6 +137,16 @@ static double norm_of(const struct pair *pair, const struct param *param)
     return sqrt(sum);
 }
 
+static double norm_of_all(const struct pair *pair)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < pair->oracle.params->count; i++)
+        sum += norm_of(pair, &pair->oracle.params->items[i]) *
+               norm_of(pair, &pair->oracle.params->items[i]);
+    return sqrt(sum);
+}
+
 static void check_shape(size_t shape, const char *level)
 {
     struct pair pair;
@@ -152,8 +162,9 @@ static void check_shape(size_t shape, const char *level)
     assert_true(fabs(pair.result.aux_loss - want.aux_loss) <= 1e-5 * fabs(want.aux_loss));
     for (size_t i = 0; i < pair.oracle.params->count; i++) {
         const struct param *param = &pair.oracle.params->items[i];
-        /* An error of every weight adds up at random in a direction over all of them. */
-        double bound = 2e-5 * norm_of(&pair, param) + 1e-8;
+        /* An error of every weight adds up at random in a direction over all of them. What should
+         * be 0 (attention to one key) is a difference of what is not. */
+        double bound = 2e-5 * norm_of(&pair, param) + 1e-7 * norm_of_all(&pair);
 
         for (size_t probe = 0; probe < 5; probe++) {
             size_t only = probe < 3 ? SIZE_MAX : random_u32(9, 0, 4, i * 5 + probe) % param->count;
@@ -183,40 +194,44 @@ static void gradient_of_vector_code_too(void **state)
         check_shape(shape, "auto");
 }
 
-/* bf16 has 8 bits: held against fp32 of the same code, tensor by tensor. */
+/* bf16 has 8 bits: held against fp32 of plain code, tensor by tensor. */
+static void check_bf16(size_t shape, const char *level)
+{
+    struct pair wide, narrow;
+    double worst = 0;
+
+    pair_init(&wide, "ref", DTYPE_F32, shape);
+    pair_init(&narrow, level, DTYPE_BF16, shape);
+    for (size_t l = 0; l < (size_t)wide.config.layers && wide.config.experts > 1; l++)
+        assert_memory_equal(
+            wide.model->layers[l].routes.chosen, narrow.model->layers[l].routes.chosen,
+            wide.model->rows_max * (size_t)wide.config.experts_used * sizeof(int32_t));
+    assert_true(fabs(wide.result.loss_sum - narrow.result.loss_sum) < 0.02 * wide.result.loss_sum);
+    for (size_t i = 0; i < wide.oracle.params->count; i++) {
+        const struct param *param = &wide.oracle.params->items[i];
+        double sum = 0;
+
+        for (size_t j = 0; j < param->count; j++) {
+            double error =
+                (double)wide.grad[param->offset + j] - (double)narrow.grad[param->offset + j];
+
+            sum += error * error;
+        }
+        if (norm_of(&wide, param) > 1e-4 * norm_of_all(&wide))
+            worst = fmax(worst, sqrt(sum) / norm_of(&wide, param));
+    }
+    print_message("%s, %s: bf16 within %.4f\n", shapes[shape].name, level, worst);
+    assert_true(worst < 0.1);
+    pair_done(&wide);
+    pair_done(&narrow);
+}
+
 static void gradient_in_bf16_is_near(void **state)
 {
     (void)state;
-    for (size_t shape = 0; shape < ARRAY_LEN(shapes); shape++) {
-        struct pair wide, narrow;
-        double worst = 0;
-
-        pair_init(&wide, "ref", DTYPE_F32, shape);
-        pair_init(&narrow, "auto", DTYPE_BF16, shape);
-        for (size_t l = 0; l < (size_t)wide.config.layers && wide.config.experts > 1; l++)
-            assert_memory_equal(
-                wide.model->layers[l].routes.chosen, narrow.model->layers[l].routes.chosen,
-                wide.model->rows_max * (size_t)wide.config.experts_used * sizeof(int32_t));
-        assert_true(fabs(wide.result.loss_sum - narrow.result.loss_sum) <
-                    0.02 * wide.result.loss_sum);
-        for (size_t i = 0; i < wide.oracle.params->count; i++) {
-            const struct param *param = &wide.oracle.params->items[i];
-            double sum = 0;
-
-            for (size_t j = 0; j < param->count; j++) {
-                double error =
-                    (double)wide.grad[param->offset + j] - (double)narrow.grad[param->offset + j];
-
-                sum += error * error;
-            }
-            if (norm_of(&wide, param) > 1e-6)
-                worst = fmax(worst, sqrt(sum) / norm_of(&wide, param));
-        }
-        print_message("%s: bf16 within %.4f\n", shapes[shape].name, worst);
-        assert_true(worst < 0.1);
-        pair_done(&wide);
-        pair_done(&narrow);
-    }
+    for (int level = KERNEL_REF; level <= (int)kernel_level_best(); level++)
+        for (size_t shape = 0; shape < ARRAY_LEN(shapes); shape++)
+            check_bf16(shape, kernel_level_name(level));
 }
 
 int main(void)

@@ -81,7 +81,7 @@ static void one_batch_is_learnt_by_heart(void **state)
         learner_init(&l, &config, 4, 16, i % 2 ? DTYPE_BF16 : DTYPE_F32);
         first = last = learn(&l, &batch.batch, 1e-2f);
         for (int step = 0; step < 120; step++)
-            last = learn(&l, &batch.batch, 1e-2f);
+            last = learn(&l, &batch.batch, 1e-2f * (float)(120 - step) / 120);
         print_message("%s, %s: %.3f to %.5f\n", assigns[i / 2], i % 2 ? "bf16" : "fp32", first,
                       last);
         assert_true(fabs(first - log(19)) < 0.5);

@@ -84,19 +84,21 @@ VEC_INLINE vf exp_tile(enum dtype type, struct pass *pass, size_t v, size_t keys
 static void softmax_tile(const struct attention_job *job, struct pass *pass, const uint8_t *hidden,
                          size_t first, size_t keys)
 {
-    bool mask = queries_mask(&pass->queries, first, keys);
+    bool mask = queries_mask(&pass->queries, first, keys),
+         diagonal = is_diagonal(&pass->queries, first, keys);
 
     for (size_t v = 0; v < QUERY_VECS; v++) {
+        size_t seen = keys_seen(diagonal, v, keys);
         vf old = vf_load(pass->max + v * VF_LANES), sum = vf_load(pass->sum + v * VF_LANES), max,
            rescale;
 
-        max = logits_tile(job, pass, v, hidden, first, keys, mask, old);
+        max = logits_tile(job, pass, v, hidden, first, seen, mask, old);
         rescale = vf_exp(vf_sub(old, max));
         sum = vf_mul(sum, rescale);
         if (job->v.type == DTYPE_F32)
-            sum = exp_tile(DTYPE_F32, pass, v, keys, max, sum);
+            sum = exp_tile(DTYPE_F32, pass, v, seen, max, sum);
         else
-            sum = exp_tile(DTYPE_BF16, pass, v, keys, max, sum);
+            sum = exp_tile(DTYPE_BF16, pass, v, seen, max, sum);
         vf_store(pass->max + v * VF_LANES, max);
         vf_store(pass->sum + v * VF_LANES, sum);
         vf_store(pass->rescale + v * VF_LANES, rescale);
@@ -110,7 +112,9 @@ static void forward_tile(const struct attention_job *job, struct pass *pass, siz
     struct shape shape = shape_of(job);
     size_t d = job->at.head_dim;
     const uint8_t *hidden = job->at.key_hidden;
-    struct mat k = mat_at(attention_kv(job, job->k, sequence, head), first, 0);
+    bool diagonal = is_diagonal(&pass->queries, first, keys);
+    struct mat k = mat_at(attention_kv(job, job->k, sequence, head), first, 0),
+               v = mat_at(attention_kv(job, job->v, sequence, head), first, 0);
     struct product logits = {
         .a = tile_rows(k, keys, d, pass->k),
         .b = pass->q,
@@ -132,11 +136,14 @@ static void forward_tile(const struct attention_job *job, struct pass *pass, siz
         .units = (keys + shape.step - 1) / shape.step,
     };
 
-    tile_multiply(shape.pairs, &logits, TILE_ZERO, NULL);
+    tile_prefetch(v, keys, d);
+    multiply_seen(shape, KEYS_BY_QUERIES, diagonal, &logits, TILE_ZERO, NULL);
     softmax_tile(job, pass, hidden ? hidden + sequence * job->at.time + first : NULL, first, keys);
-    tile_pack_rows(mat_at(attention_kv(job, job->v, sequence, head), first, 0), keys, keys, d,
-                   shape.width, pass->v);
-    tile_multiply(shape.pairs, &out, begin ? TILE_ZERO : TILE_RESCALE, pass->rescale);
+    tile_pack_rows(v, keys, keys, d, shape.width, pass->v);
+    if (first + keys <= pass->queries.first) /* there is a next tile, of as many keys at most */
+        tile_prefetch(mat_at(k, keys, 0), pass->queries.count, d);
+    multiply_seen(shape, SUM_OVER_KEYS, diagonal, &out, begin ? TILE_ZERO : TILE_RESCALE,
+                  pass->rescale);
 }
 
 /* Divide by the sums, and keep their logarithms. */

@@ -6,6 +6,7 @@
 #include "kernels/cpu/vector/tile.h"
 
 #define TILE_KEYS    64 /* a tile: keys by ATTENTION_QUERIES queries */
+#define TILE_HALF    (TILE_KEYS / 2)
 #define QUERY_VECS   (ATTENTION_QUERIES / VF_LANES)
 #define NO_LOGIT     (-__builtin_inff())
 #define LOWEST_LOGIT (-1e30f) /* the maximum of no logits: its difference to -inf is still -inf */
@@ -124,6 +125,59 @@ VEC_INLINE vf queries_select(const struct queries *queries, size_t v, size_t key
     return vf_select(vm_less(vf_load(queries->high + v * VF_LANES), at), other, seen);
 }
 
+/* Columns c ... of a row of d numbers. */
+VEC_INLINE void put_columns(enum dtype type, void *row, size_t c, vf x, size_t d)
+{
+    if (c + VF_LANES <= d)
+        vf_put(type, row, c, x);
+    else
+        vf_put_n(type, row, c, x, d - c);
+}
+
+/* A product of a tile, by what its rows, columns and sums run over. */
+enum tile_kind {
+    KEYS_BY_QUERIES,  /* logits */
+    SUM_OVER_KEYS,    /* columns are queries */
+    SUM_OVER_QUERIES, /* rows are keys */
+};
+
+/* Multiply all but what causality hides: on the diagonal, where keys and queries of a tile begin at
+ * the same position, the first half of the queries does not see the second half of the keys. */
+VEC_INLINE void multiply_seen(struct shape shape, enum tile_kind kind, bool diagonal,
+                              const struct product *p, enum tile_start start, const float *scale)
+{
+    struct part first = {{0, p->rows}, {0, p->vecs}, {0, p->units}}, second = first;
+
+    if (!diagonal) {
+        tile_multiply(shape.pairs, p, start, scale);
+        return;
+    }
+    if (kind == KEYS_BY_QUERIES) {
+        first.rows[1] = second.rows[0] = TILE_HALF;
+        second.vecs[0] = QUERY_VECS / 2;
+    } else if (kind == SUM_OVER_KEYS) {
+        first.vecs[1] = second.vecs[0] = QUERY_VECS / 2;
+        first.units[1] = TILE_HALF / shape.step;
+    } else {
+        first.rows[1] = second.rows[0] = TILE_HALF;
+        second.units[0] = TILE_HALF / shape.step;
+    }
+    tile_multiply_part(shape.pairs, p, first, start, scale);
+    tile_multiply_part(shape.pairs, p, second, start, scale);
+}
+
+/* Is this tile cut as multiply_seen does it? */
+VEC_INLINE bool is_diagonal(const struct queries *queries, size_t first, size_t keys)
+{
+    return first == queries->first && keys > TILE_HALF;
+}
+
+/* How many of a tile's keys count for vector v of its queries. */
+VEC_INLINE size_t keys_seen(bool diagonal, size_t v, size_t keys)
+{
+    return diagonal && v < QUERY_VECS / 2 ? TILE_HALF : keys;
+}
+
 /* out row i, of the head's numbers, = columns' lane i times scale[i]: what a tile of queries has
  * summed is turned and rounded. columns is (head_dim, ATTENTION_QUERIES). */
 VEC_INLINE void store_turned(const float *columns, const float *scale, size_t d, size_t count,
@@ -138,8 +192,7 @@ VEC_INLINE void store_turned(const float *columns, const float *scale, size_t d,
                                  : vf_zero();
             tile_transpose(x);
             for (size_t r = 0; r < VF_LANES && i + r < count; r++)
-                vf_put_n(out.type, mat_at(out, i + r, 0).p, c, x[r],
-                         d - c < VF_LANES ? d - c : VF_LANES);
+                put_columns(out.type, mat_at(out, i + r, 0).p, c, x[r], d);
         }
 }
 

@@ -90,6 +90,9 @@ static void prepare_queries(const struct attention_job *job, struct way_back *w,
                dout = mat_at(attention_q(job, job->dout, sequence, head), first, 0);
 
     queries_init(queries, at, sequence, first);
+    tile_prefetch(q, queries->count, d);
+    tile_prefetch(dout, queries->count, d);
+    tile_prefetch(o, queries->count, d);
     tile_pack_columns(q, queries->count, shape.units, ATTENTION_QUERIES, w->q + tile * columns);
     tile_pack_columns(dout, queries->count, shape.units, ATTENTION_QUERIES,
                       w->dout + tile * columns);
@@ -126,11 +129,11 @@ VEC_INLINE void gradients_tile(enum dtype type, const struct attention_job *job,
                                const struct way_back *w, const struct queries *queries,
                                const uint8_t *hidden, size_t first, size_t keys)
 {
-    bool mask = queries_mask(queries, first, keys);
+    bool mask = queries_mask(queries, first, keys), diagonal = is_diagonal(queries, first, keys);
     size_t size = tile_pairs(type) ? sizeof(uint16_t) : sizeof(float);
 
     for (size_t u = 0; u < keys; u += 2)
-        for (size_t v = 0; v < QUERY_VECS; v++) {
+        for (size_t v = diagonal && u >= TILE_HALF ? QUERY_VECS / 2 : 0; v < QUERY_VECS; v++) {
             size_t row = u * ATTENTION_QUERIES + v * VF_LANES,
                    unit = u / (tile_pairs(type) ? 2 : 1) * ATTENTION_QUERIES + v * VF_LANES;
             vf p[2] = {vf_zero(), vf_zero()}, ds[2] = {vf_zero(), vf_zero()};
@@ -151,6 +154,7 @@ static void backward_tile(const struct attention_job *job, struct way_back *w,
                           size_t keys, size_t tile, bool begin)
 {
     struct shape shape = shape_of(job);
+    bool diagonal = is_diagonal(w->queries + tile, first, keys);
     size_t d = job->at.head_dim, columns = shape.units * ATTENTION_QUERIES,
            rows = ATTENTION_QUERIES / shape.step * shape.width;
     struct units p = {w->p_rows, ATTENTION_QUERIES * sizeof(float) / shape.step, sizeof(float)},
@@ -202,23 +206,22 @@ static void backward_tile(const struct attention_job *job, struct way_back *w,
         (keys + shape.step - 1) / shape.step,
     };
 
-    tile_multiply(shape.pairs, &logits, TILE_ZERO, NULL);
-    tile_multiply(shape.pairs, &dp, TILE_ZERO, NULL);
+    multiply_seen(shape, KEYS_BY_QUERIES, diagonal, &logits, TILE_ZERO, NULL);
+    multiply_seen(shape, KEYS_BY_QUERIES, diagonal, &dp, TILE_ZERO, NULL);
     if (job->q.type == DTYPE_F32)
         gradients_tile(DTYPE_F32, job, w, w->queries + tile, hidden, first, keys);
     else
         gradients_tile(DTYPE_BF16, job, w, w->queries + tile, hidden, first, keys);
-    tile_multiply(shape.pairs, &dv, begin ? TILE_ZERO : TILE_ADD, NULL);
-    tile_multiply(shape.pairs, &dk, begin ? TILE_ZERO : TILE_ADD, NULL);
-    tile_multiply(shape.pairs, &dq, TILE_ADD, NULL);
+    multiply_seen(shape, SUM_OVER_QUERIES, diagonal, &dv, begin ? TILE_ZERO : TILE_ADD, NULL);
+    multiply_seen(shape, SUM_OVER_QUERIES, diagonal, &dk, begin ? TILE_ZERO : TILE_ADD, NULL);
+    multiply_seen(shape, SUM_OVER_KEYS, diagonal, &dq, TILE_ADD, NULL);
 }
 
 static void store_rows(const float *rows, size_t width, size_t d, size_t count, struct mat out)
 {
     for (size_t i = 0; i < count; i++)
         for (size_t c = 0; c < d; c += VF_LANES)
-            vf_put_n(out.type, mat_at(out, i, 0).p, c, vf_load(rows + i * width + c),
-                     d - c < VF_LANES ? d - c : VF_LANES);
+            put_columns(out.type, mat_at(out, i, 0).p, c, vf_load(rows + i * width + c), d);
 }
 
 static void backward_keys(const struct attention_job *job, struct way_back *w, size_t sequence,
@@ -235,6 +238,8 @@ static void backward_keys(const struct attention_job *job, struct way_back *w, s
     const uint8_t *hidden = at->key_hidden ? at->key_hidden + sequence * at->time + first : NULL;
     bool begin = true;
 
+    tile_prefetch(k, keys, d);
+    tile_prefetch(v, keys, d);
     tile_pack_rows(k, keys, keys, d, shape.width, w->k_rows);
     for (size_t tile = first / ATTENTION_QUERIES; tile < tile_count(job); tile++) {
         if (w->queries[tile].key_first >= first + keys && !begin)

@@ -12,6 +12,8 @@ enum { ROWS = 8, VECTORS = 3 };
 enum { ROWS = 6, VECTORS = 2 };
 #endif
 
+#define AHEAD 12 /* rows between the one that is copied and the one that is fetched */
+
 /* How what lies in memory becomes units. */
 enum kind {
     COPY,       /* fp32 */
@@ -63,9 +65,18 @@ VEC_INLINE vf pair_up(vf first, vf second)
 VEC_INLINE void pack_across(enum kind kind, const struct gemm_source *source, size_t lane,
                             size_t lanes, size_t width, size_t k, float *panel)
 {
+    size_t size = dtype_bytes(type_of(kind));
+
     for (size_t first = 0; first < k; first += step_of(kind), panel += width) {
         const char *row = row_of(source, first);
         const char *next = step_of(kind) > 1 && first + 1 < k ? row_of(source, first + 1) : NULL;
+
+        for (size_t i = first + AHEAD; i < first + AHEAD + step_of(kind) && i < k; i++) {
+            const char *far = row_of(source, i);
+
+            for (size_t at = lane * size; at < (lane + lanes) * size; at += 64)
+                _mm_prefetch(far + at, _MM_HINT_T0);
+        }
 
         for (size_t i = 0; i < width; i += VF_LANES) {
             size_t have = i >= lanes ? 0 : lanes - i < VF_LANES ? lanes - i : VF_LANES;
@@ -122,36 +133,56 @@ VEC_INLINE void transpose(__m256 x[8])
         x[i] = y[i];
 }
 
+/* 8 lanes of a step, or as many as a panel of A has: a masked store is slow on AMD's CPUs. */
+VEC_INLINE void store_lanes(float *panel, __m256 x, size_t width)
+{
+    if (width == 8) {
+        _mm256_storeu_ps(panel, x);
+    } else {
+        _mm_storeu_ps(panel, _mm256_castps256_ps128(x));
+        _mm_storel_pi((__m64 *)(panel + 4), _mm256_extractf128_ps(x, 1));
+    }
+}
+
+/* A block of 8 steps in which something is missing: lanes beyond the source, or k beyond its end.
+ */
+VEC_INLINE void load_part(enum kind kind, const char *const rows[8], size_t lanes, size_t at,
+                          size_t bytes, __m256 x[8])
+{
+    for (size_t i = 0; i < 8; i++) {
+        char part[16 * sizeof(float)] = {0};
+
+        if (i < lanes)
+            memcpy(part, rows[i] + at, bytes);
+        x[i] = units_at(kind, part);
+    }
+}
+
 /* Up to 8 lanes of the panel, `width` of them to be written. */
 VEC_INLINE void pack_rows(enum kind kind, const struct gemm_source *source, size_t lane,
                           size_t lanes, size_t width, size_t stride, size_t k, float *panel)
 {
-    __m256i mask = _mm256_cmpgt_epi32(_mm256_set1_epi32((int)width),
-                                      _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-    size_t size = dtype_bytes(type_of(kind)), units = 8 * step_of(kind);
+    size_t size = dtype_bytes(type_of(kind)), units = 8 * step_of(kind), first = 0, steps;
     const char *rows[8];
+    __m256 x[8];
 
     for (size_t i = 0; i < 8; i++)
-        rows[i] = i < lanes ? row_of(source, lane + i) : NULL;
-    for (size_t first = 0; first < k; first += units) {
-        size_t have = k - first < units ? k - first : units;
-        size_t steps = (have + step_of(kind) - 1) / step_of(kind);
-        __m256 x[8];
-
-        for (size_t i = 0; i < 8; i++) {
-            if (i < lanes && have == units) {
-                x[i] = units_at(kind, rows[i] + first * size);
-            } else {
-                char tail[16 * sizeof(float)] = {0};
-
-                if (i < lanes)
-                    memcpy(tail, rows[i] + first * size, have * size);
-                x[i] = units_at(kind, tail);
-            }
-        }
+        rows[i] = row_of(source, lane + (i < lanes ? i : 0));
+    for (; lanes == width && first + units <= k; first += units, panel += 8 * stride) {
+        for (size_t i = 0; i < 8; i++)
+            x[i] = units_at(kind, rows[i] + first * size);
         transpose(x);
-        for (size_t i = 0; i < steps; i++, panel += stride)
-            _mm256_maskstore_ps(panel, mask, x[i]);
+        for (size_t i = 0; i < 8; i++)
+            store_lanes(panel + i * stride, x[i], width);
+    }
+    for (; first < k; first += units, panel += 8 * stride) {
+        size_t have = k - first < units ? k - first : units;
+
+        load_part(kind, rows, lanes, first * size, have * size, x);
+        transpose(x);
+        steps = (have + step_of(kind) - 1) / step_of(kind);
+        for (size_t i = 0; i < steps; i++)
+            store_lanes(panel + i * stride, x[i], width);
     }
 }
 

@@ -9,8 +9,8 @@
 
 #include <stdbool.h>
 
-#define TILE_ROWS 4 /* of C in registers at a time, and vectors of each */
-#define TILE_VECS (VF_LANES / 4)
+#define TILE_ROWS (VF_LANES / 2) /* of C in registers at a time, and vectors of each */
+#define TILE_VECS 2
 
 /* Unit u of row i is at p + i * row + u * unit; strides are in bytes. */
 struct units {
@@ -78,8 +78,11 @@ VEC_INLINE void tile_block(bool pairs, size_t rows, size_t vecs, const struct pr
         for (size_t v = 0; v < vecs; v++)
             columns[v] = vf_load(b + v * VF_LANES);
         for (size_t r = 0; r < rows; r++) {
-            vf x = vf_set(*(const float *)(a + r * p->a.row));
+            float unit; /* a pair need not be aligned */
+            vf x;
 
+            memcpy(&unit, a + r * p->a.row, sizeof(unit));
+            x = vf_set(unit);
             for (size_t v = 0; v < vecs; v++)
                 sums[r][v] = tile_step(pairs, x, columns[v], sums[r][v]);
         }
@@ -89,26 +92,29 @@ VEC_INLINE void tile_block(bool pairs, size_t rows, size_t vecs, const struct pr
             vf_store(c + r * p->ldc + v * VF_LANES, sums[r][v]);
 }
 
-VEC_INLINE void tile_columns(bool pairs, size_t vecs, const struct product *p, size_t j,
-                             enum tile_start start, const float *scale)
-{
-    size_t i = 0;
-
-    for (; i + TILE_ROWS <= p->rows; i += TILE_ROWS)
-        tile_block(pairs, TILE_ROWS, vecs, p, i, j, start, scale);
-    for (; i < p->rows; i++)
-        tile_block(pairs, 1, vecs, p, i, j, start, scale);
-}
-
-VEC_INLINE void tile_all(bool pairs, const struct product *p, enum tile_start start,
-                         const float *scale)
+VEC_INLINE void tile_band(bool pairs, size_t rows, const struct product *p, size_t i,
+                          enum tile_start start, const float *scale)
 {
     size_t j = 0;
 
     for (; j + TILE_VECS <= p->vecs; j += TILE_VECS)
-        tile_columns(pairs, TILE_VECS, p, j, start, scale);
+        tile_block(pairs, rows, TILE_VECS, p, i, j, start, scale);
     for (; j < p->vecs; j++)
-        tile_columns(pairs, 1, p, j, start, scale);
+        tile_block(pairs, rows, 1, p, i, j, start, scale);
+}
+
+/* Rows outside: those of A may lie far apart, and are then read from memory once. */
+VEC_INLINE void tile_all(bool pairs, const struct product *p, enum tile_start start,
+                         const float *scale)
+{
+    size_t i = 0;
+
+    for (; i + TILE_ROWS <= p->rows; i += TILE_ROWS)
+        tile_band(pairs, TILE_ROWS, p, i, start, scale);
+    for (; i + 2 <= p->rows; i += 2)
+        tile_band(pairs, 2, p, i, start, scale);
+    if (i < p->rows)
+        tile_band(pairs, 1, p, i, start, scale);
 }
 
 __attribute__((unused)) static void tile_multiply(bool pairs, const struct product *p,
@@ -122,6 +128,34 @@ __attribute__((unused)) static void tile_multiply(bool pairs, const struct produ
 #endif
     (void)pairs;
     tile_all(false, p, start, scale);
+}
+
+/* A part of a product: rows, vectors of columns, and units of its sums from the first of each pair
+ * up to the second. */
+struct part {
+    size_t rows[2], vecs[2], units[2];
+};
+
+VEC_INLINE void tile_multiply_part(bool pairs, const struct product *p, struct part part,
+                                   enum tile_start start, const float *scale)
+{
+    struct product q = *p;
+
+    q.a.p += part.rows[0] * q.a.row + part.units[0] * q.a.unit;
+    q.b += part.units[0] * q.ldb + part.vecs[0] * VF_LANES;
+    q.c += part.rows[0] * q.ldc + part.vecs[0] * VF_LANES;
+    q.rows = part.rows[1] - part.rows[0];
+    q.vecs = part.vecs[1] - part.vecs[0];
+    q.units = part.units[1] - part.units[0];
+    tile_multiply(pairs, &q, start, scale ? scale + part.vecs[0] * VF_LANES : NULL);
+}
+
+/* Ask for rows that are needed soon: their distance is too large for the CPU to see a pattern. */
+VEC_INLINE void tile_prefetch(struct mat m, size_t rows, size_t columns)
+{
+    for (size_t i = 0; i < rows; i++)
+        for (size_t b = 0; b < columns * dtype_bytes(m.type); b += 64)
+            _mm_prefetch((const char *)mat_at(m, i, 0).p + b, _MM_HINT_T0);
 }
 
 /* VF_LANES rows of as many floats: x[i] lane j <-> x[j] lane i. */

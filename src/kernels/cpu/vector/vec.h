@@ -152,10 +152,10 @@ VEC_INLINE vf vf_gelu_e(vf x)
 /* 2.5 ulp where x > 0; below, 1e-7 |x|. Left of -12 it is -0, also of -inf. */
 VEC_INLINE vf vf_gelu(vf x)
 {
-    return vf_div(vf_max(vf_set(-12), x), vf_add(vf_set(1), vf_gelu_e(x)));
+    return vf_mul(vf_max(vf_set(-12), x), vf_div(vf_set(1), vf_add(vf_set(1), vf_gelu_e(x))));
 }
 
-/* gelu and its derivative s + 2 c x s (1 - s) (1 + 3 a x^2), that to 5e-7. */
+/* gelu, the same bits, and its derivative s + 2 c x s (1 - s) (1 + 3 a x^2), that to 5e-7. */
 VEC_INLINE vf vf_gelu_both(vf x, vf *slope)
 {
     vf e = vf_gelu_e(x), s = vf_div(vf_set(1), vf_add(vf_set(1), e));

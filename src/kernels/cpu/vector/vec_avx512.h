@@ -52,9 +52,13 @@ VEC_INLINE vf vf_from_bf16(__m256i bits)
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
 }
 
-/* As bf16_from_f32: the instruction for it would make subnormals 0. */
+/* As bf16_from_f32, subnormals too: the instruction for it makes them 0, so it does the others. */
 VEC_INLINE __m256i vf_to_bf16(vf x)
 {
+#ifdef __AVX512BF16__
+    if (__builtin_expect(_mm512_fpclass_ps_mask(x, 0x20) == 0, 1))
+        return (__m256i)_mm512_cvtneps_pbh(x);
+#endif
     __m512i bits = _mm512_castps_si512(x), high = _mm512_srli_epi32(bits, 16), odd, up;
 
     odd = _mm512_and_si512(high, _mm512_set1_epi32(1));

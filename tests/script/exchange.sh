@@ -1,0 +1,61 @@
+#!/bin/bash
+# A trained model goes out to safetensors and GGUF and comes back: the same logits to the last digit,
+# and a training may go on from it.
+set -euo pipefail
+
+train=$FIRSTLIGHT_BIN/firstlight-train
+work=$(mktemp -d "${TMPDIR:-/tmp}/firstlight-exchange.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+
+# A sentence on stderr, exit code 2, and nothing left behind.
+refused() {
+    local says=$1
+    shift
+    "$train" "$@" > answer 2> why && fail "'$*' was done"
+    [ $? -eq 2 ] || fail "'$*' did not exit 2"
+    grep -q -- "$says" why || fail "'$*' said '$(cat why)', not '$says'"
+}
+
+for i in $(seq 300); do
+    echo "In the beginning the cluster had $i nodes, and then came step $((i * i)) of the training."
+done > text.txt
+"$train" tokenizer train --vocab 340 -o tok.model text.txt > log
+"$train" data build --tokenizer tok.model -o data text.txt > log
+settings=(--preset grok-nano --set model.vocab=352 --set train.time=32 --set train.threads=1)
+"$train" train "${settings[@]}" --data data -o out --set train.steps=2 > log 2>&1 || fail "$(cat log)"
+"$train" logits out --tokens 1,45,7 --json > want
+
+for format in safetensors gguf; do
+    "$train" export --format $format --precision fp32 -o model.$format out > log
+    "$train" import -o back-$format model.$format > log
+    "$train" logits back-$format --tokens 1,45,7 --json > got
+    cmp want got || fail "other logits after $format"
+    cmp out/step-00000002/tokenizer.model back-$format/step-00000000/tokenizer.model
+done
+cmp tok.model model.safetensors/tokenizer.model
+cmp back-gguf/step-00000000/part-00000-of-00001 back-safetensors/step-00000000/part-00000-of-00001
+
+# bf16 is half of it, and near.
+"$train" export --format gguf --precision bf16 -o half.gguf out > log
+[ $(($(stat -c %s half.gguf) * 10)) -lt $(($(stat -c %s model.gguf) * 7)) ] || fail "bf16 is not small"
+"$train" import -o back-half half.gguf > log
+
+# A training goes on from what came in.
+"$train" train "${settings[@]}" --data data -o back-gguf --set train.steps=1 > log 2>&1 ||
+    fail "$(cat log)"
+[ -f back-gguf/step-00000001/MANIFEST ] || fail "no step after the import"
+
+refused "say --format" export --format onnx -o x out
+refused "no finished\|there is no whole checkpoint\|No such file" export --format gguf -o x nowhere
+refused "not empty" export --format safetensors -o model.safetensors out
+refused "has a checkpoint already" import -o out model.gguf
+refused "no GGUF file" import -o x text.txt
+truncate -s -1000 model.gguf
+refused "may be cut off" import -o x model.gguf
+[ ! -e x ] || fail "something was left in x"
