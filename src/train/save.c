@@ -33,6 +33,13 @@ static char *meta_text(const struct train *train)
     return text;
 }
 
+size_t train_keep_bytes(const struct train *train)
+{
+    size_t bytes = 3 * (train->end - train->begin) * sizeof(float);
+
+    return bytes < TRAIN_KEEP_BYTES_MAX ? bytes : TRAIN_KEEP_BYTES_MAX;
+}
+
 int train_save_begin(struct train *train, struct err *err)
 {
     struct str tokenizer = tokenizer_bytes(train->tokenizer);
@@ -55,6 +62,7 @@ int train_save_begin(struct train *train, struct err *err)
         .vector_count = 3,
         .files = files,
         .file_count = ARRAY_LEN(files),
+        .keep_max = train_keep_bytes(train),
     };
     int r = meta ? 0 : err_set(err, -ENOMEM, "no memory for a checkpoint's meta.json");
 
@@ -229,9 +237,33 @@ static int load(struct train *train, struct ckpt *ckpt, struct err *err)
     return r;
 }
 
+struct search {
+    const struct train *train;
+    size_t passed_over;
+};
+
 static void passed_over(void *arg, const char *path, const char *why)
 {
-    train_note(arg, "checkpoint_passed_over", "%s: %s", path, why);
+    struct search *search = arg;
+
+    search->passed_over++;
+    train_note(search->train, "checkpoint_passed_over", "%s: %s", path, why);
+}
+
+/* Only a folder without any checkpoint is a run that begins: of weeks of training whose checkpoints
+ * are all damaged, nobody wants to hear that it began anew. */
+static int find(struct train *train, const char *from, struct ckpt **ckpt, struct err *err)
+{
+    struct search search = {.train = train};
+    const char *folder = from ? from : train->config->out;
+    int r = ckpt_open(folder, passed_over, &search, ckpt, err);
+
+    if (r == -ENOENT && search.passed_over)
+        return err_set(err, -EBADMSG,
+                       "%s: none of its %zu checkpoints is whole; to begin anew, say --resume "
+                       "none",
+                       folder, search.passed_over);
+    return r;
 }
 
 /* Rank 0 looks which one is the newest that is whole; all read the same. */
@@ -246,7 +278,7 @@ int train_resume(struct train *train, const char *from, struct err *err)
     int r;
 
     if (coll_rank(train->coll) == 0) {
-        choice.found = ckpt_open(asked ? from : train->config->out, passed_over, train, &ckpt, err);
+        choice.found = find(train, from, &ckpt, err);
         if (choice.found == 0)
             (void)snprintf(choice.path, sizeof(choice.path), "%s", ckpt_path(ckpt));
     }
