@@ -17,7 +17,7 @@ static char *meta_text(const struct train *train)
     meta->step = train->step;
     meta->updates = train->updates;
     meta->tokens = train->tokens_seen;
-    meta->data_tokens = dataset_tokens(train->data);
+    meta->data_hash = dataset_hash(train->data);
     meta->smooth_loss = train->smooth_loss;
     meta->watch = train->watch;
     (void)snprintf(meta->kernels, sizeof(meta->kernels), "%s",
@@ -31,6 +31,13 @@ static char *meta_text(const struct train *train)
     meta_done(meta);
     free(meta);
     return text;
+}
+
+size_t train_keep_bytes(const struct train *train)
+{
+    size_t bytes = 3 * (train->end - train->begin) * sizeof(float);
+
+    return bytes < TRAIN_KEEP_BYTES_MAX ? bytes : TRAIN_KEEP_BYTES_MAX;
 }
 
 int train_save_begin(struct train *train, struct err *err)
@@ -55,6 +62,7 @@ int train_save_begin(struct train *train, struct err *err)
         .vector_count = 3,
         .files = files,
         .file_count = ARRAY_LEN(files),
+        .keep_max = train_keep_bytes(train),
     };
     int r = meta ? 0 : err_set(err, -ENOMEM, "no memory for a checkpoint's meta.json");
 
@@ -179,11 +187,12 @@ static int take_meta(struct train *train, const char *path, const struct meta *m
         r = compare_level(train, path, meta->kernels, err);
     if (r < 0)
         return r;
-    if (*meta->kernels && meta->data_tokens != dataset_tokens(train->data))
+    if (*meta->kernels && meta->data_hash != dataset_hash(train->data))
         return err_set(err, -EINVAL,
-                       "%s was trained on data of %llu tokens, this has %llu: not the same data",
-                       path, (unsigned long long)meta->data_tokens,
-                       (unsigned long long)dataset_tokens(train->data));
+                       "%s was trained on other data (%016llx, this is %016llx): its tokens, its "
+                       "tokenizer or the weights of its sources differ",
+                       path, (unsigned long long)meta->data_hash,
+                       (unsigned long long)dataset_hash(train->data));
     memcpy(model_router_bias(train->model), meta->router_bias,
            meta->experts * sizeof(*meta->router_bias));
     memcpy(train->dying, meta->dying, meta->experts * sizeof(*meta->dying));
@@ -229,9 +238,33 @@ static int load(struct train *train, struct ckpt *ckpt, struct err *err)
     return r;
 }
 
+struct search {
+    const struct train *train;
+    size_t passed_over;
+};
+
 static void passed_over(void *arg, const char *path, const char *why)
 {
-    train_note(arg, "checkpoint_passed_over", "%s: %s", path, why);
+    struct search *search = arg;
+
+    search->passed_over++;
+    train_note(search->train, "checkpoint_passed_over", "%s: %s", path, why);
+}
+
+/* Only a folder without any checkpoint is a run that begins: of weeks of training whose checkpoints
+ * are all damaged, nobody wants to hear that it began anew. */
+static int find(struct train *train, const char *from, struct ckpt **ckpt, struct err *err)
+{
+    struct search search = {.train = train};
+    const char *folder = from ? from : train->config->out;
+    int r = ckpt_open(folder, passed_over, &search, ckpt, err);
+
+    if (r == -ENOENT && search.passed_over)
+        return err_set(err, -EBADMSG,
+                       "%s: none of its %zu checkpoints is whole; to begin anew, say --resume "
+                       "none",
+                       folder, search.passed_over);
+    return r;
 }
 
 /* Rank 0 looks which one is the newest that is whole; all read the same. */
@@ -246,7 +279,7 @@ int train_resume(struct train *train, const char *from, struct err *err)
     int r;
 
     if (coll_rank(train->coll) == 0) {
-        choice.found = ckpt_open(asked ? from : train->config->out, passed_over, train, &ckpt, err);
+        choice.found = find(train, from, &ckpt, err);
         if (choice.found == 0)
             (void)snprintf(choice.path, sizeof(choice.path), "%s", ckpt_path(ckpt));
     }

@@ -73,6 +73,10 @@ int train_step(struct train *train, struct train_step *out, int64_t *stop, bool 
 int train_evaluate(struct train *train, double *loss, double *bits_per_byte, struct err *err);
 
 /* save.c */
+/* Memory to keep what of a checkpoint is not yet written when the next update comes: of large
+ * models a step takes longer than the disk, so a bound costs them nothing. */
+#define TRAIN_KEEP_BYTES_MAX ((size_t)2 << 30)
+size_t train_keep_bytes(const struct train *train);
 int train_save_begin(struct train *train, struct err *err);
 /* Is this rank's part on disk? */
 bool train_save_poll(struct train *train, bool wait);

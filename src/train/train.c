@@ -198,6 +198,7 @@ static int begin(struct train *train, const char *resume, struct err *err)
         r = ckpt_writer_new(&train->writer, err);
     if (r < 0)
         return r;
+    ckpt_writer_reserve(train->writer, train_keep_bytes(train));
     model_init(train->model, (uint64_t)config->train.seed);
     if (!resume || strcmp(resume, TRAIN_FROM_SCRATCH) != 0)
         r = train_resume(train, resume, err);
