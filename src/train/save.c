@@ -17,7 +17,7 @@ static char *meta_text(const struct train *train)
     meta->step = train->step;
     meta->updates = train->updates;
     meta->tokens = train->tokens_seen;
-    meta->data_tokens = dataset_tokens(train->data);
+    meta->data_hash = dataset_hash(train->data);
     meta->smooth_loss = train->smooth_loss;
     meta->watch = train->watch;
     (void)snprintf(meta->kernels, sizeof(meta->kernels), "%s",
@@ -187,11 +187,12 @@ static int take_meta(struct train *train, const char *path, const struct meta *m
         r = compare_level(train, path, meta->kernels, err);
     if (r < 0)
         return r;
-    if (*meta->kernels && meta->data_tokens != dataset_tokens(train->data))
+    if (*meta->kernels && meta->data_hash != dataset_hash(train->data))
         return err_set(err, -EINVAL,
-                       "%s was trained on data of %llu tokens, this has %llu: not the same data",
-                       path, (unsigned long long)meta->data_tokens,
-                       (unsigned long long)dataset_tokens(train->data));
+                       "%s was trained on other data (%016llx, this is %016llx): its tokens, its "
+                       "tokenizer or the weights of its sources differ",
+                       path, (unsigned long long)meta->data_hash,
+                       (unsigned long long)dataset_hash(train->data));
     memcpy(model_router_bias(train->model), meta->router_bias,
            meta->experts * sizeof(*meta->router_bias));
     memcpy(train->dying, meta->dying, meta->experts * sizeof(*meta->dying));
