@@ -3,6 +3,7 @@
 #include "base/term.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <math.h>
 #include <string.h>
@@ -12,17 +13,32 @@
 #define LINES_IN_ALL 40
 #define BAR_CHARS    20
 
+/* As a run leaves it that was killed, or whose disk was full. */
+static bool ends_in_half_a_line(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    off_t size = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
+    char last = '\n';
+
+    if (size > 0)
+        last = pread(fd, &last, 1, size - 1) == 1 ? last : 0;
+    if (fd >= 0)
+        (void)close(fd);
+    return last != '\n';
+}
+
 int show_init(struct show *show, const struct train_config *config, FILE *out, const char *log_path,
               struct err *err)
 {
-    *show = (struct show){.config = config, .out = out, .ranks = 1};
+    *show = (struct show){.config = config, .out = out, .ranks = 1, .log = -1};
     show->live = isatty(fileno(out));
     show->columns = (size_t)term_columns(out);
     show->flop_per_token = model_flop_per_token(&config->model, (size_t)config->train.time, true);
     if (log_path) {
-        show->log = fopen(log_path, "ae");
-        if (!show->log)
+        show->log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+        if (show->log < 0)
             return err_set(err, -errno, "%s: %s", log_path, strerror(errno));
+        show->log_torn = ends_in_half_a_line(log_path);
     }
     return 0;
 }
@@ -32,27 +48,43 @@ void show_done(struct show *show)
     if (show->line_open)
         (void)fputs("\n", show->out);
     show->line_open = false;
-    if (show->log)
-        (void)fclose(show->log);
+    if (show->log >= 0)
+        (void)close(show->log);
+    show->log = -1;
+}
+
+static void write_log(struct show *show, const char *text)
+{
+    struct buf line = {0};
+    ssize_t wrote;
+
+    buf_printf(&line, "%s%s\n", show->log_torn ? "\n" : "", text);
+    wrote = line.failed ? 0 : write(show->log, line.p, line.len);
+    if (wrote < (ssize_t)line.len && !show->log_failed)
+        (void)fprintf(stderr, "the log can't be written (%s); training goes on\n",
+                      strerror(wrote < 0 ? errno : ENOSPC));
+    show->log_failed = wrote < (ssize_t)line.len;
+    if (wrote > 0)
+        show->log_torn = show->log_failed;
+    buf_done(&line);
 }
 
 /* The log says when by the clock of the wall; the object is freed. A full disk costs the log's
- * line, not the run. */
+ * lines, not the run. */
 static void log_line(struct show *show, json_t *object)
 {
     struct timespec now;
     char *text = NULL;
 
-    if (show->log && object) {
+    if (show->log >= 0 && object) {
         (void)clock_gettime(CLOCK_REALTIME, &now);
-        (void)json_object_set_new(object, "time",
-                                  json_real((double)now.tv_sec + (double)now.tv_nsec * 1e-9));
+        (void)json_object_set_new(
+            object, "time_ms",
+            json_integer((json_int_t)now.tv_sec * 1000 + (json_int_t)now.tv_nsec / 1000000));
         text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
     }
-    if (text) {
-        (void)fprintf(show->log, "%s\n", text);
-        (void)fflush(show->log);
-    }
+    if (text)
+        write_log(show, text);
     free(text);
     json_decref(object);
 }
