@@ -4,6 +4,7 @@
  * only time it reads the vectors), sums it and writes the copy. When the vectors are about to
  * change, what it has not yet taken is copied into `kept`, and it goes on from there. So training
  * waits for one copy at memory speed at most, never for the disk, unless memory is short. */
+#include "base/clock.h"
 #include "base/crc32c.h"
 #include "base/hash.h"
 #include "base/output.h"
@@ -20,7 +21,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BLOCK_BYTES (4 * CKPT_SLICE_BYTES)
@@ -61,14 +61,6 @@ struct ckpt_writer {
     size_t file_count;
 };
 
-static int64_t now_ns(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 static uint64_t stream_bytes(const struct ckpt_writer *writer)
 {
     return writer->header.vector_count * part_vector_bytes(&writer->header);
@@ -100,6 +92,16 @@ static size_t take(struct ckpt_writer *writer, uint64_t at, size_t *vector, uint
     return len;
 }
 
+static bool given_up(struct ckpt_writer *writer)
+{
+    bool quit;
+
+    (void)pthread_mutex_lock(&writer->lock);
+    quit = writer->quit;
+    (void)pthread_mutex_unlock(&writer->lock);
+    return quit;
+}
+
 static int write_stream(struct ckpt_writer *writer, struct output *output, struct err *err)
 {
     uint64_t total = stream_bytes(writer), at = 0, offset;
@@ -108,6 +110,8 @@ static int write_stream(struct ckpt_writer *writer, struct output *output, struc
     int r = 0;
 
     for (; at < total && r == 0; at += len) {
+        if (given_up(writer))
+            return err_set(err, -ECANCELED, "%s: it was given up", output->path);
         len = take(writer, at, &vector, &offset);
         for (size_t done = 0; done < len; done += CKPT_SLICE_BYTES)
             *crc++ = crc32c(0, writer->block + done,
@@ -451,7 +455,7 @@ static void keep_rest(struct ckpt_writer *writer)
 
 void ckpt_writer_hold(struct ckpt_writer *writer, uint64_t *stall_ns)
 {
-    int64_t begin = now_ns();
+    int64_t begin = clock_now_ns();
     bool writing;
 
     (void)pthread_mutex_lock(&writer->lock);
@@ -462,7 +466,7 @@ void ckpt_writer_hold(struct ckpt_writer *writer, uint64_t *stall_ns)
     if (writer->state == WRITING && !writer->held)
         keep_rest(writer);
     (void)pthread_mutex_unlock(&writer->lock);
-    *stall_ns = writing ? (uint64_t)(now_ns() - begin) : 0;
+    *stall_ns = writing ? (uint64_t)(clock_now_ns() - begin) : 0;
 }
 
 bool ckpt_writer_poll(struct ckpt_writer *writer, bool wait, struct ckpt_done *done,
