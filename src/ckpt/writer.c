@@ -4,6 +4,7 @@
  * only time it reads the vectors), sums it and writes the copy. When the vectors are about to
  * change, what it has not yet taken is copied into `kept`, and it goes on from there. So training
  * waits for one copy at memory speed at most, never for the disk, unless memory is short. */
+#include "base/clock.h"
 #include "base/crc32c.h"
 #include "base/hash.h"
 #include "base/output.h"
@@ -20,7 +21,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BLOCK_BYTES (4 * CKPT_SLICE_BYTES)
@@ -60,14 +60,6 @@ struct ckpt_writer {
     struct ckpt_file files[CKPT_DONE_FILES_MAX];
     size_t file_count;
 };
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 static uint64_t stream_bytes(const struct ckpt_writer *writer)
 {
@@ -463,7 +455,7 @@ static void keep_rest(struct ckpt_writer *writer)
 
 void ckpt_writer_hold(struct ckpt_writer *writer, uint64_t *stall_ns)
 {
-    int64_t begin = now_ns();
+    int64_t begin = clock_now_ns();
     bool writing;
 
     (void)pthread_mutex_lock(&writer->lock);
@@ -474,7 +466,7 @@ void ckpt_writer_hold(struct ckpt_writer *writer, uint64_t *stall_ns)
     if (writer->state == WRITING && !writer->held)
         keep_rest(writer);
     (void)pthread_mutex_unlock(&writer->lock);
-    *stall_ns = writing ? (uint64_t)(now_ns() - begin) : 0;
+    *stall_ns = writing ? (uint64_t)(clock_now_ns() - begin) : 0;
 }
 
 bool ckpt_writer_poll(struct ckpt_writer *writer, bool wait, struct ckpt_done *done,

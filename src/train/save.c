@@ -216,6 +216,8 @@ static int take_vectors(struct train *train, struct ckpt *ckpt, struct err *err)
         return err_set(err, -EINVAL, "%s has %llu weights, the model %llu", ckpt_path(ckpt),
                        (unsigned long long)ckpt_items(ckpt), (unsigned long long)train->items);
     r = ckpt_read(ckpt, CKPT_WEIGHTS, 0, train->items, model_weights(train->model), err);
+    if (r == 0 && (r = model_check_weights(train->model, err)) < 0)
+        err_wrap(err, r, "%s", ckpt_path(ckpt));
     if (!ckpt_has(ckpt, CKPT_M)) /* imported: moments begin at zero, as they are */
         return r;
     if (r == 0)
