@@ -1,3 +1,4 @@
+#include "base/term.h"
 #include "train/sampler.h"
 #include "trainer/commands.h"
 #include "trainer/opened.h"
@@ -37,26 +38,49 @@ struct sampled {
     const struct sample_args *args;
     struct tokens *prompts, *said; /* said: prompt and what follows */
     size_t count;
-    bool streams; /* one prompt, for a person: printed as it comes */
+    bool streams;   /* one prompt, for a person: printed as it comes */
+    size_t printed; /* bytes of its text */
 };
 
-/* The bytes of a token, as soon as it is there; terminals put UTF-8 together. */
+/* Without what may yet change: bytes at the end that are no whole character of UTF-8 are decoded to
+ * U+FFFD, until the next token brings the rest. */
+static size_t settled(const struct buf *text)
+{
+    static const char unknown[] = "\xef\xbf\xbd";
+    size_t len = text->len, each = sizeof(unknown) - 1;
+
+    while (len >= each && memcmp(text->p + len - each, unknown, each) == 0)
+        len -= each;
+    return len;
+}
+
+/* The prompt and what follows, as far as it was not printed yet. */
+static int print_more(struct sampled *sampled, bool all)
+{
+    struct buf text = {0};
+    size_t bad, end;
+    int r = tokenizer_decode(sampled->opened.tokenizer, sampled->said->items, sampled->said->count,
+                             &text, &bad);
+
+    end = all ? text.len : settled(&text);
+    if (r == 0 && end > sampled->printed) {
+        term_write(stdout, text.p + sampled->printed, end - sampled->printed);
+        sampled->printed = end;
+    }
+    (void)fflush(stdout);
+    buf_done(&text);
+    return r;
+}
+
 static bool on_token(void *arg, size_t prompt, int32_t id)
 {
     struct sampled *sampled = arg;
-    struct tokens *said = &sampled->said[prompt];
-    int32_t before = said->count ? said->items[said->count - 1] : -1;
-    int32_t *slot = vec_push(said);
-    struct buf text = {0};
+    int32_t *slot = vec_push(&sampled->said[prompt]);
 
     if (!slot)
         return false;
     *slot = id;
-    if (sampled->streams && tokenizer_decode_one(sampled->opened.tokenizer, before, id, &text) == 0)
-        (void)fwrite(text.p ? text.p : "", 1, text.len, stdout);
-    (void)fflush(stdout);
-    buf_done(&text);
-    return true;
+    return !sampled->streams || print_more(sampled, false) == 0;
 }
 
 static int encode_prompts(struct sampled *sampled, struct err *err)
@@ -79,8 +103,6 @@ static int encode_prompts(struct sampled *sampled, struct err *err)
             if (slot)
                 *slot = sampled->prompts[i].items[j];
         }
-        if (sampled->streams)
-            (void)fputs(text, stdout);
     }
     tokenizer_scratch_free(scratch);
     return r < 0 ? err_set(err, r, "no memory for the prompts") : 0;
@@ -104,8 +126,11 @@ static int print_all(const struct sampled *sampled, struct err *err)
             (void)json_array_append_new(array, json_pack("{s:I, s:s%}", "tokens",
                                                          (json_int_t)sampled->said[i].count, "text",
                                                          text.p ? text.p : "", text.len));
-        else
-            (void)printf("%s%s\n", i ? "---\n" : "", text.p ? text.p : "");
+        else {
+            (void)fputs(i ? "---\n" : "", stdout);
+            term_write(stdout, text.p, text.len);
+            (void)puts("");
+        }
         buf_done(&text);
     }
     if (r == 0 && sampled->args->json) {
@@ -136,11 +161,14 @@ static int sample(struct sampled *sampled, const char *path, struct err *err)
     if (r == 0)
         r = sampler_run(sampled->opened.model, &options, sampled->prompts, sampled->count, on_token,
                         sampled, err);
-    if (r == 0 && sampled->streams)
-        (void)puts("");
-    else if (r == 0)
-        r = print_all(sampled, err);
-    return r;
+    if (r < 0)
+        return r;
+    if (!sampled->streams)
+        return print_all(sampled, err);
+    if (print_more(sampled, true) < 0)
+        return err_set(err, -ENOMEM, "no memory for the text");
+    (void)puts("");
+    return 0;
 }
 
 int cmd_sample(const struct subcommand *command, int argc, char **argv)
