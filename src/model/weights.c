@@ -26,11 +26,11 @@ static double std_of(const struct param *param)
 static void init_chunk(void *arg, size_t item, size_t thread)
 {
     const struct init *init = arg;
-    size_t end = (item + 1) * INIT_CHUNK < init->count ? (item + 1) * INIT_CHUNK : init->count;
+    size_t first = item * INIT_CHUNK, left = init->count - first;
 
     (void)thread;
-    for (size_t i = item * INIT_CHUNK; i < end; i++)
-        init->out[i] = (float)(init->std * random_normal(init->seed, 0, init->stream, i));
+    random_normals(init->seed, 0, init->stream, first, left < INIT_CHUNK ? left : INIT_CHUNK,
+                   init->std, init->out + first);
 }
 
 void model_init(struct model *model, uint64_t seed)

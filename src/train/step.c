@@ -213,6 +213,9 @@ static int apply(struct train *train, const float *gradient, double scale, struc
     uint64_t stall_ns = 0;
     int r;
 
+    r = train_weights_kept(train, err);
+    if (r < 0)
+        return r;
     ckpt_writer_hold(train->writer, &stall_ns);
     out->stall_seconds += (double)stall_ns * 1e-9;
     train->updates++;

@@ -38,49 +38,41 @@ struct sampled {
     const struct sample_args *args;
     struct tokens *prompts, *said; /* said: prompt and what follows */
     size_t count;
-    bool streams;   /* one prompt, for a person: printed as it comes */
-    size_t printed; /* bytes of its text */
+    bool streams; /* one prompt, for a person: printed as it comes */
+    struct tokenizer_stream stream;
 };
 
-/* Without what may yet change: bytes at the end that are no whole character of UTF-8 are decoded to
- * U+FFFD, until the next token brings the rest. */
-static size_t settled(const struct buf *text)
-{
-    static const char unknown[] = "\xef\xbf\xbd";
-    size_t len = text->len, each = sizeof(unknown) - 1;
-
-    while (len >= each && memcmp(text->p + len - each, unknown, each) == 0)
-        len -= each;
-    return len;
-}
-
-/* The prompt and what follows, as far as it was not printed yet. */
-static int print_more(struct sampled *sampled, bool all)
-{
-    struct buf text = {0};
-    size_t bad, end;
-    int r = tokenizer_decode(sampled->opened.tokenizer, sampled->said->items, sampled->said->count,
-                             &text, &bad);
-
-    end = all ? text.len : settled(&text);
-    if (r == 0 && end > sampled->printed) {
-        term_write(stdout, text.p + sampled->printed, end - sampled->printed);
-        sampled->printed = end;
-    }
-    (void)fflush(stdout);
-    buf_done(&text);
-    return r;
-}
-
+/* The text of a token, as soon as it is certain. */
 static bool on_token(void *arg, size_t prompt, int32_t id)
 {
     struct sampled *sampled = arg;
-    int32_t *slot = vec_push(&sampled->said[prompt]);
+    struct tokens *said = &sampled->said[prompt];
+    int32_t *slot = vec_push(said);
+    struct buf text = {0};
 
     if (!slot)
         return false;
     *slot = id;
-    return !sampled->streams || print_more(sampled, false) == 0;
+    if (sampled->streams &&
+        tokenizer_decode_next(sampled->opened.tokenizer, &sampled->stream, id, &text) == 0)
+        term_write(stdout, text.p, text.len);
+    (void)fflush(stdout);
+    buf_done(&text);
+    return true;
+}
+
+/* What follows is told as what follows the prompt, which is printed as it was given. */
+static int hear_prompt(struct sampled *sampled)
+{
+    const struct tokens *said = &sampled->said[0];
+    struct buf text = {0};
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < said->count; i++)
+        r = tokenizer_decode_next(sampled->opened.tokenizer, &sampled->stream, said->items[i],
+                                  &text);
+    buf_done(&text);
+    return r;
 }
 
 static int encode_prompts(struct sampled *sampled, struct err *err)
@@ -103,7 +95,11 @@ static int encode_prompts(struct sampled *sampled, struct err *err)
             if (slot)
                 *slot = sampled->prompts[i].items[j];
         }
+        if (sampled->streams)
+            (void)fputs(text, stdout);
     }
+    if (r == 0 && sampled->streams)
+        r = hear_prompt(sampled);
     tokenizer_scratch_free(scratch);
     return r < 0 ? err_set(err, r, "no memory for the prompts") : 0;
 }
@@ -141,6 +137,16 @@ static int print_all(const struct sampled *sampled, struct err *err)
     return r;
 }
 
+static void end_stream(struct sampled *sampled)
+{
+    struct buf text = {0};
+
+    (void)tokenizer_decode_end(&sampled->stream, &text);
+    term_write(stdout, text.p, text.len);
+    (void)puts("");
+    buf_done(&text);
+}
+
 static int sample(struct sampled *sampled, const char *path, struct err *err)
 {
     const struct sample_args *args = sampled->args;
@@ -161,14 +167,11 @@ static int sample(struct sampled *sampled, const char *path, struct err *err)
     if (r == 0)
         r = sampler_run(sampled->opened.model, &options, sampled->prompts, sampled->count, on_token,
                         sampled, err);
-    if (r < 0)
-        return r;
-    if (!sampled->streams)
-        return print_all(sampled, err);
-    if (print_more(sampled, true) < 0)
-        return err_set(err, -ENOMEM, "no memory for the text");
-    (void)puts("");
-    return 0;
+    if (r == 0 && sampled->streams)
+        end_stream(sampled);
+    else if (r == 0)
+        r = print_all(sampled, err);
+    return r;
 }
 
 int cmd_sample(const struct subcommand *command, int argc, char **argv)

@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 struct train_args {
@@ -46,6 +47,7 @@ struct session {
     struct coll *coll;
     struct show show;
     bool leads;     /* rank 0: the one that is seen */
+    bool started;   /* all that was asked for could be had */
     bool told_stop; /* that it will stop was said */
 };
 
@@ -64,6 +66,7 @@ static void on_ready(void *arg, const struct params *params, const struct exec *
 
     enum dtype type = session->config.train.precision == PRECISION_BF16 ? DTYPE_BF16 : DTYPE_F32;
 
+    session->started = true;
     if (session->leads)
         session->show.peak_flops = peak_flops(exec, type);
     if (session->leads)
@@ -161,6 +164,28 @@ static int open_show(struct session *session, struct err *err)
     return r;
 }
 
+static bool is_inside(const char *path, const char *folder)
+{
+    char *whole = realpath(path, NULL), *outer = realpath(folder, NULL);
+    size_t len = outer ? strlen(outer) : 0;
+    bool inside = whole && outer && !strncmp(whole, outer, len) && whole[len] == '/';
+
+    free(whole);
+    free(outer);
+    return inside;
+}
+
+/* The launcher names what an attempt before this one has saved, which goes before what the first
+ * was asked to begin from. In --out the newest whole one is meant, should that one be damaged. */
+static const char *resume_from(const struct session *session)
+{
+    const char *told = firstlight_resume_path();
+
+    if (!told)
+        return session->args->resume;
+    return is_inside(told, session->config.out) ? NULL : told;
+}
+
 static int train_all(struct session *session, struct err *err)
 {
     const struct train_events events = {
@@ -174,15 +199,12 @@ static int train_all(struct session *session, struct err *err)
         .saved = on_saved,
         .stop = on_stop,
     };
-    const char *resume = session->args->resume;
     struct train_summary summary;
     int r = session->leads ? open_show(session, err) : 0;
 
     if (r < 0)
         return r;
-    if (!resume)
-        resume = firstlight_resume_path();
-    r = train_run(&session->config, resume, session->coll, &events, &summary, err);
+    r = train_run(&session->config, resume_from(session), session->coll, &events, &summary, err);
     if (r == 0 && session->leads)
         show_summary(&session->show, &summary);
     if (session->leads)
@@ -261,12 +283,14 @@ static int train_together(struct session *session, struct err *err)
     return r;
 }
 
-static void catch_stop_signals(void)
+static void catch_signals(void)
 {
     struct sigaction action = {.sa_handler = on_stop_signal, .sa_flags = SA_RESETHAND};
+    struct sigaction ignored = {.sa_handler = SIG_IGN};
 
     (void)sigaction(SIGTERM, &action, NULL);
     (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGXFSZ, &ignored, NULL); /* a file that may not grow is an error like others */
 }
 
 int cmd_train(const struct subcommand *command, int argc, char **argv)
@@ -293,11 +317,11 @@ int cmd_train(const struct subcommand *command, int argc, char **argv)
     if (r == 0 && args.print_config) {
         print_config(&session->config);
     } else if (r == 0) {
-        catch_stop_signals();
+        catch_signals();
         r = train_together(session, &err);
     }
     code = r == 0 ? EXIT_WELL : subcommand_trouble(command, "%s", err.text);
-    if (r == -ECONNRESET || r == -EDOM || r == -ENOSPC || r == -EIO)
+    if (r < 0 && (session->started || r == -ECONNRESET))
         code = EXIT_FINDINGS; /* the request was fine, what happened was not */
 out:
     for (size_t i = 0; session && i < session->config.source_count; i++)

@@ -4,6 +4,7 @@
 #include "trainer/line.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <math.h>
 #include <string.h>
@@ -13,16 +14,31 @@
 #define LINES_IN_ALL 40
 #define BAR_CHARS    20
 
+/* As a run leaves it that was killed, or whose disk was full. */
+static bool ends_in_half_a_line(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    off_t size = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
+    char last = '\n';
+
+    if (size > 0)
+        last = pread(fd, &last, 1, size - 1) == 1 ? last : 0;
+    if (fd >= 0)
+        (void)close(fd);
+    return last != '\n';
+}
+
 int show_init(struct show *show, const struct train_config *config, FILE *out, const char *log_path,
               struct err *err)
 {
-    *show = (struct show){.config = config, .out = out, .ranks = 1};
+    *show = (struct show){.config = config, .out = out, .ranks = 1, .log = -1};
     show->live = isatty(fileno(out));
     show->flop_per_token = model_flop_per_token(&config->model, (size_t)config->train.time, true);
     if (log_path) {
-        show->log = fopen(log_path, "ae");
-        if (!show->log)
+        show->log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+        if (show->log < 0)
             return err_set(err, -errno, "%s: %s", log_path, strerror(errno));
+        show->log_torn = ends_in_half_a_line(log_path);
     }
     return 0;
 }
@@ -32,24 +48,44 @@ void show_done(struct show *show)
     if (show->line_open)
         (void)fputs("\n", show->out);
     show->line_open = false;
-    if (show->log)
-        (void)fclose(show->log);
+    if (show->log >= 0)
+        (void)close(show->log);
+    show->log = -1;
+}
+
+static void write_log(struct show *show, const char *text)
+{
+    struct buf line = {0};
+    ssize_t wrote;
+
+    buf_printf(&line, "%s%s\n", show->log_torn ? "\n" : "", text);
+    wrote = line.failed ? 0 : write(show->log, line.p, line.len);
+    if (wrote < (ssize_t)line.len && !show->log_failed)
+        (void)fprintf(stderr, "the log can't be written (%s); training goes on\n",
+                      strerror(wrote < 0 ? errno : ENOSPC));
+    show->log_failed = wrote < (ssize_t)line.len;
+    if (wrote > 0)
+        show->log_torn = show->log_failed;
+    buf_done(&line);
 }
 
 /* Every line of the log begins with the wall clock's time; the object is freed. A full disk costs
- * the log's line, not the run. */
+ * the log's lines, not the run. */
 static void log_line(struct show *show, json_t *object)
 {
     struct timespec now;
     char *text =
-        show->log && object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+        show->log >= 0 && object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    struct buf line = {0};
 
     if (text) {
         (void)clock_gettime(CLOCK_REALTIME, &now);
-        (void)fprintf(show->log, "{\"time\":%lld.%03ld,%s\n", (long long)now.tv_sec,
-                      now.tv_nsec / 1000000, text + 1);
-        (void)fflush(show->log);
+        buf_printf(&line, "{\"time\":%lld.%03ld,%s", (long long)now.tv_sec, now.tv_nsec / 1000000,
+                   text + 1);
+        if (!line.failed)
+            write_log(show, line.p);
     }
+    buf_done(&line);
     free(text);
     json_decref(object);
 }
