@@ -225,6 +225,21 @@ bench_ranks() {
     done
 }
 
+bench_tokenizer() {
+    local model=$data/grok-1-tokenizer.model text=$work/tokenizer.txt
+    have spm_encode && have bible || return 0
+    if [ ! -e "$model" ]; then
+        echo "tokenizer: skipped, there is no $model"
+        return
+    fi
+    { bible -f gen1:1-rev22:21 && cat src/*/*.[ch] docs/*/*.md; } >"$text"
+    echo "## tokenizer: $(mb_of "$(stat -c %s "$text")") MB of English and C by Grok-1's vocabulary; want 10 times spm_encode"
+    measure -n "${BENCH_TIMES:-5}" -b "$(stat -c %s "$text")" \
+        "encode=firstlight-train tokenizer encode --lines --tokenizer $model <$text" \
+        "spm_encode=spm_encode --model=$model --output_format=id <$text"
+    tokenize "$model" "$text"
+}
+
 bench_gemm() {
     echo "## gemm: matrix products of the trainer's shapes, GFLOP/s; want 0.95 of oneDNN"
     gemm -r "${BENCH_TIMES:-9}"
@@ -317,7 +332,7 @@ bench_train() {
     rm -rf "$work/trained"
 }
 
-all="inspect scale peers study launch death store agents ranks gemm train"
+all="inspect scale peers study launch death store agents ranks gemm train tokenizer"
 [ $# -gt 0 ] || set -- $all
 for name in "$@"; do
     if [ "$(type -t "bench_$name")" != function ]; then

@@ -19,7 +19,8 @@ static void try_text(const struct tokenizer *tokenizer, struct tokenizer_scratch
                      struct str text)
 {
     struct tokens tokens = {0};
-    struct buf back = {0};
+    struct tokenizer_stream stream = {0};
+    struct buf back = {0}, parts = {0};
     size_t bad, first;
 
     for (int again = 0; again < 2; again++) { /* from memory: the same */
@@ -37,9 +38,13 @@ static void try_text(const struct tokenizer *tokenizer, struct tokenizer_scratch
     if (tokenizer_kind_of(tokenizer) == TOKENIZER_TIKTOKEN &&
         !str_eq((struct str){back.p, back.len}, text))
         abort();
-    for (size_t i = 0; i < tokens.count; i++)
-        if (tokenizer_decode_one(tokenizer, i ? tokens.items[i - 1] : -1, tokens.items[i], &back))
+    for (size_t i = 0; i < first; i++)
+        if (tokenizer_decode_next(tokenizer, &stream, tokens.items[i], &parts))
             abort();
+    if (tokenizer_decode_end(&stream, &parts) ||
+        !str_eq((struct str){parts.p, parts.len}, (struct str){back.p, back.len}))
+        abort();
+    buf_done(&parts);
     buf_done(&back);
     vec_done(&tokens);
 }

@@ -67,16 +67,9 @@ static void remove_self(void)
 
 static int write_all(const char *bytes, size_t len, struct err *err)
 {
-    for (size_t done = 0; done < len;) {
-        ssize_t put = write(STDOUT_FILENO, bytes + done, len - done);
+    int r = file_put(STDOUT_FILENO, bytes, len);
 
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put < 0)
-            return err_set(err, -errno, "stdout: %s", strerror(errno));
-        done += (size_t)put;
-    }
-    return 0;
+    return r < 0 ? err_set(err, r, "stdout: %s", strerror(-r)) : 0;
 }
 
 static int write_framed(const struct buf *snap, const char *name, struct err *err)

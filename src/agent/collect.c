@@ -3,6 +3,7 @@
 #include "agent/catalogue.h"
 #include "agent/commands.h"
 #include "agent/take.h"
+#include "base/clock.h"
 #include "snap/manifest.h"
 #include "snap/snap.h"
 
@@ -27,14 +28,6 @@ struct collection {
     uint64_t commands_kept;
     const char *full; /* which bound was reached, or NULL */
 };
-
-static int64_t clock_ms(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static int add_entry(struct collection *c, struct manifest_entry entry)
 {
@@ -190,7 +183,7 @@ static int add_manifest(struct collection *c, int64_t ms, struct buf *text, stru
 
 static int collect(struct collection *c, struct buf *manifest, struct err *err)
 {
-    int64_t start_ms = clock_ms();
+    int64_t start_ms = clock_now_ms();
     int r = take_all_files(c);
 
     if (r == 0)
@@ -212,7 +205,7 @@ static int collect(struct collection *c, struct buf *manifest, struct err *err)
             c, (struct manifest_entry){.path = "/", .status = MANIFEST_CUT, .error = c->full});
     if (r < 0)
         return err_set(err, r, "no memory for the manifest");
-    return add_manifest(c, clock_ms() - start_ms, manifest, err);
+    return add_manifest(c, clock_now_ms() - start_ms, manifest, err);
 }
 
 int collect_tree(struct arena *arena, const struct collect_options *options, struct tree *out,

@@ -1,6 +1,7 @@
 #include "agent/program.h"
 
 #include "agent/catalogue.h"
+#include "base/clock.h"
 #include "base/spawn.h"
 
 #include <errno.h>
@@ -11,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define STDERR_BYTES_MAX 4096
@@ -30,14 +30,6 @@ struct running {
     int64_t started_ms, ended_ms; /* ended: reaped or killed */
     struct buf output, complaint;
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static const char *try_folder(struct arena *arena, struct str folder, const char *name)
 {
@@ -112,7 +104,7 @@ static int start(struct arena *arena, struct running *run, struct program *progr
     if (r == 0)
         r = open_pipe(err);
     if (r == 0) {
-        *run = (struct running){.out = -1, .err = -1, .started_ms = now_ms()};
+        *run = (struct running){.out = -1, .err = -1, .started_ms = clock_now_ms()};
         r = spawn_group(program->path, program->words, env, (const int[]){-1, out[1], err[1]},
                         &run->pid);
         if (r < 0) { /* the program's fault: a bad executable */
@@ -251,7 +243,7 @@ static void look(struct arena *arena, struct running *run, const struct program_
 
     drain(&run->out, &run->output, limits->bytes_max, &run->cut);
     drain(&run->err, &run->complaint, STDERR_BYTES_MAX, &no_cut);
-    now = now_ms();
+    now = clock_now_ms();
     if (!run->reaped) {
         pid_t pid = waitpid(run->pid, &run->wait_status, WNOHANG);
 
@@ -299,7 +291,7 @@ int program_run_all(struct arena *arena, struct program *programs, size_t count,
     unsigned places =
         limits->at_a_time < PROGRAMS_AT_A_TIME_MAX ? limits->at_a_time : PROGRAMS_AT_A_TIME_MAX;
     char **env = make_environment(arena);
-    int64_t started_ms = now_ms();
+    int64_t started_ms = clock_now_ms();
     size_t next = 0, active;
     bool all_over;
     int r = 0;
@@ -308,7 +300,7 @@ int program_run_all(struct arena *arena, struct program *programs, size_t count,
         return err_set(err, -ENOMEM, "no memory to run commands");
     do {
         active = 0;
-        all_over = limits->total_ms && now_ms() - started_ms >= limits->total_ms;
+        all_over = limits->total_ms && clock_now_ms() - started_ms >= limits->total_ms;
         for (; all_over && next < count; next++) {
             programs[next].status = MANIFEST_TIMEOUT;
             programs[next].error = "not run: the time for all commands was over";

@@ -99,17 +99,37 @@ int file_read_stream(int fd, const char *name, size_t bytes_max, char **text, si
     return r < 0 ? read_error(name, r, bytes_max, err) : 0;
 }
 
-static int write_all(int fd, const char *bytes, size_t len)
+int file_put(int fd, const void *bytes, size_t len)
 {
+    const char *p = bytes;
+
     while (len) {
-        ssize_t put = write(fd, bytes, len);
+        ssize_t put = write(fd, p, len);
 
         if (put < 0 && errno == EINTR)
             continue;
         if (put < 0)
             return -errno;
-        bytes += put;
+        p += put;
         len -= (size_t)put;
+    }
+    return 0;
+}
+
+int file_read_at(int fd, void *bytes, size_t len, uint64_t at)
+{
+    char *p = bytes;
+
+    while (len) {
+        ssize_t got = pread(fd, p, len, (off_t)at);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return got < 0 ? -errno : -EBADMSG;
+        p += got;
+        at += (uint64_t)got;
+        len -= (size_t)got;
     }
     return 0;
 }
@@ -123,7 +143,7 @@ static int write_with_mode(const char *path, const void *bytes, size_t len, mode
     if (asprintf(&temp, "%s.%ld.part", path, (long)getpid()) < 0)
         return err_set(err, -ENOMEM, "%s: no memory to write it", path);
     fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
-    r = fd < 0 ? -errno : write_all(fd, bytes, len);
+    r = fd < 0 ? -errno : file_put(fd, bytes, len);
     if (r == 0 && wait && fsync(fd) < 0 && errno != EINVAL && errno != EROFS)
         r = -errno;
     if (fd >= 0 && close(fd) < 0 && r == 0)

@@ -6,6 +6,7 @@
 #include "base/err.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Read all of `path` into *text (malloc'ed, NUL after the last byte; the caller frees) when it has
  * at most bytes_max bytes. Works for /proc and /sys, whose sizes are not known in advance.
@@ -15,6 +16,11 @@ int file_read(const char *path, size_t bytes_max, char **text, size_t *len, stru
 /* The same of an open descriptor, read to its end; `name` begins the sentences. */
 int file_read_stream(int fd, const char *name, size_t bytes_max, char **text, size_t *len,
                      struct err *err);
+
+/* All `len` bytes into an open descriptor, or as many from `at` in a file (-EBADMSG: it ends
+ * before). Returns 0 or a negative errno. */
+int file_put(int fd, const void *bytes, size_t len);
+int file_read_at(int fd, void *bytes, size_t len, uint64_t at);
 
 /* Write beside `path` and rename over it, so that a reader sees the old file or the new one, and a
  * full disk leaves the old one. Returns 0 or a negative errno. */

@@ -37,24 +37,6 @@ struct ckpt {
     uint8_t *slice;         /* one, for those of which only a piece is asked for */
 };
 
-static int read_at(int fd, void *bytes, size_t len, uint64_t at)
-{
-    char *p = bytes;
-
-    while (len > 0) {
-        ssize_t got = pread(fd, p, len, (off_t)at);
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return got < 0 ? -errno : -EBADMSG;
-        p += got;
-        at += (uint64_t)got;
-        len -= (size_t)got;
-    }
-    return 0;
-}
-
 static int read_table(int fd, struct part *part, struct err *err)
 {
     size_t bytes = (size_t)part_table_bytes(&part->header); /* bounded by the file's own size */
@@ -64,7 +46,7 @@ static int read_table(int fd, struct part *part, struct err *err)
     part->crc = malloc(bytes);
     if (!table || !part->crc)
         r = err_set(err, -ENOMEM, "no memory for its checksums");
-    else if ((r = read_at(fd, table, bytes, part_table_at(&part->header))) < 0)
+    else if ((r = file_read_at(fd, table, bytes, part_table_at(&part->header))) < 0)
         err_set(err, r, "its table of checksums can't be read: %s", strerror(-r));
     else
         r = part_table_parse(&part->header, table, part->crc, err);
@@ -85,7 +67,7 @@ static int read_part(int fd, uint64_t bytes, struct part *part, struct err *err)
         return err_set(err, -EBADMSG, "it has %jd bytes, not %" PRIu64, (intmax_t)st.st_size,
                        bytes);
     len = bytes < sizeof(header) ? (size_t)bytes : sizeof(header);
-    r = read_at(fd, header, len, 0);
+    r = file_read_at(fd, header, len, 0);
     if (r < 0)
         return err_set(err, r, "%s", strerror(-r));
     r = part_header_parse(header, len, bytes, &part->header, err);
@@ -302,7 +284,7 @@ static int read_slice(const struct want *want, uint64_t slice, void *out, struct
     uint64_t at = part_slice_at(header, want->vector, slice);
     size_t bytes = part_slice_bytes(header, slice);
     uint64_t number = want->vector * part_vector_slices(header) + slice;
-    int r = read_at(want->fd, out, bytes, at);
+    int r = file_read_at(want->fd, out, bytes, at);
 
     if (r < 0)
         return err_set(err, r, "%s/%s: bytes %" PRIu64 " to %" PRIu64 ": %s", want->ckpt->path,

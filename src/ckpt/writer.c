@@ -4,6 +4,7 @@
  * only time it reads the vectors), sums it and writes the copy. When the vectors are about to
  * change, what it has not yet taken is copied into `kept`, and it goes on from there. So training
  * waits for one copy at memory speed at most, never for the disk, unless memory is short. */
+#include "base/clock.h"
 #include "base/crc32c.h"
 #include "base/hash.h"
 #include "base/output.h"
@@ -20,10 +21,10 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BLOCK_BYTES (4 * CKPT_SLICE_BYTES)
+#define TOUCH_BYTES ((size_t)16 << 20)
 #define NICE        10 /* training's threads meet at barriers: whoever holds one up holds up all */
 
 enum state { IDLE, WRITING, WRITTEN };
@@ -47,6 +48,7 @@ struct ckpt_writer {
     struct err err;
 
     struct memory kept;
+    size_t wanted, touched; /* bytes of `kept` that shall have, and have, their pages */
     char *block;
     uint32_t *crc; /* of each slice */
     size_t crc_space;
@@ -58,14 +60,6 @@ struct ckpt_writer {
     struct ckpt_file files[CKPT_DONE_FILES_MAX];
     size_t file_count;
 };
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 static uint64_t stream_bytes(const struct ckpt_writer *writer)
 {
@@ -98,6 +92,16 @@ static size_t take(struct ckpt_writer *writer, uint64_t at, size_t *vector, uint
     return len;
 }
 
+static bool given_up(struct ckpt_writer *writer)
+{
+    bool quit;
+
+    (void)pthread_mutex_lock(&writer->lock);
+    quit = writer->quit;
+    (void)pthread_mutex_unlock(&writer->lock);
+    return quit;
+}
+
 static int write_stream(struct ckpt_writer *writer, struct output *output, struct err *err)
 {
     uint64_t total = stream_bytes(writer), at = 0, offset;
@@ -106,6 +110,8 @@ static int write_stream(struct ckpt_writer *writer, struct output *output, struc
     int r = 0;
 
     for (; at < total && r == 0; at += len) {
+        if (given_up(writer))
+            return err_set(err, -ECANCELED, "%s: it was given up", output->path);
         len = take(writer, at, &vector, &offset);
         for (size_t done = 0; done < len; done += CKPT_SLICE_BYTES)
             *crc++ = crc32c(0, writer->block + done,
@@ -208,6 +214,20 @@ static void write_all(struct ckpt_writer *writer, struct ckpt_done *done, struct
     }
 }
 
+/* Get the next pages of `kept`, without the lock, which is held before and after. That begin may
+ * unmap them meanwhile does no harm: then there are none to get. */
+static void touch_more(struct ckpt_writer *writer)
+{
+    size_t len = writer->wanted - writer->touched < TOUCH_BYTES ? writer->wanted - writer->touched
+                                                                : TOUCH_BYTES;
+    char *p = writer->kept.p + writer->touched;
+
+    writer->touched += len;
+    (void)pthread_mutex_unlock(&writer->lock);
+    (void)madvise(p, len, MADV_POPULATE_WRITE); /* before Linux 5.14: they come when needed */
+    (void)pthread_mutex_lock(&writer->lock);
+}
+
 static void *writer_main(void *arg)
 {
     struct ckpt_writer *writer = arg;
@@ -218,7 +238,10 @@ static void *writer_main(void *arg)
     (void)pthread_mutex_lock(&writer->lock);
     for (;;) {
         while (writer->state != WRITING && !writer->quit)
-            (void)pthread_cond_wait(&writer->changed, &writer->lock);
+            if (writer->touched < writer->wanted)
+                touch_more(writer);
+            else
+                (void)pthread_cond_wait(&writer->changed, &writer->lock);
         if (writer->state != WRITING)
             break;
         (void)pthread_mutex_unlock(&writer->lock);
@@ -362,11 +385,24 @@ static void reserve(struct ckpt_writer *writer, size_t bytes)
     if (writer->kept.p)
         (void)munmap(writer->kept.p, writer->kept.bytes);
     writer->kept = (struct memory){0};
+    writer->wanted = writer->touched = 0;
     p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
         return;
     (void)madvise(p, bytes, MADV_HUGEPAGE);
     writer->kept = (struct memory){p, bytes};
+}
+
+void ckpt_writer_reserve(struct ckpt_writer *writer, size_t bytes)
+{
+    (void)pthread_mutex_lock(&writer->lock);
+    if (writer->state == IDLE) {
+        reserve(writer, bytes);
+        if (writer->kept.bytes >= bytes)
+            writer->wanted = bytes;
+        (void)pthread_cond_broadcast(&writer->changed);
+    }
+    (void)pthread_mutex_unlock(&writer->lock);
 }
 
 int ckpt_writer_begin(struct ckpt_writer *writer, const struct ckpt_request *request,
@@ -391,8 +427,8 @@ int ckpt_writer_begin(struct ckpt_writer *writer, const struct ckpt_request *req
         return err_set(err, r, "no memory to write a checkpoint");
     }
     bytes = stream_bytes(writer);
-    reserve(writer, request->keep_max && request->keep_max < bytes ? request->keep_max : bytes);
     (void)pthread_mutex_lock(&writer->lock);
+    reserve(writer, request->keep_max && request->keep_max < bytes ? request->keep_max : bytes);
     writer->taken = 0;
     writer->reading = writer->held = false;
     writer->state = WRITING;
@@ -419,7 +455,7 @@ static void keep_rest(struct ckpt_writer *writer)
 
 void ckpt_writer_hold(struct ckpt_writer *writer, uint64_t *stall_ns)
 {
-    int64_t begin = now_ns();
+    int64_t begin = clock_now_ns();
     bool writing;
 
     (void)pthread_mutex_lock(&writer->lock);
@@ -430,7 +466,7 @@ void ckpt_writer_hold(struct ckpt_writer *writer, uint64_t *stall_ns)
     if (writer->state == WRITING && !writer->held)
         keep_rest(writer);
     (void)pthread_mutex_unlock(&writer->lock);
-    *stall_ns = writing ? (uint64_t)(now_ns() - begin) : 0;
+    *stall_ns = writing ? (uint64_t)(clock_now_ns() - begin) : 0;
 }
 
 bool ckpt_writer_poll(struct ckpt_writer *writer, bool wait, struct ckpt_done *done,

@@ -1,5 +1,6 @@
 #include "cli/front.h"
 
+#include "base/clock.h"
 #include "base/term.h"
 #include "base/vec.h"
 #include "cli/collapse.h"
@@ -13,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define WINDOW_MS     150 /* a line waits so long for its like */
@@ -42,14 +42,6 @@ struct front {
     bool terminal, colour;
     enum run_cause failed; /* the last failure's; CAUSE_NONE: none */
 };
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * SECOND_NS + t.tv_nsec;
-}
 
 static void say(struct front *front, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -91,7 +83,7 @@ static void draw(struct front *front)
     put(front, STDERR_FILENO, (struct str){front->status.p, front->status.len});
     for (size_t i = 0; i < front->status.len; i++)
         front->status_lines += front->status.p[i] == '\n';
-    front->drawn_ns = now_ns();
+    front->drawn_ns = clock_now_ns();
 }
 
 static void put_line(void *data, const struct collapse_line *line)
@@ -113,7 +105,7 @@ static void put_line(void *data, const struct collapse_line *line)
 
 static void set_tick(struct front *front, int64_t at_ns)
 {
-    int64_t in_ns = at_ns - now_ns();
+    int64_t in_ns = at_ns - clock_now_ns();
     struct timeval t = {0, 0};
 
     if (at_ns < 0)
@@ -129,7 +121,7 @@ static void on_tick(evutil_socket_t fd, short what, void *data)
 
     (void)fd;
     (void)what;
-    set_tick(front, collapse_tick(front->collapse, now_ns()));
+    set_tick(front, collapse_tick(front->collapse, clock_now_ns()));
     draw(front);
 }
 
@@ -164,9 +156,9 @@ static uint64_t on_output(void *data, const struct msg_log *log, const char *nod
     if (!front->collapse)
         put(front, (int)log->stream, rest);
     while (front->collapse && str_line(&rest, &line))
-        collapse_add(front->collapse, log->rank, (int)log->stream, line, now_ns());
+        collapse_add(front->collapse, log->rank, (int)log->stream, line, clock_now_ns());
     if (front->collapse)
-        set_tick(front, collapse_tick(front->collapse, now_ns()));
+        set_tick(front, collapse_tick(front->collapse, clock_now_ns()));
     draw(front);
     return writer_waiting(front->writer) < BEHIND_BYTES ? log->bytes.len : 0;
 }
@@ -261,7 +253,7 @@ static void on_view(void *data, const struct control_view *view)
     live = live_of_view(front->options.run, view);
     buf_clear(&front->status);
     (void)live_print(&live, &style, &front->status);
-    if (now_ns() - front->drawn_ns >= DRAW_EVERY_NS)
+    if (clock_now_ns() - front->drawn_ns >= DRAW_EVERY_NS)
         draw(front);
 }
 
@@ -286,7 +278,7 @@ struct front *front_new(const struct front_options *options, struct driver_front
         free(front);
         return NULL;
     }
-    front->began_ns = now_ns();
+    front->began_ns = clock_now_ns();
     front->terminal = isatty(STDERR_FILENO);
     front->colour = term_has_colour(stderr);
     if (options->job->ranks > 1 && isatty(STDOUT_FILENO))
@@ -304,9 +296,9 @@ static void on_stop(evutil_socket_t signo, short what, void *data)
     const char *why = signo == SIGINT ? "Ctrl-C" : "SIGTERM";
 
     (void)what;
-    if (front->stops && now_ns() - front->stopped_ns < TWICE_NS)
+    if (front->stops && clock_now_ns() - front->stopped_ns < TWICE_NS)
         return; /* the same wish, to us and to our group */
-    front->stopped_ns = now_ns();
+    front->stopped_ns = clock_now_ns();
     driver_wish(front->driver, front->stops++ ? WISH_KILL : WISH_STOP, why);
     if (front->stops == 1 && front->terminal)
         on_trouble(front, "stopping: ranks may save and leave; Ctrl-C again kills them");
@@ -350,7 +342,7 @@ int front_attach(struct front *front, struct driver *driver)
 
 void front_end(struct front *front, int exit_code)
 {
-    double seconds = (double)(now_ns() - front->began_ns) / SECOND_NS;
+    double seconds = (double)(clock_now_ns() - front->began_ns) / SECOND_NS;
     const char *run = front->options.run;
     enum run_cause cause = front->failed; /* several causes have one exit code */
 

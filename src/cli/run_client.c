@@ -1,6 +1,7 @@
 #include "cli/run_client.h"
 
 #include "base/base64.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +10,6 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #define READ_BYTES 65536
@@ -94,25 +94,17 @@ int run_client_ask(struct run_client *client, json_t *request, struct err *err)
     return r;
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* More bytes: 1, the end: 0, or an error. */
 static int fill(struct run_client *client, int timeout_ms, struct err *err)
 {
-    int64_t until = timeout_ms < 0 ? 0 : now_ms() + timeout_ms;
+    int64_t until = timeout_ms < 0 ? 0 : clock_now_ms() + timeout_ms;
     struct pollfd poll_fd = {.fd = client->fd, .events = POLLIN};
     char bytes[READ_BYTES];
     ssize_t got;
     int r;
 
     do {
-        int64_t left = timeout_ms < 0 ? -1 : until - now_ms();
+        int64_t left = timeout_ms < 0 ? -1 : until - clock_now_ms();
 
         r = poll(&poll_fd, 1, left < 0 && timeout_ms >= 0 ? 0 : (int)left);
     } while (r < 0 && errno == EINTR);

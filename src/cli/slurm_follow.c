@@ -1,5 +1,6 @@
 #include "cli/slurm_follow.h"
 
+#include "base/clock.h"
 #include "cli/commands.h"
 #include "sched/slurm_job.h"
 
@@ -31,14 +32,6 @@ static void on_interrupt(int signo)
 {
     (void)signo;
     interrupted = 1;
-}
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
 }
 
 /* Each change once: "Slurm job 17: pending (Resources)". */
@@ -107,13 +100,13 @@ int slurm_follow(const char *job)
 {
     const struct sigaction leave = {.sa_handler = on_interrupt}; /* ends a wait */
     struct follower f = {.job = job, .fd = -1};
-    int64_t ask_ms = ASK_FIRST_MS, asked = now_ms() - ask_ms;
+    int64_t ask_ms = ASK_FIRST_MS, asked = clock_now_ms() - ask_ms;
 
     (void)sigaction(SIGINT, &leave, NULL);
     while (!f.ended && !interrupted) {
-        if (now_ms() - asked >= ask_ms) {
+        if (clock_now_ms() - asked >= ask_ms) {
             ask(&f);
-            asked = now_ms();
+            asked = clock_now_ms();
             ask_ms = ask_ms * 9 / 8 < ASK_LAST_MS ? ask_ms * 9 / 8 : ASK_LAST_MS;
         }
         show(&f);

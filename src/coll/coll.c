@@ -5,17 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define SPLIT_BYTES (64u << 10) /* a broadcast of more is cut, so that no rank sends it whole */
-
-int64_t coll_now_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 void *coll_new(size_t bytes, const struct coll_ops *ops, size_t rank, size_t size, const char *name)
 {

@@ -1,5 +1,6 @@
 #include "coll/meet.h"
 
+#include "base/clock.h"
 #include "coll/parts.h"
 
 #include <errno.h>
@@ -22,7 +23,7 @@ int meet_open(struct meet *meet, const struct coll_options *options, struct err 
                           .rank = options->rank,
                           .size = options->size,
                           .meet_ms = options->meet_ms ? options->meet_ms : COLL_MEET_MS};
-    meet->deadline_ms = coll_now_ms() + meet->meet_ms;
+    meet->deadline_ms = clock_now_ms() + meet->meet_ms;
     if (!options->store_host || !options->store_port)
         return err_set(err, -EINVAL, "%zu ranks need a store to meet at", options->size);
     if (strlen(name) > NAME_BYTES_MAX)

@@ -44,9 +44,6 @@ void coll_delete(struct coll *coll);
 int coll_mismatch(const struct coll *coll, size_t from, uint64_t sent, size_t expected,
                   struct err *err);
 
-/* Milliseconds of the monotonic clock. */
-int64_t coll_now_ms(void);
-
 int coll_open_self(struct coll **out, struct err *err);
 
 struct meet;

@@ -8,6 +8,7 @@
  * Each rank has a ring to each other rank, and one that all others read. Who finds nothing to do
  * sleeps on its own bell (a futex) and is woken by who has moved a ring. A sleeper looks ten times
  * a second whether those it waits for still live (by pidfd). */
+#include "base/clock.h"
 #include "base/str.h"
 #include "coll/meet.h"
 #include "coll/parts.h"
@@ -239,7 +240,7 @@ static int stuck(struct shm *shm, struct err *err)
 static int run_flows(struct shm *shm, struct err *err)
 {
     struct bell *bell = &shm->region->bells[shm->coll.rank];
-    int64_t moved_ms = coll_now_ms();
+    int64_t moved_ms = clock_now_ms();
     bool known = false;
 
     for (;;) {
@@ -256,10 +257,10 @@ static int run_flows(struct shm *shm, struct err *err)
         if (known)
             return fallen(shm, err);
         if (moved_ms == 0)
-            moved_ms = coll_now_ms();
+            moved_ms = clock_now_ms();
         if (!sleep_on_bell(shm, seen)) {
             look(shm);
-            if (coll_now_ms() - moved_ms > shm->coll.stuck_ms)
+            if (clock_now_ms() - moved_ms > shm->coll.stuck_ms)
                 return stuck(shm, err);
         }
         known = atomic_load(&shm->region->culprit) != 0;

@@ -1,5 +1,6 @@
 #include "coll/store_client.h"
 
+#include "base/clock.h"
 #include "coll/parts.h"
 
 #include <errno.h>
@@ -53,7 +54,7 @@ static int receive_all(struct store_client *store, void *bytes, size_t len, int6
 
     while (len > 0) {
         struct pollfd poller = {store->fd, POLLIN, 0};
-        int64_t left = deadline_ms - coll_now_ms();
+        int64_t left = deadline_ms - clock_now_ms();
         ssize_t n;
 
         if (left < 0)
@@ -134,7 +135,7 @@ int store_client_open(struct store_client *store, const char *host, const char *
     r = getaddrinfo(host, port, &hints, &list);
     if (r != 0)
         return err_set(err, -EHOSTUNREACH, "store at %s: %s", store->where, gai_strerror(r));
-    while ((r = connect_any(list)) < 0 && coll_now_ms() + RETRY_MS < deadline_ms)
+    while ((r = connect_any(list)) < 0 && clock_now_ms() + RETRY_MS < deadline_ms)
         (void)poll(NULL, 0, RETRY_MS);
     freeaddrinfo(list);
     if (r < 0)
@@ -220,5 +221,5 @@ int store_client_delete(struct store_client *store, const char *key, struct err 
     int64_t deleted;
     int r = send_request(store, DELETE_KEY, key, err);
 
-    return r == 0 ? receive_all(store, &deleted, 8, coll_now_ms() + ANSWER_MS, err) : r;
+    return r == 0 ? receive_all(store, &deleted, 8, clock_now_ms() + ANSWER_MS, err) : r;
 }

@@ -9,6 +9,7 @@
  * the limit on silence (stuck_ms), or who has started the ranks. Shared memory is left out of the
  * transports: it would leave segments behind when a rank is killed, and ranks of one host have a
  * better one (shm.c). */
+#include "base/clock.h"
 #include "base/str.h"
 #include "coll/meet.h"
 #include "coll/parts.h"
@@ -168,7 +169,7 @@ static int stuck(const struct ucx *ucx, int64_t limit_ms, struct err *err)
 static int finish(struct ucx *ucx, const struct coll_piece *receive, int64_t limit_ms,
                   struct err *err)
 {
-    int64_t moved_ms = coll_now_ms();
+    int64_t moved_ms = clock_now_ms();
     size_t before = SIZE_MAX;
 
     for (;;) {
@@ -184,8 +185,8 @@ static int finish(struct ucx *ucx, const struct coll_piece *receive, int64_t lim
         if (open == 0)
             return 0;
         if (open != before)
-            moved_ms = coll_now_ms();
-        else if (coll_now_ms() - moved_ms > limit_ms)
+            moved_ms = clock_now_ms();
+        else if (clock_now_ms() - moved_ms > limit_ms)
             return stuck(ucx, limit_ms, err);
         before = open;
         if (!did)
@@ -236,7 +237,7 @@ static void say_goodbye(struct ucx *ucx)
 /* Nothing may write to the callers' memory after this. */
 static void cancel(struct ucx *ucx)
 {
-    int64_t end = coll_now_ms() + CANCEL_MS;
+    int64_t end = clock_now_ms() + CANCEL_MS;
 
     for (size_t i = 0; i < ucx->coll.size; i++)
         if (ucx->in[i].request)
@@ -249,14 +250,14 @@ static void cancel(struct ucx *ucx)
         if (ucx->eps[i])
             p = ucx->library->ucp_ep_close_nbx(ucx->eps[i], &force);
         ucx->eps[i] = NULL;
-        while (UCS_PTR_IS_PTR(p) && coll_now_ms() < end &&
+        while (UCS_PTR_IS_PTR(p) && clock_now_ms() < end &&
                ucx->library->ucp_request_check_status(p) == UCS_INPROGRESS)
             if (!progress(ucx))
                 sleep_on_worker(ucx);
         if (UCS_PTR_IS_PTR(p))
             ucx->library->ucp_request_free(p);
     }
-    while (look_at_all(ucx) > 0 && coll_now_ms() < end)
+    while (look_at_all(ucx) > 0 && clock_now_ms() < end)
         if (!progress(ucx))
             sleep_on_worker(ucx);
 }

@@ -1,5 +1,6 @@
 #include "data/dataset.h"
 
+#include "base/hash.h"
 #include "data/mapped.h"
 #include "data/order.h"
 
@@ -23,7 +24,7 @@ struct dataset {
     struct order_share shares[DATASET_SOURCES_MAX];
     bool by_weight; /* else all sources together are one */
     size_t time;
-    uint64_t seed, windows, tokens, text_bytes;
+    uint64_t seed, windows, tokens, text_bytes, hash;
     enum data_split split;
     char *tokenizer_path;
     int32_t pad;
@@ -100,6 +101,24 @@ static int take_weights(struct dataset *dataset, const struct dataset_source *so
     return 0;
 }
 
+static uint64_t hash_of(const struct dataset *dataset, const struct dataset_source *sources)
+{
+    uint64_t hash = dataset->sources[0].index.tokenizer_hash;
+
+    for (size_t i = 0; i < dataset->count; i++) {
+        const struct source *source = &dataset->sources[i];
+        uint64_t weight;
+
+        memcpy(&weight, &sources[i].weight, sizeof(weight));
+        hash = hash_mix(hash, weight);
+        for (size_t j = 0; j < source->split->shards.count; j++) {
+            hash = hash_mix(hash, source->split->shards.items[j].tokens);
+            hash = hash_mix(hash, source->split->shards.items[j].crc);
+        }
+    }
+    return hash;
+}
+
 int dataset_open(const struct dataset_source *sources, size_t count,
                  const struct dataset_options *options, struct dataset **out, struct err *err)
 {
@@ -129,6 +148,7 @@ int dataset_open(const struct dataset_source *sources, size_t count,
         dataset_free(dataset);
         return r;
     }
+    dataset->hash = hash_of(dataset, sources);
     dataset->pad = dataset->sources[0].index.pad;
     if (dataset->pad < 0)
         dataset->pad = dataset->sources[0].index.eos < 0 ? 0 : dataset->sources[0].index.eos;
@@ -161,6 +181,11 @@ size_t dataset_vocab(const struct dataset *dataset)
 uint64_t dataset_tokenizer_hash(const struct dataset *dataset)
 {
     return dataset->sources[0].index.tokenizer_hash;
+}
+
+uint64_t dataset_hash(const struct dataset *dataset)
+{
+    return dataset->hash;
 }
 
 const char *dataset_tokenizer_path(const struct dataset *dataset)

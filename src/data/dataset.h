@@ -33,6 +33,9 @@ void dataset_free(struct dataset *dataset);
 
 size_t dataset_vocab(const struct dataset *dataset);
 uint64_t dataset_tokenizer_hash(const struct dataset *dataset);
+/* Says whether two are the same to train on: of the tokenizer, the weights and the shards'
+ * checksums, wherever the folders lie. */
+uint64_t dataset_hash(const struct dataset *dataset);
 /* Path of the copy of the tokenizer in the first source. */
 const char *dataset_tokenizer_path(const struct dataset *dataset);
 /* Windows of one pass, each of `time` tokens that have a next one; of a held-out split: all there

@@ -1,6 +1,7 @@
 #include "data/shards.h"
 
 #include "base/crc32c.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,21 +29,6 @@ enum { TOKENS, ENDS };
 static struct data_shard *last_shard(struct data_split_index *split)
 {
     return split->shards.count ? &split->shards.items[split->shards.count - 1] : NULL;
-}
-
-static int write_all(int fd, const char *bytes, size_t len)
-{
-    while (len) {
-        ssize_t put = write(fd, bytes, len);
-
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put < 0)
-            return -errno;
-        bytes += put;
-        len -= (size_t)put;
-    }
-    return 0;
 }
 
 /* Open a file to go on behind its first `bytes`. */
@@ -186,7 +172,7 @@ static int put(struct shards *shards, enum data_split split, int which, const vo
 {
     struct data_shard *shard = last_shard(&shards->index->splits[split]);
     uint32_t *crc = which == ENDS ? &shard->ends_crc : &shard->crc;
-    int r = write_all(shards->splits[split].files[which], bytes, len);
+    int r = file_put(shards->splits[split].files[which], bytes, len);
 
     if (r < 0)
         return shard_error(shards, split, which == ENDS, r, err);

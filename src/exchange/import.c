@@ -26,24 +26,6 @@ struct source {
     struct err *err;
 };
 
-static int read_at(int fd, void *bytes, size_t len, uint64_t at)
-{
-    char *p = bytes;
-
-    while (len > 0) {
-        ssize_t got = pread(fd, p, len, (off_t)at);
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return got < 0 ? -errno : -EIO; /* it was long enough before */
-        p += got;
-        at += (uint64_t)got;
-        len -= (size_t)got;
-    }
-    return 0;
-}
-
 /* Open for reading as the next file; *bytes: its size. */
 static int open_file(struct source *source, const char *path, uint64_t *bytes)
 {
@@ -75,7 +57,7 @@ static int add_safetensors(struct source *source, const char *path)
     if (r < 0)
         return r;
     if (bytes >= 8)
-        r = read_at(source->files.items[number], &len, sizeof(len), 0);
+        r = file_read_at(source->files.items[number], &len, sizeof(len), 0);
     if (r == 0 && (bytes < 8 || len > SAFETENSORS_HEADER_MAX || len > bytes - 8))
         return err_set(source->err, -EINVAL,
                        "%s: it is no safetensors file, or it is cut off in its header", path);
@@ -83,7 +65,7 @@ static int add_safetensors(struct source *source, const char *path)
     if (!json)
         return err_set(source->err, -ENOMEM, "%s: no memory for its header", path);
     if (r == 0)
-        r = read_at(source->files.items[number], json, (size_t)len, 8);
+        r = file_read_at(source->files.items[number], json, (size_t)len, 8);
     if (r < 0)
         err_set(source->err, r, "%s: %s", path, strerror(-r));
     else if ((r = safetensors_parse(json, (size_t)len, bytes, number, &source->tensors,
@@ -189,7 +171,7 @@ static int open_gguf(struct source *source, struct exchange_model *out)
     text = malloc(len + 1);
     if (!text)
         return err_set(source->err, -ENOMEM, "%s: no memory for its header", source->path);
-    r = read_at(source->files.items[0], text, len, 0);
+    r = file_read_at(source->files.items[0], text, len, 0);
     if (r < 0)
         err_set(source->err, r, "%s", strerror(-r));
     else
@@ -262,8 +244,8 @@ static int load_matrix(struct source *source, const struct tensor *tensor,
 
     for (size_t row = 0, count; row < piece->rows && r == 0; row += count) {
         count = piece->rows - row < at_once ? piece->rows - row : at_once;
-        r = read_at(source->files.items[tensor->file], block, count * row_bytes,
-                    at + row * row_bytes);
+        r = file_read_at(source->files.items[tensor->file], block, count * row_bytes,
+                         at + row * row_bytes);
         if (r < 0)
             return err_set(source->err, r, "%s: %s: %s", source->path, tensor->name, strerror(-r));
         r = matrix_load(&matrix, row, count, tensor->type, block, &bad, &bad_row, &bad_column);

@@ -1,6 +1,7 @@
 #include "kernels/attention.h"
 
 #include "kernels/cpu/attention.h"
+#include "kernels/cut.h"
 #include "tensor/real.h"
 
 #include <assert.h>
@@ -38,16 +39,11 @@ static struct run run_of(const struct exec *exec, const struct attention *at, st
     };
 }
 
-static size_t rounded_up(size_t bytes)
-{
-    return (bytes + 63) & ~(size_t)63;
-}
-
 /* Scratch for all threads, and `shared` bytes for all together. */
 static void *take_scratch(struct run *run, size_t shared, size_t item_bytes)
 {
-    run->shared = rounded_up(shared);
-    run->item_bytes = rounded_up(item_bytes);
+    run->shared = round_up(shared, 64);
+    run->item_bytes = round_up(item_bytes, 64);
     for (size_t i = 1; i < pool_threads(run->pool); i++)
         (void)pool_scratch(run->pool, i, run->item_bytes);
     return pool_scratch(run->pool, 0, run->shared + run->item_bytes);
@@ -76,7 +72,7 @@ void attention_forward(const struct exec *exec, const struct attention *at, stru
     struct run run = run_of(exec, at, q, k, v, o);
 
     run.job.lse = lse;
-    run.per_head = (at->time + ATTENTION_QUERIES - 1) / ATTENTION_QUERIES;
+    run.per_head = parts_of(at->time, ATTENTION_QUERIES);
     take_scratch(&run, 0, run.ops->forward_bytes(&run.job));
     pool_run(exec->pool, at->batch * at->q_heads * run.per_head, forward_item, &run);
 }
@@ -136,7 +132,7 @@ void attention_backward(const struct exec *exec, const struct attention *at, str
     if (!partial)
         run.job.partial = NULL;
     for (; run.job.first < at->batch; run.job.first += span) {
-        size_t left = at->batch - run.job.first, count = left < span ? left : span;
+        size_t count = min(at->batch - run.job.first, span);
 
         pool_run(exec->pool, count * at->q_heads, backward_item, &run);
         if (partial)
@@ -159,8 +155,7 @@ static void decode_item(void *arg, size_t item, size_t thread)
 static void decode_join(const struct attention_job *job, size_t chunks, size_t sequence,
                         size_t head)
 {
-    size_t d = job->at.head_dim,
-           used = ((size_t)job->lengths[sequence] + ATTENTION_KEYS - 1) / ATTENTION_KEYS;
+    size_t d = job->at.head_dim, used = parts_of((size_t)job->lengths[sequence], ATTENTION_KEYS);
     float *part = job->partial + (sequence * job->at.q_heads + head) * chunks * (d + 2);
     struct mat o = mat_at(job->o, sequence, head * d);
     float max = -INFINITY, total = 0;
@@ -190,7 +185,7 @@ void attention_decode(const struct exec *exec, const struct attention *at, struc
     for (size_t i = 0; i < at->batch; i++)
         assert(lengths[i] > 0 && (size_t)lengths[i] <= at->time);
     run.job.lengths = lengths;
-    run.per_head = (at->time + ATTENTION_KEYS - 1) / ATTENTION_KEYS;
+    run.per_head = parts_of(at->time, ATTENTION_KEYS);
     run.job.partial = take_scratch(
         &run, at->batch * at->q_heads * run.per_head * (at->head_dim + 2) * sizeof(float),
         run.ops->decode_bytes(&run.job));

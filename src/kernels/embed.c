@@ -1,6 +1,7 @@
 #include "kernels/embed.h"
 
 #include "kernels/cpu/embed.h"
+#include "kernels/cut.h"
 
 #include <assert.h>
 
@@ -47,14 +48,13 @@ void embed_forward(const struct exec *exec, size_t rows, size_t n, const int32_t
 {
     struct embed e = {ops_of(exec), rows, n, tokens, table, scale, out};
 
-    pool_run(exec->pool, (rows + ROWS_OF_ITEM - 1) / ROWS_OF_ITEM, forward_rows, &e);
+    pool_run(exec->pool, parts_of(rows, ROWS_OF_ITEM), forward_rows, &e);
 }
 
 static void backward_columns(void *arg, size_t item, size_t thread)
 {
     const struct embed *e = arg;
-    size_t begin = item * COLUMNS_OF_ITEM, left = e->n - begin;
-    size_t columns = left < COLUMNS_OF_ITEM ? left : COLUMNS_OF_ITEM;
+    size_t begin = item * COLUMNS_OF_ITEM, columns = min(e->n - begin, COLUMNS_OF_ITEM);
 
     (void)thread;
     for (size_t row = 0; row < e->rows; row++) {
@@ -74,5 +74,5 @@ void embed_backward(const struct exec *exec, size_t rows, size_t n, size_t vocab
 
     for (size_t row = 0; row < rows; row++)
         assert(tokens[row] >= 0 && (size_t)tokens[row] < vocab);
-    pool_run(exec->pool, (n + COLUMNS_OF_ITEM - 1) / COLUMNS_OF_ITEM, backward_columns, &e);
+    pool_run(exec->pool, parts_of(n, COLUMNS_OF_ITEM), backward_columns, &e);
 }

@@ -1,6 +1,7 @@
 #include "kernels/flat.h"
 
 #include "kernels/cpu/flat.h"
+#include "kernels/cut.h"
 
 static const struct flat_ops *ops_of(const struct exec *exec)
 {
@@ -41,9 +42,9 @@ struct flat {
 /* Items are blocks: their first item, and how many they hold. */
 static size_t block(const struct flat *flat, size_t item, size_t *count)
 {
-    size_t begin = item * FLAT_BLOCK, left = flat->count - begin;
+    size_t begin = item * FLAT_BLOCK;
 
-    *count = left < FLAT_BLOCK ? left : FLAT_BLOCK;
+    *count = min(flat->count - begin, FLAT_BLOCK);
     return begin;
 }
 

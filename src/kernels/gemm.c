@@ -5,6 +5,7 @@
 #include "kernels/gemm.h"
 
 #include "kernels/cpu/gemm.h"
+#include "kernels/cut.h"
 
 #include <assert.h>
 
@@ -28,21 +29,6 @@ static const struct gemm_ops *ops_of(const struct exec *exec, enum dtype type)
     };
 
     return &levels[exec->level][type];
-}
-
-static size_t min(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-static size_t parts_of(size_t n, size_t part)
-{
-    return (n + part - 1) / part;
-}
-
-static size_t round_up(size_t n, size_t unit)
-{
-    return parts_of(n, unit) * unit;
 }
 
 /* Bytes of a panel of one lane. */

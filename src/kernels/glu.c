@@ -1,6 +1,7 @@
 #include "kernels/glu.h"
 
 #include "kernels/cpu/glu.h"
+#include "kernels/cut.h"
 
 #define NUMBERS_OF_ITEM 16384
 
@@ -29,14 +30,12 @@ static void run(const struct exec *exec, struct glu *glu,
         return;
     glu->ops = ops_of(exec);
     glu->rows_of_item = glu->n < NUMBERS_OF_ITEM ? NUMBERS_OF_ITEM / glu->n : 1;
-    pool_run(exec->pool, (glu->rows + glu->rows_of_item - 1) / glu->rows_of_item, work, glu);
+    pool_run(exec->pool, parts_of(glu->rows, glu->rows_of_item), work, glu);
 }
 
 static size_t rows_end(const struct glu *glu, size_t item)
 {
-    size_t end = (item + 1) * glu->rows_of_item;
-
-    return end < glu->rows ? end : glu->rows;
+    return min((item + 1) * glu->rows_of_item, glu->rows);
 }
 
 static void forward_rows(void *arg, size_t item, size_t thread)

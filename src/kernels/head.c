@@ -6,6 +6,7 @@
 #include "kernels/head.h"
 
 #include "kernels/cpu/head.h"
+#include "kernels/cut.h"
 #include "kernels/gemm.h"
 #include "tensor/real.h"
 #include "tensor/storage.h"
@@ -28,25 +29,18 @@ static const struct head_ops *const levels[KERNEL_LEVELS] = {
 
 static size_t chunk_count(const struct head *head)
 {
-    return (head->vocab + CHUNK - 1) / CHUNK;
+    return parts_of(head->vocab, CHUNK);
 }
 
 static size_t chunk_size(const struct head *head, size_t chunk)
 {
-    size_t left = head->vocab - chunk * CHUNK;
-
-    return left < CHUNK ? left : CHUNK;
-}
-
-static size_t rounded_up(size_t bytes)
-{
-    return (bytes + 63) & ~(size_t)63;
+    return min(head->vocab - chunk * CHUNK, CHUNK);
 }
 
 /* The packed table: for each chunk, its transpose (n, chunk); then the table (vocab, n) whole. */
 static size_t chunk_packed_bytes(const struct exec *exec, const struct head *head, size_t chunk)
 {
-    return rounded_up(gemm_packed_bytes(exec, head->type, head->n, chunk_size(head, chunk)));
+    return round_up(gemm_packed_bytes(exec, head->type, head->n, chunk_size(head, chunk)), 64);
 }
 
 static const void *packed_chunk(const struct exec *exec, const struct head *head,
@@ -84,7 +78,7 @@ static size_t block_rows(const struct head *head, size_t rows)
     size_t block = WEIGHTS_BYTES / (head->vocab * dtype_bytes(head->type)) / ROWS_MIN * ROWS_MIN;
 
     block = block < ROWS_MIN ? ROWS_MIN : block > ROWS_MAX ? ROWS_MAX : block;
-    return block < rows ? block : rows;
+    return min(block, rows);
 }
 
 /* A block of rows and its scratch. */
@@ -206,7 +200,7 @@ static void block_run(const struct exec *exec, const void *packed, struct mat x,
                       struct block *block)
 {
     const struct head *head = block->head;
-    size_t items = (block->rows + ROWS_PER_ITEM - 1) / ROWS_PER_ITEM;
+    size_t items = parts_of(block->rows, ROWS_PER_ITEM);
 
     for (block->chunk = 0; block->chunk < chunk_count(head); block->chunk++) {
         struct gemm product = {
@@ -276,7 +270,7 @@ void head_loss(const struct exec *exec, const struct head *head, const void *pac
     for (size_t first = 0; first < rows; first += step) {
         struct mat part = mat_at(x, first, 0);
 
-        block.rows = rows - first < step ? rows - first : step;
+        block.rows = min(rows - first, step);
         block.targets = targets + first;
         block.losses = losses + first;
         block_run(exec, packed, part, &block);
@@ -309,7 +303,7 @@ void head_logits(const struct exec *exec, const struct head *head, const void *p
 
     assert(x.type == head->type);
     for (size_t first = 0; first < chunk_count(head); first += LIST_MAX) {
-        size_t left = chunk_count(head) - first, count = left < LIST_MAX ? left : LIST_MAX;
+        size_t count = min(chunk_count(head) - first, LIST_MAX);
 
         for (size_t i = 0; i < count; i++)
             list[i] = (struct gemm){

@@ -1,6 +1,7 @@
 #include "kernels/norm.h"
 
 #include "kernels/cpu/norm.h"
+#include "kernels/cut.h"
 
 #include <assert.h>
 
@@ -17,16 +18,6 @@ static const struct norm_ops *ops_of(const struct exec *exec)
     };
 
     return levels[exec->level];
-}
-
-static size_t items_of(size_t n, size_t item)
-{
-    return (n + item - 1) / item;
-}
-
-static size_t min(size_t a, size_t b)
-{
-    return a < b ? a : b;
 }
 
 struct forward {
@@ -52,7 +43,7 @@ static void forward_rows(void *arg, size_t item, size_t thread)
 static void forward(const struct exec *exec, struct forward *f)
 {
     f->ops = ops_of(exec);
-    pool_run(exec->pool, items_of(f->rms->rows, ROWS_OF_ITEM), forward_rows, f);
+    pool_run(exec->pool, parts_of(f->rms->rows, ROWS_OF_ITEM), forward_rows, f);
 }
 
 void rms_forward(const struct exec *exec, const struct rms *rms, struct mat x, struct mat y,
@@ -107,7 +98,7 @@ static void add_parts(void *arg, size_t item, size_t thread)
 void rms_backward(const struct exec *exec, const struct rms *rms, struct mat x, const float *r,
                   struct mat dy, struct mat dx, bool add, float *dgain)
 {
-    size_t items = items_of(rms->rows, ROWS_OF_ITEM);
+    size_t items = parts_of(rms->rows, ROWS_OF_ITEM);
     struct backward b = {.ops = ops_of(exec), .rms = rms, .x = x, .dy = dy, .dx = dx};
 
     assert(!add || dx.type == DTYPE_F32);
@@ -117,5 +108,5 @@ void rms_backward(const struct exec *exec, const struct rms *rms, struct mat x, 
     b.dgain = dgain;
     b.parts = pool_scratch(exec->pool, 0, items * rms->n * sizeof(*b.parts));
     pool_run(exec->pool, items, backward_rows, &b);
-    pool_run(exec->pool, items_of(rms->n, COLUMNS_OF_ITEM), add_parts, &b);
+    pool_run(exec->pool, parts_of(rms->n, COLUMNS_OF_ITEM), add_parts, &b);
 }

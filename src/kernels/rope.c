@@ -1,6 +1,7 @@
 #include "kernels/rope.h"
 
 #include "kernels/cpu/rope.h"
+#include "kernels/cut.h"
 #include "tensor/real.h"
 
 #include <assert.h>
@@ -103,5 +104,5 @@ void rope_apply(const struct exec *exec, size_t rows, size_t time, const int32_t
     };
 
     assert(head_dim % 2 == 0);
-    pool_run(exec->pool, (rows + ROWS_PER_ITEM - 1) / ROWS_PER_ITEM, apply_item, &a);
+    pool_run(exec->pool, parts_of(rows, ROWS_PER_ITEM), apply_item, &a);
 }

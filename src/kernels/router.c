@@ -2,6 +2,7 @@
 
 #include "kernels/cpu/ref/math.h"
 #include "kernels/cpu/router.h"
+#include "kernels/cut.h"
 
 #include <assert.h>
 #include <math.h>
@@ -18,16 +19,6 @@ static const struct router_ops *ops_of(const struct exec *exec)
     };
 
     return levels[exec->level];
-}
-
-static size_t items_of(size_t n, size_t item)
-{
-    return (n + item - 1) / item;
-}
-
-static size_t min(size_t a, size_t b)
-{
-    return a < b ? a : b;
 }
 
 /* ---- forward ---- */
@@ -102,7 +93,7 @@ void router_forward(const struct exec *exec, const struct router *router, struct
 
     assert(router->experts > 0 && router->experts <= ROUTER_EXPERTS_MAX);
     assert(router->used <= router->experts && router->used <= ROUTER_USED_MAX);
-    pool_run(exec->pool, items_of(router->rows, ROWS_OF_ITEM), forward_rows, &f);
+    pool_run(exec->pool, parts_of(router->rows, ROWS_OF_ITEM), forward_rows, &f);
 }
 
 /* ---- backward ---- */
@@ -196,8 +187,8 @@ void router_backward(const struct exec *exec, const struct router *router,
     for (size_t thread = 0; thread < pool_threads(exec->pool); thread++)
         (void)pool_scratch(exec->pool, thread,
                            router_scratch_floats(router->experts) * sizeof(float));
-    pool_run(exec->pool, items_of(router->rows, ROWS_OF_ITEM), gradient_rows, &b);
-    pool_run(exec->pool, items_of(router->n, ROUTER_COLUMNS_MAX), backward_columns, &b);
+    pool_run(exec->pool, parts_of(router->rows, ROWS_OF_ITEM), gradient_rows, &b);
+    pool_run(exec->pool, parts_of(router->n, ROUTER_COLUMNS_MAX), backward_columns, &b);
 }
 
 /* ---- to the experts and back ---- */
@@ -252,7 +243,7 @@ void combine_forward(const struct exec *exec, size_t rows, size_t used, size_t n
     struct combine c = {ops_of(exec), rows, used, n, slot, gates, e, out, .add = add};
 
     assert(!add || out.type == DTYPE_F32);
-    pool_run(exec->pool, items_of(rows, ROWS_OF_ITEM), combine_rows, &c);
+    pool_run(exec->pool, parts_of(rows, ROWS_OF_ITEM), combine_rows, &c);
 }
 
 static void combine_rows_back(void *arg, size_t item, size_t thread)
@@ -273,5 +264,5 @@ void combine_backward(const struct exec *exec, size_t rows, size_t used, size_t 
 {
     struct combine c = {ops_of(exec), rows, used, n, slot, gates, e, dout, de, .dgates = dgates};
 
-    pool_run(exec->pool, items_of(rows, ROWS_OF_ITEM), combine_rows_back, &c);
+    pool_run(exec->pool, parts_of(rows, ROWS_OF_ITEM), combine_rows_back, &c);
 }

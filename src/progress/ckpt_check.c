@@ -1,8 +1,9 @@
 #include "progress/ckpt_check.h"
 
+#include "base/clock.h"
+#include "base/manifest.h"
 #include "base/spawn.h"
 #include "base/str.h"
-#include "base/manifest.h"
 #include "base/tree.h"
 
 #include <errno.h>
@@ -17,14 +18,6 @@
 #include <unistd.h>
 
 #define POLL_MS_MAX 20
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 int ckpt_rule_words(const char *complete_when, struct err *err)
 {
@@ -98,12 +91,12 @@ static void put_command(struct str check, struct buf *out)
  * in its group is killed in any case, before its number can belong to somebody else. */
 static bool wait_group(pid_t pid, int64_t ms_max, int *status)
 {
-    int64_t end = now_ms() + ms_max, pause = 1;
+    int64_t end = clock_now_ms() + ms_max, pause = 1;
     siginfo_t info = {0};
     bool in_time = true;
 
     while (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | WNOHANG) == 0 && info.si_pid == 0) {
-        if (now_ms() >= end) {
+        if (clock_now_ms() >= end) {
             in_time = false;
             break;
         }

@@ -1,4 +1,5 @@
 #include "ranks/attempt.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "job/job.h"
 #include "ranks/launch.h"
@@ -11,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LAST_WORDS_MAX 2048
@@ -33,14 +33,6 @@ struct attempt {
     int64_t *written; /* by local rank: bytes that went to disk, at the last look while ending */
     struct buf told;  /* the STATUS that was sent last, encoded */
 };
-
-static int64_t now_ns(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
 
 /* ---- the store ---- */
 
@@ -84,12 +76,12 @@ static void on_stop_seen(void *data, uint32_t local_rank)
 static void on_saved(void *data, uint32_t local_rank, int64_t step, struct str path, int64_t at_ns)
 {
     ranks_checkpoint_saved(((struct attempt *)data)->host.machine, local_rank, step, path, at_ns,
-                           now_ns());
+                           clock_now_ns());
 }
 
 static void on_phase(void *data, uint32_t local_rank, uint32_t phase, int64_t at_ns)
 {
-    ranks_phase(((struct attempt *)data)->host.machine, local_rank, phase, at_ns, now_ns());
+    ranks_phase(((struct attempt *)data)->host.machine, local_rank, phase, at_ns, clock_now_ns());
 }
 
 static void on_live(void *data, const struct msg_log *log)
@@ -179,7 +171,8 @@ static void on_exited(void *data, uint32_t local_rank, int wait_status, bool oom
     live_output_end(attempt->live, local_rank, attempt->host.credit);
     if (arena)
         words = spawn_last_words(attempt->spawn, arena, local_rank, LAST_WORDS_MAX);
-    ranks_exited(attempt->host.machine, local_rank, wait_status, oom, words, exited_ns, now_ns());
+    ranks_exited(attempt->host.machine, local_rank, wait_status, oom, words, exited_ns,
+                 clock_now_ns());
     arena_free(arena);
 }
 
@@ -188,7 +181,7 @@ static void on_empty(void *data, uint32_t stragglers)
     struct attempt *attempt = data;
 
     attempt_tell_status(attempt, false);
-    ranks_empty(attempt->host.machine, stragglers, now_ns()); /* this frees us */
+    ranks_empty(attempt->host.machine, stragglers, clock_now_ns()); /* this frees us */
 }
 
 static void on_output(void *data, uint32_t local_rank, int stream, struct str bytes)
@@ -201,7 +194,7 @@ static void on_output(void *data, uint32_t local_rank, int stream, struct str by
 
 static void on_note(void *data, const char *text)
 {
-    ranks_note(((struct attempt *)data)->host.machine, str_of(text), now_ns());
+    ranks_note(((struct attempt *)data)->host.machine, str_of(text), clock_now_ns());
 }
 
 static bool on_mine(void *data, pid_t pid)
@@ -392,7 +385,7 @@ void attempt_look(struct attempt *attempt)
             saves = true;
     }
     if (saves)
-        ranks_checkpoint_grows(attempt->host.machine, now_ns());
+        ranks_checkpoint_grows(attempt->host.machine, clock_now_ns());
 }
 
 bool attempt_first_step(struct attempt *attempt)

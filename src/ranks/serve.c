@@ -1,4 +1,5 @@
 #include "ranks/serve.h"
+#include "base/clock.h"
 #include "ranks/attempt.h"
 #include "ranks/ckpt_ask.h"
 #include "ranks/machine.h"
@@ -18,7 +19,6 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LOOK_MS        200
@@ -46,14 +46,6 @@ struct serve {
     char node_name[NODE_NAME_MAX]; /* the controller's name for us; until WELCOME the host's */
 };
 
-static int64_t now_ns(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
 static void send_message(void *data, const struct message *message)
 {
     struct serve *serve = data;
@@ -71,10 +63,10 @@ static void do_spawn(evutil_socket_t fd, short what, void *data)
 
     (void)fd, (void)what;
     if (serve->attempt && attempt_spawn(serve->attempt, &err) == 0)
-        ranks_started(serve->machine, now_ns());
+        ranks_started(serve->machine, clock_now_ns());
     else
         ranks_spawn_failed(serve->machine, serve->attempt ? -err.code : ENOMEM,
-                           serve->attempt ? err.text : "no memory for the ranks", now_ns());
+                           serve->attempt ? err.text : "no memory for the ranks", clock_now_ns());
 }
 
 /* Its answer must not come from inside the machine's call. */
@@ -224,7 +216,7 @@ static void world_cut(void *data, const char *why)
 static void world_wake(void *data, int64_t at_ns)
 {
     struct serve *serve = data;
-    int64_t in_us = (at_ns - now_ns() + 999) / 1000;
+    int64_t in_us = (at_ns - clock_now_ns() + 999) / 1000;
     struct timeval in = {0};
 
     if (in_us > 0)
@@ -246,7 +238,7 @@ static void world_leave(void *data, const char *why)
 static void on_wake(evutil_socket_t fd, short what, void *data)
 {
     (void)fd, (void)what;
-    ranks_tick(((struct serve *)data)->machine, now_ns());
+    ranks_tick(((struct serve *)data)->machine, clock_now_ns());
 }
 
 static void on_look(evutil_socket_t fd, short what, void *data)
@@ -273,12 +265,12 @@ static void on_signal(evutil_socket_t signo, short what, void *data)
     ranks_ask_leave(serve->machine,
                     signo == SIGTERM ? "the agent was asked to end (SIGTERM)"
                                      : "the agent was asked to end (SIGINT)",
-                    now_ns());
+                    clock_now_ns());
 }
 
 static void on_link_up(void *data, const char *own_address)
 {
-    ranks_link_up(((struct serve *)data)->machine, own_address, now_ns());
+    ranks_link_up(((struct serve *)data)->machine, own_address, clock_now_ns());
 }
 
 static void on_link_message(void *data, const struct message *message)
@@ -292,7 +284,7 @@ static void on_link_message(void *data, const struct message *message)
         attempt_look(serve->attempt); /* which ranks have a page decides who gets a SIGTERM */
     if (message->id == MSG_LEAVE)
         serve->told_to_leave = ranks_welcomed(serve->machine);
-    ranks_message(serve->machine, message, now_ns());
+    ranks_message(serve->machine, message, clock_now_ns());
 }
 
 static void on_link_down(void *data, const char *why)
@@ -301,7 +293,7 @@ static void on_link_down(void *data, const char *why)
 
     (void)why;
     serve->credit = 0; /* a controller that comes back gives a new one */
-    ranks_link_down(serve->machine, now_ns());
+    ranks_link_down(serve->machine, clock_now_ns());
 }
 
 static bool on_mine(void *data, pid_t pid)
@@ -477,7 +469,7 @@ int serve_run(const struct serve_options *options, struct err *err)
     int r = begin(&serve, &why);
 
     if (r == 0) {
-        ranks_tick(serve.machine, now_ns()); /* the hold begins: somebody must come */
+        ranks_tick(serve.machine, clock_now_ns()); /* the hold begins: somebody must come */
         while (!serve.left && event_base_dispatch(serve.base) == 0)
             ;
         if (!serve.told_to_leave)

@@ -1,5 +1,6 @@
 #include "ranks/spawn.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/vec.h"
 #include "ranks/procs.h"
@@ -20,14 +21,6 @@
 #define STRAGGLER_GRACE_MS 200 /* to end by themselves when all ranks did: `| tee` */
 #define END_NOW_MS         5000
 #define ERROR_FILE_BYTES   (1u << 20)
-
-static int64_t now_ns(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 static void arm(struct event *event, int ms)
 {
@@ -189,8 +182,8 @@ void spawn_on_end(evutil_socket_t fd, short what, void *arg)
         return;
     }
     if (!spawn->alive && !spawn->grace_until_ns)
-        spawn->grace_until_ns = now_ns() + STRAGGLER_GRACE_MS * INT64_C(1000000);
-    if (!spawn->alive && now_ns() >= spawn->grace_until_ns)
+        spawn->grace_until_ns = clock_now_ns() + STRAGGLER_GRACE_MS * INT64_C(1000000);
+    if (!spawn->alive && clock_now_ns() >= spawn->grace_until_ns)
         spawn->killing = true;
     if (spawn->killing)
         kill_all(spawn);
@@ -230,7 +223,7 @@ static int status_of(const siginfo_t *info)
 /* Reap it if it has ended. */
 static bool reap_rank(struct rank *rank)
 {
-    int64_t at_ns = now_ns();
+    int64_t at_ns = clock_now_ns();
     siginfo_t info = {0};
 
     if (!rank->pid || waitid(P_PID, (id_t)rank->pid, &info, WEXITED | WNOHANG) < 0 || !info.si_pid)
@@ -392,19 +385,19 @@ static void look_for_peers(struct spawn *spawn)
         if (slot)
             *slot = (struct peers_process){procs.rows[i].pid, rank};
     }
-    (void)peers_look(&spawn->peers, processes.items, processes.count, now_ns());
+    (void)peers_look(&spawn->peers, processes.items, processes.count, clock_now_ns());
     vec_done(&processes);
     procs_done(&procs);
 }
 
 int64_t spawn_rank_of_socket(struct spawn *spawn, uint16_t peer_port)
 {
-    int64_t rank = peers_take(&spawn->peers, peer_port, now_ns());
+    int64_t rank = peers_take(&spawn->peers, peer_port, clock_now_ns());
 
     if (rank >= 0)
         return rank;
     look_for_peers(spawn);
-    return peers_take(&spawn->peers, peer_port, now_ns());
+    return peers_take(&spawn->peers, peer_port, clock_now_ns());
 }
 
 /* ---- end ---- */
@@ -412,10 +405,10 @@ int64_t spawn_rank_of_socket(struct spawn *spawn, uint16_t peer_port)
 /* Outside the loop: an attempt that could not be started, or one given up. */
 static void end_now(struct spawn *spawn)
 {
-    int64_t end = now_ns() + END_NOW_MS * INT64_C(1000000);
+    int64_t end = clock_now_ns() + END_NOW_MS * INT64_C(1000000);
 
     spawn->killing = true;
-    while (now_ns() < end) {
+    while (clock_now_ns() < end) {
         kill_all(spawn);
         for (uint32_t i = 0; i < spawn->nproc; i++)
             if (spawn->ranks[i].pid &&

@@ -1,5 +1,7 @@
 #include "ranks/store_port.h"
 
+#include "base/clock.h"
+
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
@@ -10,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BACKLOG        8192       /* ten thousand ranks connect at once; the kernel cuts it */
@@ -49,14 +50,6 @@ struct store_port {
     bool any_dead;
     char bytes[STORE_PORT_READ_MAX];
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
 
 static struct timeval ms_to_timeval(int ms)
 {
@@ -204,7 +197,7 @@ static void on_readable(evutil_socket_t fd, short what, void *data)
     }
     if (client->local_rank >= 0)
         port->connected[client->local_rank] = true;
-    proxy_set_now(port->proxy, now_ms());
+    proxy_set_now(port->proxy, clock_now_ms());
     proxy_take(port->proxy, client->proxied, (struct str){port->bytes, (size_t)got});
     turn_soon(port);
 }
@@ -252,7 +245,7 @@ static void know_in(struct store_port *port, int ms)
 static void on_know(evutil_socket_t fd, short what, void *data)
 {
     struct store_port *port = data;
-    int64_t old_enough = now_ms() - STORE_PORT_KNOW_MS;
+    int64_t old_enough = clock_now_ms() - STORE_PORT_KNOW_MS;
     bool young = false;
     int left = KNOW_A_TURN;
 
@@ -301,7 +294,7 @@ static bool accept_one(struct store_port *port)
     if (!client)
         return true;
     client->peer_port = ntohs(peer.sin_port);
-    client->accepted_ms = now_ms();
+    client->accepted_ms = clock_now_ms();
     if (client_begin(client, proxy_client_new(port->proxy, client)))
         know_in(port, STORE_PORT_KNOW_MS);
     return true;
@@ -418,7 +411,7 @@ int store_port_pmi(struct store_port *port, uint32_t local_rank, struct err *err
 
 int store_port_answer(struct store_port *port, struct str bytes, struct err *err)
 {
-    proxy_set_now(port->proxy, now_ms());
+    proxy_set_now(port->proxy, clock_now_ms());
     turn_soon(port);
     return proxy_answer(port->proxy, bytes, err);
 }

@@ -1,5 +1,6 @@
 #include "ranks/strays.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "ranks/procs.h"
@@ -15,14 +16,6 @@
 #define END_MAX_MS  5000
 #define LOOK_MS     2
 #define WORDS_BYTES (64u << 10) /* of an agent's command line */
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void pause_a_moment(void)
 {
@@ -82,7 +75,7 @@ static void look_at(struct strays *strays, const struct procs_row *row)
 unsigned strays_end(const char *run)
 {
     struct strays strays = {0};
-    int64_t end = now_ms() + END_MAX_MS;
+    int64_t end = clock_now_ms() + END_MAX_MS;
     unsigned most = 0;
 
     if (snprintf(strays.word, sizeof(strays.word), "FIRSTLIGHT_RUN_ID=%s", run) >=
@@ -99,7 +92,7 @@ unsigned strays_end(const char *run)
         most = strays.found > most ? strays.found : most;
         if (strays.found)
             pause_a_moment();
-    } while (strays.found && now_ms() < end);
+    } while (strays.found && clock_now_ms() < end);
     return most;
 }
 
@@ -138,7 +131,7 @@ static bool is_agent_of(const struct strays *strays, pid_t pid, const char *run,
 static unsigned end_agents(const char *run, uint32_t node)
 {
     struct strays strays = {0};
-    int64_t end = now_ms() + END_MAX_MS;
+    int64_t end = clock_now_ms() + END_MAX_MS;
     char number[16];
     unsigned most = 0;
 
@@ -162,7 +155,7 @@ static unsigned end_agents(const char *run, uint32_t node)
         most = strays.found > most ? strays.found : most;
         if (strays.found)
             pause_a_moment();
-    } while (strays.found && now_ms() < end);
+    } while (strays.found && clock_now_ms() < end);
     return most;
 }
 

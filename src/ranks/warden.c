@@ -1,5 +1,6 @@
 #include "ranks/warden.h"
 
+#include "base/clock.h"
 #include "ranks/procs.h"
 
 #include <dirent.h>
@@ -30,14 +31,6 @@ static const int handed_on[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUS
 
 static char folder_to_remove[FOLDER_PATH]; /* for the handler, which has nothing else to read */
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void pause_a_moment(void)
 {
     (void)nanosleep(&(struct timespec){.tv_nsec = SWEEP_STEP_MS * 1000000L}, NULL);
@@ -60,12 +53,12 @@ static bool count_child(void *data, pid_t pid)
 /* Each round kills one layer of the tree: the next one is ours when its parents are dead. */
 unsigned warden_sweep(unsigned *left)
 {
-    int64_t end = now_ms() + SWEEP_MAX_MS;
+    int64_t end = clock_now_ms() + SWEEP_MAX_MS;
     unsigned killed = 0;
     bool any = true;
 
     *left = 0;
-    while (any && now_ms() < end) {
+    while (any && clock_now_ms() < end) {
         procs_each_child(kill_child, NULL);
         killed += procs_reap(&any);
         if (any)

@@ -1,10 +1,10 @@
 #include "store/query.h"
 
+#include "base/clock.h"
 #include "store/sql.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define QUERY_MEMORY_MAX  ((sqlite3_int64)1 << 30)
 #define QUERY_TEXT_MAX    (16 << 20) /* bytes of one value or row */
@@ -17,19 +17,11 @@ struct deadline {
     bool over;
 };
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static int is_over(void *data)
 {
     struct deadline *deadline = data;
 
-    deadline->over = now_ms() >= deadline->at_ms;
+    deadline->over = clock_now_ms() >= deadline->at_ms;
     return deadline->over;
 }
 
@@ -137,7 +129,7 @@ int query_run(struct store *store, const char *sql, int64_t limit_ms,
               bool (*row)(void *data, size_t columns, const char *const *texts), void *data,
               struct err *err)
 {
-    struct deadline deadline = {.at_ms = now_ms() + limit_ms};
+    struct deadline deadline = {.at_ms = clock_now_ms() + limit_ms};
     sqlite3_int64 heap = sqlite3_hard_heap_limit64(QUERY_MEMORY_MAX);
     sqlite3_stmt *statement = NULL;
     sqlite3 *db = NULL;

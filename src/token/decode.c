@@ -114,20 +114,62 @@ int tokenizer_decode(const struct tokenizer *tokenizer, const int32_t *ids, size
     return out->failed ? -ENOMEM : 0;
 }
 
-int tokenizer_decode_one(const struct tokenizer *tokenizer, int32_t before, int32_t id,
-                         struct buf *out)
+/* How many bytes the character has that begins so; 1 where none does. */
+static size_t char_bytes(unsigned char first)
 {
-    size_t count = tokenizer->pieces.count;
-    const struct piece *piece;
-    bool first;
+    return first < 0xc0 || first >= 0xf8 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+}
 
-    if (id < 0 || (size_t)id >= count || (before >= 0 && (size_t)before >= count))
+/* Are these bytes the begin of a character that the next ones may complete? */
+static bool may_go_on(const struct tokenizer_stream *stream)
+{
+    for (size_t i = 1; i < stream->count; i++)
+        if (((unsigned char)stream->bytes[i] & 0xc0) != 0x80)
+            return false;
+    return stream->count < char_bytes((unsigned char)stream->bytes[0]);
+}
+
+/* What of the bytes is certain: characters, and U+FFFD for those that can't be of one. */
+static void put_certain(struct tokenizer_stream *stream, bool end, struct buf *out)
+{
+    while (stream->count && (end || !may_go_on(stream))) {
+        uint32_t code;
+        size_t used = utf8_decode(stream->bytes, stream->count, &code);
+
+        if (used)
+            buf_add(out, stream->bytes, used);
+        else
+            buf_puts(out, UTF8_REPLACEMENT);
+        used += !used;
+        stream->count -= used;
+        memmove(stream->bytes, stream->bytes + used, stream->count);
+    }
+}
+
+int tokenizer_decode_next(const struct tokenizer *tokenizer, struct tokenizer_stream *stream,
+                          int32_t id, struct buf *out)
+{
+    const struct piece *piece;
+    size_t before = out->len;
+
+    if (id < 0 || (size_t)id >= tokenizer->pieces.count)
         return -ERANGE;
     piece = meant(tokenizer, id);
-    first = before < 0 || meant(tokenizer, before)->type == PIECE_CONTROL;
-    if (piece->type == PIECE_BYTE)
-        buf_add(out, (const char *)&piece->byte, 1);
-    else
-        (void)put_piece(tokenizer, piece, first, out);
+    if (piece->type == PIECE_BYTE) {
+        stream->begun = true;
+        stream->bytes[stream->count++] = (char)piece->byte;
+        put_certain(stream, false, out);
+    } else {
+        put_certain(stream, true, out);
+        stream->begun |= put_piece(tokenizer, piece, !stream->begun, out);
+        stream->begun |= out->len > before;
+    }
+    return out->failed ? -ENOMEM : 0;
+}
+
+int tokenizer_decode_end(struct tokenizer_stream *stream, struct buf *out)
+{
+    put_certain(stream, true, out);
+    *stream = (struct tokenizer_stream){0};
     return out->failed ? -ENOMEM : 0;
 }

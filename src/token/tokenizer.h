@@ -24,7 +24,9 @@ enum tokenizer_kind { TOKENIZER_SENTENCEPIECE, TOKENIZER_TIKTOKEN };
 
 /* By its content: a SentencePiece model (protobuf) or a tiktoken rank file ("base64 rank" lines).
  * Refuses what it can't do exactly (unigram models, normalisers other than identity and nmt_nfkc
- * tables it doesn't know) with a sentence. */
+ * tables it doesn't know) with a sentence. Returns 0, -EINVAL, -ENOMEM, -EFBIG (more than
+ * TOKENIZER_BYTES_MAX, TOKENIZER_PIECES_MAX, or ways to merge them than BPE_MERGES_MAX) or what
+ * reading the file gave; *out is set only on success. */
 int tokenizer_load(const char *path, struct tokenizer **out, struct err *err);
 int tokenizer_parse(const char *name, const char *bytes, size_t len, struct tokenizer **out,
                     struct err *err);
@@ -51,7 +53,8 @@ struct tokenizer_scratch *tokenizer_scratch_new(void);
 void tokenizer_scratch_free(struct tokenizer_scratch *scratch);
 
 /* Add the tokens of `text` (any bytes) to *out, without bos or eos, exactly as the SentencePiece
- * library does. Returns 0 or -ENOMEM. */
+ * library does. Returns 0, -ENOMEM, or -EFBIG: a text of more than 2^30 bytes between two places
+ * where it may be cut. */
 int tokenizer_encode(const struct tokenizer *tokenizer, struct tokenizer_scratch *scratch,
                      struct str text, struct tokens *out);
 
@@ -60,9 +63,19 @@ int tokenizer_encode(const struct tokenizer *tokenizer, struct tokenizer_scratch
 int tokenizer_decode(const struct tokenizer *tokenizer, const int32_t *ids, size_t count,
                      struct buf *out, size_t *bad);
 
-/* For streams: the bytes that `id` adds after `before` (-1: it is the first); what is an incomplete
- * UTF-8 sequence is for the caller to hold back. */
-int tokenizer_decode_one(const struct tokenizer *tokenizer, int32_t before, int32_t id,
-                         struct buf *out);
+/* The same token by token: what has come so far. Zero-initialise; nothing to free. */
+struct tokenizer_stream {
+    bool begun;   /* there is text: a blank that comes is one */
+    size_t count; /* of bytes: the begin of a character that is not whole yet */
+    char bytes[4];
+};
+
+/* Add to *out what is certain of the text when `id` follows what came before. All that is added,
+ * with what tokenizer_decode_end adds, is what tokenizer_decode makes of the whole. Return 0,
+ * -ENOMEM, or -ERANGE: the id is not in the vocabulary, and nothing changes. */
+int tokenizer_decode_next(const struct tokenizer *tokenizer, struct tokenizer_stream *stream,
+                          int32_t id, struct buf *out);
+/* The stream can then begin again. */
+int tokenizer_decode_end(struct tokenizer_stream *stream, struct buf *out);
 
 #endif

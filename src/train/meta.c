@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define META_FORMAT      1
@@ -52,17 +53,19 @@ char *meta_print(const struct meta *meta)
 {
     size_t count;
     const struct setting *settings = train_settings(&count);
+    char data_hash[17]; /* as text: JSON has no integers of 64 bits without a sign */
     json_t *json;
     char *text;
 
+    (void)snprintf(data_hash, sizeof(data_hash), "%016llx", (unsigned long long)meta->data_hash);
     json = json_pack(
-        "{s:i, s:s, s:I, s:I, s:I, s:f, s:s, s:I, s:o, s:o, s:o, s:o}", "format", META_FORMAT,
+        "{s:i, s:s, s:I, s:I, s:I, s:f, s:s, s:s, s:o, s:o, s:o, s:o}", "format", META_FORMAT,
         "program", "firstlight-train " FIRSTLIGHT_VERSION, "step", (json_int_t)meta->step,
         "updates", (json_int_t)meta->updates, "tokens", (json_int_t)meta->tokens, "smooth_loss",
-        meta->smooth_loss, "kernels", meta->kernels, "data_tokens", (json_int_t)meta->data_tokens,
-        "config", setting_to_json(settings, count, &meta->config), "watch",
-        watch_to_json(&meta->watch), "router_bias", floats(meta->router_bias, meta->experts),
-        "dying", integers(meta->dying, meta->experts));
+        meta->smooth_loss, "kernels", meta->kernels, "data_hash", data_hash, "config",
+        setting_to_json(settings, count, &meta->config), "watch", watch_to_json(&meta->watch),
+        "router_bias", floats(meta->router_bias, meta->experts), "dying",
+        integers(meta->dying, meta->experts));
     text = json ? json_dumps(json, JSON_INDENT(1) | JSON_REAL_PRECISION(17)) : NULL;
     json_decref(json);
     return text;
@@ -141,27 +144,27 @@ static int take_experts(const char *path, const json_t *bias, const json_t *dyin
 
 static int take(const char *path, const json_t *json, struct meta *meta, struct err *err)
 {
-    json_int_t format, step, updates, tokens, data_tokens;
+    json_int_t format, step, updates, tokens;
     json_t *config, *watch, *bias, *dying;
-    const char *kernels;
+    const char *kernels, *data_hash;
     size_t count;
     const struct setting *settings = train_settings(&count);
     int r;
 
     if (json_unpack((json_t *)json, "{s:I}", "format", &format) < 0 || format != META_FORMAT)
         return bad(path, "is not of a format that this version reads", err);
-    if (json_unpack((json_t *)json, "{s:I, s:I, s:I, s:F, s:s, s:I, s:o, s:o, s:o, s:o}", "step",
+    if (json_unpack((json_t *)json, "{s:I, s:I, s:I, s:F, s:s, s:s, s:o, s:o, s:o, s:o}", "step",
                     &step, "updates", &updates, "tokens", &tokens, "smooth_loss",
-                    &meta->smooth_loss, "kernels", &kernels, "data_tokens", &data_tokens, "config",
+                    &meta->smooth_loss, "kernels", &kernels, "data_hash", &data_hash, "config",
                     &config, "watch", &watch, "router_bias", &bias, "dying", &dying) < 0)
         return bad(path, "lacks something that every checkpoint has", err);
-    if (step < 0 || updates < 0 || tokens < 0 || data_tokens < 0 ||
+    if (step < 0 || updates < 0 || tokens < 0 ||
+        str_to_u64(str_of(data_hash), 16, &meta->data_hash) < 0 ||
         strlen(kernels) >= sizeof(meta->kernels) || !watch_from_json(watch, &meta->watch))
         return bad(path, "has a value that can't be", err);
     meta->step = step;
     meta->updates = updates;
     meta->tokens = (uint64_t)tokens;
-    meta->data_tokens = (uint64_t)data_tokens;
     memcpy(meta->kernels, kernels, strlen(kernels) + 1);
     r = setting_from_json(settings, count, &meta->config, config, err);
     if (r < 0)

@@ -17,7 +17,7 @@
 struct meta {
     struct train_config config; /* without folders and sources */
     int64_t step, updates;
-    uint64_t tokens, data_tokens;
+    uint64_t tokens, data_hash; /* data_hash: dataset_hash() of what it was trained on */
     double smooth_loss;
     char kernels[32]; /* the level whose bits these are; "" : of no training (imported) */
     struct watch watch;

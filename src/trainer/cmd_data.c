@@ -2,6 +2,7 @@
 #include "data/check.h"
 #include "data/index.h"
 #include "trainer/commands.h"
+#include "trainer/data_show.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -12,7 +13,7 @@
 struct data_args {
     const char *tokenizer, *out, *text_key;
     double held_out;
-    int64_t threads, shard_tokens;
+    int64_t threads, shard_tokens, time, seed, window, count;
     bool allow_invalid, quiet, json;
 };
 
@@ -30,6 +31,11 @@ const struct opt data_opts[] = {
     {"allow-invalid", 0, OPT_FLAG, NULL, "build: take text that is not UTF-8 as it is",
      AT(allow_invalid)},
     {"quiet", 'q', OPT_FLAG, NULL, "build: no progress", AT(quiet)},
+    {"window", 0, OPT_NUMBER, "N", "show: first window; step S begins at (S - 1) * train.batch (0)",
+     AT(window)},
+    {"count", 'n', OPT_NUMBER, "N", "show: so many windows (1)", AT(count)},
+    {"time", 0, OPT_NUMBER, "N", "show: tokens in a window, as train.time (256)", AT(time)},
+    {"seed", 0, OPT_NUMBER, "N", "show: as train.seed (1)", AT(seed)},
     {"json", 0, OPT_FLAG, NULL, "Answer in JSON", AT(json)},
 };
 const size_t data_opt_count = ARRAY_LEN(data_opts);
@@ -244,14 +250,40 @@ static int run_check(const struct subcommand *command, const struct data_args *a
     return bad ? EXIT_FINDINGS : EXIT_WELL;
 }
 
+static int run_show(const struct subcommand *command, const struct data_args *args,
+                    char *const *folders, size_t count)
+{
+    const struct data_show show = {
+        .time = (size_t)args->time,
+        .seed = (uint64_t)args->seed,
+        .first = (uint64_t)args->window,
+        .count = (uint64_t)args->count,
+        .json = args->json,
+    };
+    struct err err = {0};
+
+    if (!count)
+        return subcommand_trouble(command, "show takes folders of `data build`, as train --data");
+    return data_show(&show, folders, count, &err) < 0 ? subcommand_trouble(command, "%s", err.text)
+                                                      : EXIT_WELL;
+}
+
 int cmd_data(const struct subcommand *command, int argc, char **argv)
 {
     static const struct {
         const char *name;
         int (*run)(const struct subcommand *command, const struct data_args *args,
                    char *const *words, size_t count);
-    } verbs[] = {{"build", run_build}, {"info", run_info}, {"check", run_check}};
-    struct data_args args = {.held_out = 0.01, .shard_tokens = 100000000, .text_key = "text"};
+    } verbs[] = {
+        {"build", run_build}, {"info", run_info}, {"check", run_check}, {"show", run_show}};
+    struct data_args args = {
+        .held_out = 0.01,
+        .shard_tokens = 100000000,
+        .text_key = "text",
+        .time = 256,
+        .seed = 1,
+        .count = 1,
+    };
     int words, code = subcommand_parse(command, &args, argc, argv, &words);
 
     if (code >= 0)
@@ -259,6 +291,6 @@ int cmd_data(const struct subcommand *command, int argc, char **argv)
     for (size_t i = 0; words && i < ARRAY_LEN(verbs); i++)
         if (!strcmp(argv[0], verbs[i].name))
             return verbs[i].run(command, &args, argv + 1, (size_t)words - 1);
-    return subcommand_trouble(command, "data takes build, info or check%s%s", words ? ", not " : "",
-                              words ? argv[0] : "");
+    return subcommand_trouble(command, "data takes build, info, check or show%s%s",
+                              words ? ", not " : "", words ? argv[0] : "");
 }

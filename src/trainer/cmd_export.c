@@ -34,19 +34,6 @@ static int format_of(const char *word, enum exchange_format *out, struct err *er
     return 0;
 }
 
-static int type_of(const char *word, int trained, enum dtype *out, struct err *err)
-{
-    if (!word)
-        *out = trained == PRECISION_BF16 ? DTYPE_BF16 : DTYPE_F32;
-    else if (!strcmp(word, "fp32"))
-        *out = DTYPE_F32;
-    else if (!strcmp(word, "bf16"))
-        *out = DTYPE_BF16;
-    else
-        return err_set(err, -EINVAL, "the precision is fp32 or bf16, not '%s'", word);
-    return 0;
-}
-
 /* The weights as they lie in the checkpoint: nothing is computed, so no model is made. */
 static int read_weights(const struct opened *opened, struct exchange_model *model, struct err *err)
 {
@@ -72,7 +59,7 @@ static int export_opened(const struct opened *opened, enum exchange_format forma
     struct exchange_model model = {.config = opened->meta->config.model,
                                    .router_bias = opened->meta->router_bias};
     enum dtype type = DTYPE_F32;
-    int r = type_of(args->precision, opened->meta->config.train.precision, &type, err);
+    int r = opened_precision(args->precision, opened->meta->config.train.precision, &type, err);
 
     if (opened->tokenizer) { /* only lent */
         struct str bytes = tokenizer_bytes(opened->tokenizer);

@@ -38,25 +38,40 @@ struct sampled {
     struct tokens *prompts, *said; /* said: prompt and what follows */
     size_t count;
     bool streams; /* one prompt, for a person: printed as it comes */
+    struct tokenizer_stream stream;
 };
 
-/* The bytes of a token, as soon as it is there; terminals put UTF-8 together. */
+/* The text of a token, as soon as it is certain. */
 static bool on_token(void *arg, size_t prompt, int32_t id)
 {
     struct sampled *sampled = arg;
     struct tokens *said = &sampled->said[prompt];
-    int32_t before = said->count ? said->items[said->count - 1] : -1;
     int32_t *slot = vec_push(said);
     struct buf text = {0};
 
     if (!slot)
         return false;
     *slot = id;
-    if (sampled->streams && tokenizer_decode_one(sampled->opened.tokenizer, before, id, &text) == 0)
+    if (sampled->streams &&
+        tokenizer_decode_next(sampled->opened.tokenizer, &sampled->stream, id, &text) == 0)
         (void)fwrite(text.p ? text.p : "", 1, text.len, stdout);
     (void)fflush(stdout);
     buf_done(&text);
     return true;
+}
+
+/* What follows is told as what follows the prompt, which is printed as it was given. */
+static int hear_prompt(struct sampled *sampled)
+{
+    const struct tokens *said = &sampled->said[0];
+    struct buf text = {0};
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < said->count; i++)
+        r = tokenizer_decode_next(sampled->opened.tokenizer, &sampled->stream, said->items[i],
+                                  &text);
+    buf_done(&text);
+    return r;
 }
 
 static int encode_prompts(struct sampled *sampled, struct err *err)
@@ -82,6 +97,8 @@ static int encode_prompts(struct sampled *sampled, struct err *err)
         if (sampled->streams)
             (void)fputs(text, stdout);
     }
+    if (r == 0 && sampled->streams)
+        r = hear_prompt(sampled);
     tokenizer_scratch_free(scratch);
     return r < 0 ? err_set(err, r, "no memory for the prompts") : 0;
 }
@@ -116,6 +133,15 @@ static int print_all(const struct sampled *sampled, struct err *err)
     return r;
 }
 
+static void end_stream(struct sampled *sampled)
+{
+    struct buf text = {0};
+
+    (void)tokenizer_decode_end(&sampled->stream, &text);
+    (void)printf("%.*s\n", (int)text.len, text.p ? text.p : "");
+    buf_done(&text);
+}
+
 static int sample(struct sampled *sampled, const char *path, struct err *err)
 {
     const struct sample_args *args = sampled->args;
@@ -137,7 +163,7 @@ static int sample(struct sampled *sampled, const char *path, struct err *err)
         r = sampler_run(sampled->opened.model, &options, sampled->prompts, sampled->count, on_token,
                         sampled, err);
     if (r == 0 && sampled->streams)
-        (void)puts("");
+        end_stream(sampled);
     else if (r == 0)
         r = print_all(sampled, err);
     return r;

@@ -62,17 +62,13 @@ static int no_memory(struct err *err)
 
 static int flush(struct stream *stream)
 {
+    int r;
+
     if (stream->out.failed)
         return no_memory(stream->err);
-    for (size_t at = 0; at < stream->out.len;) {
-        ssize_t n = write(STDOUT_FILENO, stream->out.p + at, stream->out.len - at);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return err_set(stream->err, -errno, "can't write: %s", strerror(errno));
-        at += (size_t)n;
-    }
+    r = file_put(STDOUT_FILENO, stream->out.p, stream->out.len);
+    if (r < 0)
+        return err_set(stream->err, r, "can't write: %s", strerror(-r));
     buf_clear(&stream->out);
     return 0;
 }

@@ -13,7 +13,8 @@ static const char data_text[] = "build makes token shards of PATHs: text, *.json
                                 "line), either with .zst or .gz, "
                                 "and folders of them. Killed, it goes on where it was. info says "
                                 "what a folder has, check reads "
-                                "all of it against its checksums.";
+                                "all of it against its checksums, show prints the windows that a "
+                                "step of a training sees.";
 
 static const char model_text[] =
     "MODEL is a checkpoint or a folder of them, whose newest whole one is taken.";
@@ -27,7 +28,7 @@ static const char *tokenizer_word_at(size_t index)
 
 static const char *data_word_at(size_t index)
 {
-    static const char *const verbs[] = {"build", "info", "check"};
+    static const char *const verbs[] = {"build", "info", "check", "show"};
 
     return index < ARRAY_LEN(verbs) ? verbs[index] : NULL;
 }
@@ -45,7 +46,7 @@ static const struct subcommand subcommands[] = {
      "train --vocab N -o MODEL FILE ... | encode|decode|info --tokenizer MODEL", tokenizer_text,
      tokenizer_opts, &tokenizer_opt_count, cmd_tokenizer, "Text", .word_at = tokenizer_word_at},
     {"data", "Make token shards of text",
-     "build --tokenizer MODEL -o DIR PATH ... | info|check DIR", data_text, data_opts,
+     "build --tokenizer MODEL -o DIR PATH ... | info|check|show DIR", data_text, data_opts,
      &data_opt_count, cmd_data, .word_at = data_word_at},
     {"train", "Train a model", "[OPTION ...] [SETTINGS.yaml]", train_text, train_opts,
      &train_opt_count, cmd_train, "Training"},

@@ -45,7 +45,7 @@ static int open_tokenizer(struct opened *opened, struct ckpt *ckpt, struct err *
     return r;
 }
 
-static int precision_of(const char *word, int trained, enum dtype *out, struct err *err)
+int opened_precision(const char *word, int trained, enum dtype *out, struct err *err)
 {
     if (!word)
         *out = trained == PRECISION_BF16 ? DTYPE_BF16 : DTYPE_F32;
@@ -67,7 +67,7 @@ static int open_model(struct opened *opened, struct ckpt *ckpt, const struct ope
         .time = options->time ? options->time : (size_t)config->train.time,
     };
     uint64_t items;
-    int r = precision_of(options->precision, config->train.precision, &model.precision, err);
+    int r = opened_precision(options->precision, config->train.precision, &model.precision, err);
 
     if (r == 0)
         r = exec_init(&opened->exec, (size_t)options->threads, options->kernels, err);
@@ -80,6 +80,8 @@ static int open_model(struct opened *opened, struct ckpt *ckpt, const struct ope
         return err_set(err, -EBADMSG, "%s has %llu weights, its model %llu", opened->path,
                        (unsigned long long)ckpt_items(ckpt), (unsigned long long)items);
     r = ckpt_read(ckpt, CKPT_WEIGHTS, 0, items, model_weights(opened->model), err);
+    if (r == 0 && (r = model_check_weights(opened->model, err)) < 0)
+        err_wrap(err, r, "%s", opened->path);
     if (r < 0)
         return r;
     memcpy(model_router_bias(opened->model), opened->meta->router_bias,

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 /* The file is read twice: for its preset, then for what it changes in that. */
 struct reading {
@@ -23,25 +24,44 @@ static int copy_text(char *out, size_t size, const char *key, const char *text, 
     return 0;
 }
 
-/* "DIR" or "DIR=WEIGHT". */
-static int add_source(struct train_config *config, const char *text, struct err *err)
+int request_source(const char *text, struct dataset_source *out, struct err *err)
 {
     const char *equals = strrchr(text, '=');
-    struct dataset_source source = {.path = strdup(text)};
+    size_t len = equals ? (size_t)(equals - text) : strlen(text);
 
-    if (!source.path)
-        return err_set(err, -ENOMEM, "no memory for the data's names");
-    if (config->source_count == DATASET_SOURCES_MAX) {
-        free((char *)source.path);
+    *out = (struct dataset_source){0};
+    if (equals && (str_to_double(str_of(equals + 1), &out->weight) < 0 || !(out->weight > 0)))
+        return err_set(err, -EINVAL, "the weight of data '%s' is no number above 0", text);
+    out->path = strndup(text, len);
+    return out->path ? 0 : err_set(err, -ENOMEM, "no memory for the data's names");
+}
+
+/* Are two names of the same folder? */
+static bool is_same(const char *a, const char *b)
+{
+    struct stat first, second;
+
+    return !strcmp(a, b) || (stat(a, &first) == 0 && stat(b, &second) == 0 &&
+                             first.st_dev == second.st_dev && first.st_ino == second.st_ino);
+}
+
+static int add_source(struct train_config *config, const char *text, struct err *err)
+{
+    struct dataset_source source;
+    int r;
+
+    if (config->source_count == DATASET_SOURCES_MAX)
         return err_set(err, -EINVAL, "more than %d sources of data", DATASET_SOURCES_MAX);
-    }
-    if (equals) {
-        if (str_to_double(str_of(equals + 1), &source.weight) < 0 || !(source.weight > 0)) {
+    r = request_source(text, &source, err);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < config->source_count; i++)
+        if (is_same(config->sources[i].path, source.path)) {
+            r = err_set(err, -EINVAL, "the data %s is named twice; give it a weight instead: %s=2",
+                        source.path, source.path);
             free((char *)source.path);
-            return err_set(err, -EINVAL, "the weight of data '%s' is no number above 0", text);
+            return r;
         }
-        ((char *)source.path)[equals - text] = 0;
-    }
     config->sources[config->source_count++] = source;
     return 0;
 }
@@ -50,9 +70,13 @@ static int find_preset(void *arg, const char *key, const char *text, struct err 
 {
     struct reading *reading = arg;
 
-    if (!strcmp(key, "preset"))
-        return copy_text(reading->preset, sizeof(reading->preset), key, text, err);
-    return 0;
+    struct train_config unused;
+
+    if (strcmp(key, "preset") != 0)
+        return 0;
+    if (copy_text(reading->preset, sizeof(reading->preset), key, text, err) < 0)
+        return -EINVAL;
+    return train_preset(text, &unused, err);
 }
 
 static int set(struct reading *reading, const char *key, const char *text, struct err *err)
@@ -157,5 +181,5 @@ int request_config(const struct request_args *args, struct train_config *config,
         r = fit_data(&reading, err);
     if (r == 0 && !config->train.threads)
         config->train.threads = threads_here();
-    return r;
+    return r < 0 ? r : train_config_check(config, err);
 }

@@ -12,6 +12,9 @@ struct request_args {
     struct opt_list data, set; /* "DIR", "DIR=WEIGHT"; "KEY=VALUE" */
 };
 
+/* "DIR" or "DIR=WEIGHT"; the caller frees out->path. Returns 0, -EINVAL or -ENOMEM. */
+int request_source(const char *text, struct dataset_source *out, struct err *err);
+
 /* Preset, then the file, then --set, then options; then what the data says (vocabulary and special
  * tokens, where model.vocab was not set) and this host (threads). Returns 0 or a negative errno
  * with a sentence. */

@@ -420,6 +420,8 @@ static void vectors_may_change_after_hold(void **state)
 
     (void)state;
     run_init(&run, 6 * SLICE + 5, 2);
+    ckpt_writer_reserve(run.rank[0].writer, 3 << 20); /* less than it takes */
+    ckpt_writer_reserve(run.rank[1].writer, 64 << 20);
     for (int n = 0; n < 12; n++) {
         const char *folder = fresh_folder();
         struct err err = {0};

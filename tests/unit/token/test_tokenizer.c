@@ -132,22 +132,79 @@ static void tokens_become_the_librarys_text(void **state)
     buf_done(&text);
 }
 
-static void a_stream_is_decoded_token_by_token(void **state)
+/* Random tokens, control pieces, bytes and blanks among them, begin with as few as one. */
+static void a_stream_says_what_the_whole_says(void **state)
 {
-    static const int32_t ids[] = {1, 5, 6, 10, 211, 185, 3};
-    struct tokenizer *tokenizer =
-        tokenizer_of(model_of(rows, 16, (struct model_options){.bytes = true}));
-    struct buf text = {0};
-    int32_t before = -1;
+    static const struct model_options kinds[] = {
+        {.bytes = true},
+        {.bytes = true, .no_dummy = true},
+        {.bytes = true, .remove_extra = true},
+        {.bytes = true, .no_dummy = true, .remove_extra = true},
+    };
+    struct rng rng = {3};
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
-        assert_int_equal(tokenizer_decode_one(tokenizer, before, ids[i], &text), 0);
-        before = ids[i];
+    for (size_t kind = 0; kind < ARRAY_LEN(kinds); kind++) {
+        struct tokenizer *tokenizer = tokenizer_of(model_of(rows, 15, kinds[kind]));
+        struct tokenizer_stream stream = {0};
+        struct buf whole = {0}, parts = {0};
+
+        for (int round = 0; round < 2000; round++) {
+            /* of the bytes those of a few characters, whole and in pieces */
+            static const unsigned char bytes[] = {'a', 0xc3, 0xa9, 0xe2, 0x96, 0x81, 0xf0, 0x9f};
+            int32_t ids[12];
+            size_t count = 1 + rng_below(&rng, ARRAY_LEN(ids)), bad;
+
+            buf_clear(&whole);
+            buf_clear(&parts);
+            for (size_t i = 0; i < count; i++) {
+                ids[i] = (int32_t)rng_below(&rng, 15);
+                if (rng_below(&rng, 2))
+                    ids[i] = 15 + bytes[rng_below(&rng, sizeof(bytes))];
+                assert_int_equal(tokenizer_decode_next(tokenizer, &stream, ids[i], &parts), 0);
+            }
+            assert_int_equal(tokenizer_decode_end(&stream, &parts), 0);
+            assert_int_equal(tokenizer_decode(tokenizer, ids, count, &whole, &bad), 0);
+            assert_int_equal(parts.len, whole.len);
+            if (whole.len)
+                assert_memory_equal(parts.p, whole.p, whole.len);
+        }
+        assert_int_equal(tokenizer_decode_next(tokenizer, &stream, 271, &parts), -ERANGE);
+        assert_int_equal(tokenizer_decode_next(tokenizer, &stream, -1, &parts), -ERANGE);
+        buf_done(&whole);
+        buf_done(&parts);
+        tokenizer_free(tokenizer);
     }
-    assert_string_equal(text.p, "aab \xc3\xa9xy");
-    assert_int_equal(tokenizer_decode_one(tokenizer, before, 272, &text), -ERANGE);
-    assert_int_equal(tokenizer_decode_one(tokenizer, before, -1, &text), -ERANGE);
+}
+
+/* No byte waits that can't become a part of a character. */
+static void a_stream_says_at_once_what_is_certain(void **state)
+{
+    static const struct {
+        int32_t id;
+        const char *text; /* so far */
+    } steps[] = {
+        {1, ""},
+        {5, "a"},
+        {15 + 0xc3, "a"},
+        {15 + 0xa9, "a\xc3\xa9"},
+        {2, "a\xc3\xa9"},
+        {5, "a\xc3\xa9 a"},
+        {15 + 0x81, "a\xc3\xa9 a" R},
+        {15 + 0xe2, "a\xc3\xa9 a" R},
+        {3, "a\xc3\xa9 a" R R "xy"},
+    };
+    struct tokenizer *tokenizer =
+        tokenizer_of(model_of(rows, 15, (struct model_options){.bytes = true}));
+    struct tokenizer_stream stream = {0};
+    struct buf text = {0};
+
+    (void)state;
+    buf_puts(&text, "");
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        assert_int_equal(tokenizer_decode_next(tokenizer, &stream, steps[i].id, &text), 0);
+        assert_string_equal(text.p, steps[i].text);
+    }
     buf_done(&text);
     tokenizer_free(tokenizer);
 }
@@ -437,7 +494,8 @@ int main(void)
         cmocka_unit_test(unknown_characters_become_bytes),
         cmocka_unit_test(blanks_go_where_the_model_says_so),
         cmocka_unit_test(tokens_become_the_librarys_text),
-        cmocka_unit_test(a_stream_is_decoded_token_by_token),
+        cmocka_unit_test(a_stream_says_what_the_whole_says),
+        cmocka_unit_test(a_stream_says_at_once_what_is_certain),
         cmocka_unit_test(unknown_ones_are_one_in_words_seen_before),
         cmocka_unit_test(any_vocabulary_is_merged_as_defined),
         cmocka_unit_test(unused_pieces_fall_apart),

@@ -16,7 +16,7 @@ static struct meta *example(void)
     meta->step = 123;
     meta->updates = 120;
     meta->tokens = 1234567890123;
-    meta->data_tokens = 42;
+    meta->data_hash = 0xfedcba9876543210;
     meta->smooth_loss = 0.1 + 0.2;
     strcpy(meta->kernels, "ref");
     meta->watch = (struct watch){.window = 8, .spike_z = 3, .skipped = 3};
@@ -47,7 +47,7 @@ static void there_and_back_is_the_same_to_the_bit(void **state)
     assert_memory_equal(meta->watch.norm, back->watch.norm, sizeof(meta->watch.norm));
     assert_true(meta->smooth_loss == back->smooth_loss && meta->step == back->step &&
                 meta->updates == back->updates && meta->tokens == back->tokens &&
-                meta->data_tokens == back->data_tokens && meta->watch.count == back->watch.count);
+                meta->data_hash == back->data_hash && meta->watch.count == back->watch.count);
     meta_done(back);
     meta_done(meta);
     free(back);
