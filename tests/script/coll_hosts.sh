@@ -2,11 +2,12 @@
 # Two network namespaces stand for two hosts: ranks in them reach each other by UCX over TCP alone,
 # and know within seconds when one is killed.
 set -eu
+PATH=$PATH:/usr/sbin:/sbin
 skip() { echo "skipped: $*"; exit 77; }
 command -v unshare >/dev/null && command -v ip >/dev/null || skip "no unshare or ip"
 command -v python3 >/dev/null || skip "no python3"
 [ -x "$FIRSTLIGHT_BIN/coll-rank" ] || skip "no coll-rank"
-PATH=$PATH:/usr/sbin:/sbin ldconfig -p 2>/dev/null | grep -q 'libucp\.so\.0' || skip "no libucp.so.0 (package libucx0)"
+ldconfig -p 2>/dev/null | grep -q 'libucp\.so\.0' || skip "no libucp.so.0 (package libucx0)"
 if [ -z "${COLL_HOSTS_INSIDE:-}" ]; then
     unshare -rnm true 2>/dev/null || skip "no network namespaces for this user"
     COLL_HOSTS_INSIDE=1 exec unshare -rnm bash "$0"
