@@ -65,7 +65,8 @@ struct ckpt_done {
 /* One background thread for each rank. */
 struct ckpt_writer;
 int ckpt_writer_new(struct ckpt_writer **out, struct err *err);
-void ckpt_writer_free(struct ckpt_writer *writer); /* waits for what it is doing */
+/* What it is writing is given up after the block that it is at. */
+void ckpt_writer_free(struct ckpt_writer *writer);
 
 /* Get memory to keep so many bytes of vectors (a rank's range of all), in the background, before
  * training needs it: the first hold is else as slow as the system gives pages (measured: 1.2 GB in
@@ -100,6 +101,10 @@ int ckpt_commit(const char *folder, int64_t step, const struct ckpt_done *all, s
  * over, or somebody else's. Returns how many went, or a negative errno. */
 int ckpt_prune(const char *folder, int64_t newest, size_t keep_last, int64_t keep_every,
                struct err *err);
+
+/* The highest step of which there is a checkpoint with a manifest, be it damaged or not; -1: there
+ * is none, or no folder. Returns 0 or a negative errno. */
+int ckpt_newest(const char *folder, int64_t *step, struct err *err);
 
 struct ckpt;
 

@@ -204,3 +204,24 @@ int ckpt_prune(const char *folder, int64_t newest, size_t keep_last, int64_t kee
     arena_free(arena);
     return count < 0 ? (int)count : r < 0 ? r : gone;
 }
+
+int ckpt_newest(const char *folder, int64_t *step, struct err *err)
+{
+    struct arena *arena = arena_new(0);
+    const char *const *names;
+    long count;
+
+    *step = -1;
+    if (!arena)
+        return err_set(err, -ENOMEM, "%s: no memory to list it", folder);
+    count = file_list(arena, folder, FOLDER_NAMES_MAX, &names, err);
+    for (long i = count - 1; i >= 0; i--) {
+        const char *path = arena_printf(arena, "%s/%s", folder, names[i]);
+        int64_t of_name = folder_step(names[i], NULL);
+
+        if (of_name > *step && path && is_whole(path))
+            *step = of_name;
+    }
+    arena_free(arena);
+    return count < 0 && count != -ENOENT ? (int)count : 0;
+}

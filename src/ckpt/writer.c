@@ -92,6 +92,16 @@ static size_t take(struct ckpt_writer *writer, uint64_t at, size_t *vector, uint
     return len;
 }
 
+static bool given_up(struct ckpt_writer *writer)
+{
+    bool quit;
+
+    (void)pthread_mutex_lock(&writer->lock);
+    quit = writer->quit;
+    (void)pthread_mutex_unlock(&writer->lock);
+    return quit;
+}
+
 static int write_stream(struct ckpt_writer *writer, struct output *output, struct err *err)
 {
     uint64_t total = stream_bytes(writer), at = 0, offset;
@@ -100,6 +110,8 @@ static int write_stream(struct ckpt_writer *writer, struct output *output, struc
     int r = 0;
 
     for (; at < total && r == 0; at += len) {
+        if (given_up(writer))
+            return err_set(err, -ECANCELED, "%s: it was given up", output->path);
         len = take(writer, at, &vector, &offset);
         for (size_t done = 0; done < len; done += CKPT_SLICE_BYTES)
             *crc++ = crc32c(0, writer->block + done,

@@ -1,10 +1,13 @@
 /* token/bpe - see bpe.h. */
 #include "token/bpe.h"
 
+#include "token/table.h"
+
 #include <errno.h>
 
 /* Up to so many symbols the best pair is searched for, which is faster than a heap. */
 #define SEARCHED_MAX 24
+#define RULES_AHEAD  16 /* a rule's slot is anywhere: fetched this long before its turn */
 
 static size_t slot_index(const struct bpe_rules *rules, int32_t left, int32_t right)
 {
@@ -23,42 +26,39 @@ static struct bpe_rule *slot_of(const struct bpe_rules *rules, int32_t left, int
     }
 }
 
-static int rules_grow(struct bpe_rules *rules)
+int bpe_list_add(struct bpe_list *list, struct bpe_rule rule)
 {
-    struct bpe_rules more = {.shift = rules->slots ? rules->shift - 1 : 64 - 8};
-    size_t slots = (size_t)1 << (64 - more.shift);
+    struct bpe_rule *slot = list->count < BPE_MERGES_MAX ? vec_push(list) : NULL;
 
-    if (slots > BPE_MERGES_MAX * 2)
-        return -EFBIG;
-    more.slots = malloc(slots * sizeof(*more.slots));
-    if (!more.slots)
-        return -ENOMEM;
-    more.mask = slots - 1;
-    more.count = rules->count;
-    for (size_t i = 0; i < slots; i++)
-        more.slots[i].left = -1;
-    for (size_t i = 0; rules->slots && i <= rules->mask; i++)
-        if (rules->slots[i].left >= 0)
-            *slot_of(&more, rules->slots[i].left, rules->slots[i].right) = rules->slots[i];
-    free(rules->slots);
-    *rules = more;
+    if (!slot)
+        return list->count < BPE_MERGES_MAX ? -ENOMEM : -EFBIG;
+    *slot = rule;
     return 0;
 }
 
-int bpe_rules_add(struct bpe_rules *rules, struct bpe_rule rule)
+int bpe_rules_init(struct bpe_rules *rules, const struct bpe_list *list)
 {
-    struct bpe_rule *slot;
+    const struct bpe_rule *rule = list->items;
+    unsigned bits = 8;
 
-    if (!rules->slots || rules->count * 2 > rules->mask) {
-        int r = rules_grow(rules);
+    while ((size_t)1 << bits < list->count * 2)
+        bits++;
+    *rules = (struct bpe_rules){.shift = 64 - bits, .mask = ((size_t)1 << bits) - 1};
+    rules->slots = table_alloc((rules->mask + 1) * sizeof(*rules->slots));
+    if (!rules->slots)
+        return -ENOMEM;
+    for (size_t i = 0; i <= rules->mask; i++)
+        rules->slots[i].left = -1;
+    for (size_t i = 0; i < list->count; i++, rule++) {
+        struct bpe_rule *slot = slot_of(rules, rule->left, rule->right);
 
-        if (r < 0)
-            return r;
+        if (i + RULES_AHEAD < list->count)
+            __builtin_prefetch(
+                &rules->slots[slot_index(rules, rule[RULES_AHEAD].left, rule[RULES_AHEAD].right)],
+                1);
+        rules->count += slot->left < 0;
+        *slot = *rule;
     }
-    slot = slot_of(rules, rule.left, rule.right);
-    if (slot->left < 0)
-        rules->count++;
-    *slot = rule;
     return 0;
 }
 

@@ -17,6 +17,11 @@ struct bpe_rule {
     uint32_t rank;               /* 0 is the best */
 };
 
+struct bpe_list {
+    struct bpe_rule *items;
+    size_t count, space;
+}; /* as VEC(struct bpe_rule) */
+
 struct bpe_rules {
     struct bpe_rule *slots;
     size_t mask, count, shift;
@@ -41,7 +46,11 @@ struct bpe_halves {
     int32_t left, right;
 };
 
-int bpe_rules_add(struct bpe_rules *rules, struct bpe_rule rule); /* 0, -ENOMEM or -EFBIG */
+/* Rules are collected first (zero-initialise; vec_done), then put where they are found fast: of two
+ * for the same pair the last one counts. Both return 0 or -ENOMEM, and adding -EFBIG behind
+ * BPE_MERGES_MAX. */
+int bpe_list_add(struct bpe_list *list, struct bpe_rule rule);
+int bpe_rules_init(struct bpe_rules *rules, const struct bpe_list *list);
 void bpe_rules_done(struct bpe_rules *rules);
 void bpe_work_done(struct bpe_work *work);
 

@@ -4,6 +4,8 @@
 
 #include "base/str.h"
 
+#include <stdbool.h>
+
 /* A hash whose value for a part of a text follows from those of its prefixes: with H[i] of the
  * first i bytes, that of [i, j) is H[j] - H[i] * NAMES_FACTOR^(j - i). So all cuts of a piece are
  * tried in its length. */
@@ -23,14 +25,21 @@ static inline uint64_t names_hash(struct str text)
     return hash;
 }
 
+#define NAMES_OWN 24
+
 struct names_slot {
-    uint64_t hash;
-    struct str text;
-    int32_t id; /* -1: free */
+    int32_t id;
+    uint32_t len;
+    union {
+        char own[NAMES_OWN]; /* a copy of a short text */
+        const char *p;
+    };
 };
 
-/* Holds the texts, does not own them. */
+/* Holds the texts, does not own them. What is looked for is in memory far apart, so a part of the
+ * hash says in a smaller table what is not there, and a short text lies in its slot. */
 struct names {
+    uint16_t *tags; /* 0: a free slot */
     struct names_slot *slots;
     size_t mask, count;
 };
@@ -38,6 +47,9 @@ struct names {
 /* Room for `count` texts. Returns 0 or -ENOMEM. */
 int names_init(struct names *names, size_t count);
 void names_done(struct names *names);
+
+/* May a text of this hash be there? When it may, looking for it soon is faster. */
+bool names_maybe(const struct names *names, uint64_t hash);
 
 /* -1: none. */
 int32_t names_find_hashed(const struct names *names, uint64_t hash, struct str text);

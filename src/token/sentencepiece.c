@@ -24,9 +24,11 @@ struct reading {
     struct names mergeable, reserved; /* pieces that text may become, and the others */
     struct str special_pieces[4];     /* by enum tokenizer_special */
     uint64_t type;
-    VEC(uint64_t) pairs; /* characters side by side in a piece */
+    struct bpe_list rules;
     VEC(struct cut {
         uint64_t hash; /* of the text so far */
+        uint64_t rest; /* of what follows */
+        bool maybe;    /* a rule */
         uint32_t at;
         uint32_t code; /* of the character that begins here */
     })
@@ -241,10 +243,13 @@ static int note_piece(struct reading *reading, int32_t id)
 static int note_pieces(struct reading *reading)
 {
     struct tokenizer *tokenizer = reading->tokenizer;
-    size_t count = tokenizer->pieces.count;
+    size_t count = tokenizer->pieces.count, mergeable = 0;
     int r = 0;
 
-    if (names_init(&reading->mergeable, count) < 0 || names_init(&reading->reserved, count) < 0)
+    for (size_t i = 0; i < count; i++)
+        mergeable += is_mergeable(&tokenizer->pieces.items[i]);
+    if (names_init(&reading->mergeable, mergeable) < 0 ||
+        names_init(&reading->reserved, count - mergeable) < 0)
         return err_set(reading->err, -ENOMEM, "no memory for the pieces");
     for (size_t i = 0; i < count && r == 0; i++)
         r = note_piece(reading, (int32_t)i);
@@ -265,7 +270,9 @@ static int note_pieces(struct reading *reading)
     for (size_t i = 0; i < count; i++) {
         struct piece *piece = &tokenizer->pieces.items[i];
 
-        piece->decoded_as = id_of(reading, piece->text);
+        piece->decoded_as = names_find(&reading->reserved, piece->text);
+        if (piece->decoded_as < 0)
+            piece->decoded_as = (int32_t)i;
         if (is_mergeable(piece) && tokenizer->pieces.items[piece->decoded_as].type == PIECE_CONTROL)
             return err_set(reading->err, -EINVAL, "piece %zu is a control piece too: %.*s", i,
                            STR_ARG(piece->text));
@@ -331,7 +338,7 @@ static int cut_piece(struct reading *reading, struct str text)
     return 0;
 }
 
-/* Characters that are pieces come first: a symbol is a piece where it can be. */
+/* Characters that are pieces: a symbol is a piece where it can be. */
 static int add_chars(struct reading *reading)
 {
     struct tokenizer *tokenizer = reading->tokenizer;
@@ -344,58 +351,100 @@ static int add_chars(struct reading *reading)
             return err_set(reading->err, -ENOMEM, "no memory for the characters");
         *slot = CHARS_NONE;
     }
-    for (int pass = 0; pass < 2; pass++)
-        for (size_t i = 0; i < tokenizer->pieces.count && r == 0; i++) {
-            const struct piece *piece = &tokenizer->pieces.items[i];
+    for (size_t i = 0; i < tokenizer->pieces.count && r == 0; i++) {
+        const struct piece *piece = &tokenizer->pieces.items[i];
+        uint32_t code = 0;
 
-            if (!is_mergeable(piece))
-                continue;
-            r = cut_piece(reading, piece->text);
-            if (r == 0 && pass == 0 && reading->cuts.count == 2)
-                r = add_char(reading, reading->cuts.items[0].code, (int32_t)i);
-            for (size_t k = 0; pass == 1 && r == 0 && k + 1 < reading->cuts.count; k++)
-                r = add_lone(reading, reading->cuts.items[k].code);
-        }
+        if (is_mergeable(piece) &&
+            utf8_decode(piece->text.p, piece->text.len, &code) == piece->text.len)
+            r = add_char(reading, code, (int32_t)i);
+    }
     return r;
 }
 
-/* The symbol of the part of a piece between two cuts, -1: it can't come up. */
-static int32_t part_symbol(const struct reading *reading, struct str text, size_t from, size_t to)
+/* Which characters stand side by side, empty: of less pairs than the pieces have bytes. */
+static int joined_init(struct reading *reading)
 {
-    const struct cut *a = &reading->cuts.items[from], *b = &reading->cuts.items[to];
+    struct tokenizer *tokenizer = reading->tokenizer;
+    size_t bits = 64, bytes = 0;
+
+    for (size_t i = 0; i < tokenizer->pieces.count; i++)
+        bytes += tokenizer->pieces.items[i].text.len;
+    tokenizer->joined_shift = 64 - 6;
+    for (; bits < bytes * JOINED_BITS_A_PAIR && bits < (size_t)1 << 32; bits *= 2)
+        tokenizer->joined_shift--;
+    tokenizer->joined = calloc(bits / 64, sizeof(*tokenizer->joined));
+    return tokenizer->joined ? 0 : err_set(reading->err, -ENOMEM, "no memory for the pieces");
+}
+
+static void note_joined(struct tokenizer *tokenizer, uint32_t left, uint32_t right)
+{
+    uint64_t bit = joined_bit(tokenizer, left, right);
+
+    if ((left | right) < 128)
+        tokenizer->joined_ascii[left][right] = true;
+    else
+        tokenizer->joined[bit / 64] |= (uint64_t)1 << bit % 64;
+}
+
+/* Hashes of what follows each cut, and whether both parts may be symbols. */
+static void look_at_cuts(struct reading *reading)
+{
+    struct cut *cuts = reading->cuts.items;
+    size_t chars = reading->cuts.count - 1;
     uint64_t factor = 1;
 
-    if (to == from + 1)
-        return char_symbol(reading->tokenizer, a->code);
-    if (from) /* the end of the piece, whose length has no table */
-        for (uint64_t bit = NAMES_FACTOR, n = b->at - a->at; n; n >>= 1, bit *= bit)
-            factor *= n & 1 ? bit : 1;
-    return names_find_hashed(&reading->mergeable, b->hash - a->hash * factor,
-                             (struct str){text.p + a->at, b->at - a->at});
+    for (size_t i = chars - 1; i > 0; i--) {
+        for (uint32_t at = cuts[i].at; at < cuts[i + 1].at; at++)
+            factor *= NAMES_FACTOR;
+        cuts[i].rest = cuts[chars].hash - cuts[i].hash * factor;
+        cuts[i].maybe = (i == 1 || names_maybe(&reading->mergeable, cuts[i].hash)) &&
+                        (i == chars - 1 || names_maybe(&reading->mergeable, cuts[i].rest));
+    }
+}
+
+/* The symbol of a part of a piece, which begins at a cut, -1: it can't come up. */
+static int32_t part_symbol(const struct reading *reading, const struct cut *cut, size_t chars,
+                           uint64_t hash, struct str text)
+{
+    return chars == 1 ? char_symbol(reading->tokenizer, cut->code)
+                      : names_find_hashed(&reading->mergeable, hash, text);
+}
+
+static int too_many_rules(struct reading *reading, int r)
+{
+    return err_set(reading->err, r, "no room for the ways to merge pieces");
 }
 
 static int add_rules(struct reading *reading, int32_t id)
 {
-    struct tokenizer *tokenizer = reading->tokenizer;
-    struct str text = tokenizer->pieces.items[id].text;
+    struct str text = reading->tokenizer->pieces.items[id].text;
     int r = cut_piece(reading, text);
+    const struct cut *cuts = reading->cuts.items;
     size_t chars = r == 0 ? reading->cuts.count - 1 : 0;
 
-    for (size_t i = 1; i < chars && r == 0; i++) {
-        int32_t left = part_symbol(reading, text, 0, i);
-        int32_t right = left < 0 ? -1 : part_symbol(reading, text, i, chars);
-        uint64_t *pair = vec_push(&reading->pairs);
+    for (size_t i = 0; i < chars && r == 0; i++)
+        r = add_lone(reading, cuts[i].code);
+    if (r < 0 || chars < 2)
+        return r;
+    look_at_cuts(reading);
+    for (size_t i = 1; i < chars; i++) {
+        const struct cut *cut = &cuts[i];
+        int32_t left, right = -1;
 
-        if (!pair)
-            return err_set(reading->err, -ENOMEM, "no memory for the pieces");
-        *pair = (uint64_t)reading->cuts.items[i - 1].code << 32 | reading->cuts.items[i].code;
+        note_joined(reading->tokenizer, cuts[i - 1].code, cut->code);
+        if (!cut->maybe)
+            continue;
+        left = part_symbol(reading, cuts, i, cut->hash, (struct str){text.p, cut->at});
+        if (left >= 0)
+            right = part_symbol(reading, cut, chars - i, cut->rest, str_skip(text, cut->at));
         if (right < 0)
             continue;
-        r = bpe_rules_add(&tokenizer->rules, (struct bpe_rule){left, right, id, reading->rank[id]});
+        r = bpe_list_add(&reading->rules, (struct bpe_rule){left, right, id, reading->rank[id]});
         if (r < 0)
-            return err_set(reading->err, r, "the pieces have too many ways to be merged");
+            return too_many_rules(reading, r);
     }
-    return r;
+    return 0;
 }
 
 struct scored {
@@ -434,42 +483,23 @@ static int rank_pieces(struct reading *reading)
     return 0;
 }
 
-static int note_joined(struct reading *reading)
-{
-    struct tokenizer *tokenizer = reading->tokenizer;
-    size_t bits = 64;
-
-    tokenizer->joined_shift = 64 - 6;
-    for (; bits < reading->pairs.count * JOINED_BITS_A_PAIR && bits < (size_t)1 << 32; bits *= 2)
-        tokenizer->joined_shift--;
-    tokenizer->joined = calloc(bits / 64, sizeof(*tokenizer->joined));
-    if (!tokenizer->joined)
-        return err_set(reading->err, -ENOMEM, "no memory for the pieces");
-    for (size_t i = 0; i < reading->pairs.count; i++) {
-        uint32_t left = (uint32_t)(reading->pairs.items[i] >> 32);
-        uint32_t right = (uint32_t)reading->pairs.items[i];
-        uint64_t bit = joined_bit(tokenizer, left, right);
-
-        if ((left | right) < 128)
-            tokenizer->joined_ascii[left][right] = true;
-        else
-            tokenizer->joined[bit / 64] |= (uint64_t)1 << bit % 64;
-    }
-    return 0;
-}
-
 static int make_rules(struct reading *reading)
 {
     struct tokenizer *tokenizer = reading->tokenizer;
     int r = rank_pieces(reading);
 
     if (r == 0)
+        r = joined_init(reading);
+    if (r == 0)
         r = add_chars(reading);
     for (size_t i = 0; i < tokenizer->pieces.count && r == 0; i++)
         if (is_mergeable(&tokenizer->pieces.items[i]))
             r = add_rules(reading, (int32_t)i);
-    if (r == 0)
-        r = note_joined(reading);
+    if (r == 0) {
+        r = bpe_rules_init(&tokenizer->rules, &reading->rules);
+        if (r < 0)
+            too_many_rules(reading, r);
+    }
     if (r < 0)
         return r;
     tokenizer->emitted = malloc(tokenizer->pieces.count * sizeof(*tokenizer->emitted));
@@ -508,7 +538,7 @@ int sentencepiece_parse(struct tokenizer *tokenizer, struct err *err)
         r = make_rules(&reading);
     names_done(&reading.mergeable);
     names_done(&reading.reserved);
-    vec_done(&reading.pairs);
+    vec_done(&reading.rules);
     vec_done(&reading.cuts);
     free(reading.rank);
     return r;

@@ -18,6 +18,7 @@ struct ranks {
     struct tokenizer *tokenizer;
     struct buf texts;
     VEC(struct rank_line) lines;
+    struct bpe_list rules;
     uint64_t hashes[PIECE_BYTES_MAX + 1], powers[PIECE_BYTES_MAX + 1];
     struct err *err;
 };
@@ -131,9 +132,9 @@ static int add_rules(struct ranks *ranks, int32_t id)
                                     hashes[text.len] - hashes[i] * ranks->powers[end.len], end);
 
         if (right >= 0)
-            r = bpe_rules_add(&tokenizer->rules, (struct bpe_rule){left, right, id, (uint32_t)id});
+            r = bpe_list_add(&ranks->rules, (struct bpe_rule){left, right, id, (uint32_t)id});
     }
-    return r < 0 ? err_set(ranks->err, r, "the tokens have too many ways to be merged") : 0;
+    return r < 0 ? err_set(ranks->err, r, "no room for the ways to merge tokens") : 0;
 }
 
 int tiktoken_parse(struct tokenizer *tokenizer, struct err *err)
@@ -156,6 +157,9 @@ int tiktoken_parse(struct tokenizer *tokenizer, struct err *err)
         r = name_tokens(ranks);
     for (size_t i = 0; r == 0 && i < ranks->lines.count; i++)
         r = add_rules(ranks, (int32_t)i);
+    if (r == 0 && bpe_rules_init(&tokenizer->rules, &ranks->rules) < 0)
+        r = err_set(err, -ENOMEM, "no memory for the tokens");
+    vec_done(&ranks->rules);
     buf_done(&ranks->texts);
     vec_done(&ranks->lines);
     free(ranks);

@@ -53,7 +53,8 @@ struct tokenizer_scratch *tokenizer_scratch_new(void);
 void tokenizer_scratch_free(struct tokenizer_scratch *scratch);
 
 /* Add the tokens of `text` (any bytes) to *out, without bos or eos, exactly as the SentencePiece
- * library does. Returns 0 or -ENOMEM. */
+ * library does. Returns 0, -ENOMEM, or -EFBIG: a text of more than 2^30 bytes between two places
+ * where it may be cut. */
 int tokenizer_encode(const struct tokenizer *tokenizer, struct tokenizer_scratch *scratch,
                      struct str text, struct tokens *out);
 

@@ -23,7 +23,8 @@ static const struct setting rows[] = {
     {"train.kernels", SETTING_TEXT, AT(train.kernels),
      .help = "auto, ref, avx2, avx512 or avx512bf16"},
     {"train.hash_every", SETTING_INT, AT(train.hash_every), 0, TRAIN_STEPS_MAX,
-     .help = "print the weights' hash every so many steps; 0: at the end"},
+     .help = "print the weights' hash every so many steps, and look whether "
+             "memory keeps them in the next; 0: at the end"},
     {"train.documents_apart", SETTING_BOOL, AT(train.documents_apart),
      .help = "attention does not cross documents"},
     {"optim.lr", SETTING_REAL, AT(optim.lr), 0, 100, .help = "highest learning rate"},

@@ -43,6 +43,7 @@ size_t train_keep_bytes(const struct train *train)
 int train_save_begin(struct train *train, struct err *err)
 {
     struct str tokenizer = tokenizer_bytes(train->tokenizer);
+    double start = train_now();
     char *meta = meta_text(train);
     struct ckpt_file files[] = {
         {META_FILE, meta, meta ? strlen(meta) : 0},
@@ -70,8 +71,8 @@ int train_save_begin(struct train *train, struct err *err)
         r = ckpt_writer_begin(train->writer, &request, err);
     free(meta);
     train->saving = train->step;
-    train->saving_since = train_now();
-    train->saving_stall = 0;
+    train->saving_since = start;
+    train->saving_stall = train_now() - start;
     train->part_done = false;
     if (r < 0) { /* the others wait for what became of this part */
         train_note(train, "checkpoint_failed", "step %lld: %s", (long long)train->step, err->text);
@@ -100,6 +101,7 @@ int train_save_end(struct train *train, struct err *err)
 {
     const char *folder = train->config->out;
     int64_t step = train->saving;
+    double start = train_now();
     struct err why = {0};
     int64_t outcome = 0;
     char path[5000];
@@ -122,10 +124,12 @@ int train_save_end(struct train *train, struct err *err)
                        why.text);
         return 0;
     }
-    if (coll_rank(train->coll) == 0 &&
+    /* While steps are not applied, the newest weights may be the bad ones. */
+    if (coll_rank(train->coll) == 0 && !train->watch.skipped_in_a_row &&
         ckpt_prune(folder, step, (size_t)train->config->checkpoint.keep_last,
                    train->config->checkpoint.keep_every, &why) < 0)
         train_note(train, "prune_failed", "%s", why.text);
+    train->saving_stall += train_now() - start;
     (void)snprintf(path, sizeof(path), "%s/step-%08lld", folder, (long long)step);
     if (train->events->saved)
         train->events->saved(train->events->arg, path, step, train_now() - train->saving_since,
@@ -212,6 +216,8 @@ static int take_vectors(struct train *train, struct ckpt *ckpt, struct err *err)
         return err_set(err, -EINVAL, "%s has %llu weights, the model %llu", ckpt_path(ckpt),
                        (unsigned long long)ckpt_items(ckpt), (unsigned long long)train->items);
     r = ckpt_read(ckpt, CKPT_WEIGHTS, 0, train->items, model_weights(train->model), err);
+    if (r == 0 && (r = model_check_weights(train->model, err)) < 0)
+        err_wrap(err, r, "%s", ckpt_path(ckpt));
     if (!ckpt_has(ckpt, CKPT_M)) /* imported: moments begin at zero, as they are */
         return r;
     if (r == 0)
@@ -240,64 +246,105 @@ static int load(struct train *train, struct ckpt *ckpt, struct err *err)
 
 struct search {
     const struct train *train;
-    size_t passed_over;
+    size_t passed;
 };
 
 static void passed_over(void *arg, const char *path, const char *why)
 {
     struct search *search = arg;
 
-    search->passed_over++;
+    search->passed++;
     train_note(search->train, "checkpoint_passed_over", "%s: %s", path, why);
 }
 
-/* Only a folder without any checkpoint is a run that begins: of weeks of training whose checkpoints
- * are all damaged, nobody wants to hear that it began anew. */
-static int find(struct train *train, const char *from, struct ckpt **ckpt, struct err *err)
-{
-    struct search search = {.train = train};
-    const char *folder = from ? from : train->config->out;
-    int r = ckpt_open(folder, passed_over, &search, ckpt, err);
+/* What rank 0 tells the others. */
+struct choice {
+    int64_t result; /* 0, or a negative errno */
+    int64_t fresh;  /* no checkpoint: from the beginning */
+    char path[4500];
+};
 
-    if (r == -ENOENT && search.passed_over)
-        return err_set(err, -EBADMSG,
-                       "%s: none of its %zu checkpoints is whole; to begin anew, say --resume "
-                       "none",
-                       folder, search.passed_over);
-    return r;
+/* A run that goes back behind checkpoints of its own folder would have two futures there, and the
+ * next one that resumes would take the wrong one. */
+static int refuse_newer(const struct train *train, int64_t step, struct err *err)
+{
+    const char *out = train->config->out;
+    int64_t newest;
+    int r = ckpt_newest(out, &newest, err);
+
+    if (r < 0 || newest <= step)
+        return r;
+    if (step < 0)
+        return err_set(err, -EEXIST,
+                       "%s has a checkpoint of step %lld already: a run that begins anew wants "
+                       "another folder; without --resume this one goes on",
+                       out, (long long)newest);
+    return err_set(err, -EEXIST,
+                   "%s has a checkpoint of step %lld: a run that goes on from step %lld wants "
+                   "another folder, or move those behind it away",
+                   out, (long long)newest, (long long)step);
 }
 
-/* Rank 0 looks which one is the newest that is whole; all read the same. */
+/* The newest one that is whole; a run without any begins, but not one whose are all damaged: days
+ * of work may be saved by a person. */
+static int find_newest(struct train *train, struct ckpt **ckpt, bool *fresh, struct err *err)
+{
+    struct search search = {.train = train};
+    const char *out = train->config->out;
+    int r = ckpt_open(out, passed_over, &search, ckpt, err);
+
+    if (r != -ENOENT)
+        return r;
+    if (search.passed)
+        return err_set(err, -EBADMSG,
+                       "%s: none of its %zu checkpoints is whole; to begin anew, move them away",
+                       out, search.passed);
+    *fresh = true;
+    return 0;
+}
+
+static int choose(struct train *train, const char *from, struct ckpt **ckpt, bool *fresh,
+                  struct err *err)
+{
+    struct search search = {.train = train};
+    int r;
+
+    if (!from)
+        return find_newest(train, ckpt, fresh, err);
+    if (!strcmp(from, TRAIN_FROM_SCRATCH)) {
+        *fresh = true;
+        return refuse_newer(train, -1, err);
+    }
+    r = ckpt_open(from, passed_over, &search, ckpt, err);
+    return r < 0 || search.passed ? r : refuse_newer(train, ckpt_step(*ckpt), err);
+}
+
+/* Rank 0 looks which one it is; all read the same. */
 int train_resume(struct train *train, const char *from, struct err *err)
 {
     struct ckpt *ckpt = NULL;
-    struct {
-        int64_t found;
-        char path[4500];
-    } choice = {0};
-    bool asked = from != NULL;
+    struct choice choice = {0};
+    bool fresh = false;
     int r;
 
     if (coll_rank(train->coll) == 0) {
-        choice.found = find(train, from, &ckpt, err);
-        if (choice.found == 0)
+        choice.result = choose(train, from, &ckpt, &fresh, err);
+        choice.fresh = fresh;
+        if (choice.result == 0 && !fresh)
             (void)snprintf(choice.path, sizeof(choice.path), "%s", ckpt_path(ckpt));
     }
     r = coll_broadcast(train->coll, 0, &choice, sizeof(choice), err);
-    if (r < 0 || choice.found < 0) {
-        ckpt_close(ckpt);
-        if (r == 0 && choice.found == -ENOENT && !asked)
-            return 0;
-        if (r == 0 && coll_rank(train->coll) != 0)
-            r = err_set(err, (int)choice.found, "rank 0 found no checkpoint to resume from");
-        return r < 0 ? r : (int)choice.found;
-    }
-    if (!ckpt) {
+    if (r == 0 && choice.result < 0 && coll_rank(train->coll) != 0)
+        (void)err_set(err, (int)choice.result, "rank 0 found no checkpoint to resume from");
+    if (r == 0)
+        r = (int)choice.result;
+    if (r == 0 && !choice.fresh && !ckpt) {
         r = ckpt_open(choice.path, NULL, NULL, &ckpt, err);
         if (r < 0)
-            return err_wrap(err, r, "rank 0 resumes from %s", choice.path);
+            err_wrap(err, r, "rank 0 resumes from %s", choice.path);
     }
-    r = load(train, ckpt, err);
+    if (r == 0 && !choice.fresh)
+        r = load(train, ckpt, err);
     ckpt_close(ckpt);
     return r;
 }

@@ -52,6 +52,9 @@ struct train {
     double smooth_loss;
     uint64_t tokens_seen;
     struct watch watch;
+    uint64_t *hashes;   /* (ranks): of the weights */
+    int64_t known_step; /* whose weights have the hash known_hash, here; -1: of none is it known */
+    uint64_t known_hash;
 
     int64_t saving;                   /* step of the checkpoint that is being written; -1: none */
     bool part_done;                   /* this rank's part of it, as *done says */
@@ -61,6 +64,13 @@ struct train {
 };
 
 double train_now(void); /* seconds, monotonic */
+
+/* agree.c: do all ranks run the same training? */
+int train_agree(struct train *train, struct err *err);
+/* The weights' hash, when all ranks have the same. */
+int train_weights_hash(struct train *train, uint64_t *hash, struct err *err);
+/* Where it is known what these weights were: are they still? */
+int train_weights_kept(const struct train *train, struct err *err);
 void train_note(const struct train *train, const char *kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

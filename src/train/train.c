@@ -1,6 +1,5 @@
 #include "train/train.h"
 
-#include "base/hash.h"
 #include "kernels/flat.h"
 #include "train/sampler.h"
 #include "train/state.h"
@@ -117,6 +116,7 @@ static int take_memory(struct train *train, struct err *err)
     train->round = calloc(ranks, sizeof(*train->round));
     train->controls = calloc(ranks, sizeof(*train->controls));
     train->all_done = calloc(ranks, sizeof(*train->all_done));
+    train->hashes = calloc(ranks, sizeof(*train->hashes));
     train->gathered = calloc(ranks, train->message_bytes);
     train->mine = calloc(1, train->message_bytes);
     train->expert_rows = calloc(experts, sizeof(*train->expert_rows));
@@ -124,7 +124,7 @@ static int take_memory(struct train *train, struct err *err)
     train->dying = calloc(experts, sizeof(*train->dying));
     if (!train->byte_range || !train->block_range || !train->block_sums || !train->tokens ||
         !train->targets || (train->config->train.documents_apart && !train->first_key) ||
-        !train->shards || !train->round || !train->controls || !train->all_done ||
+        !train->shards || !train->round || !train->controls || !train->all_done || !train->hashes ||
         !train->gathered || !train->mine || !train->expert_rows || !train->shard_expert_rows ||
         !train->dying)
         return no_memory(err);
@@ -187,7 +187,10 @@ static int begin(struct train *train, const char *resume, struct err *err)
     train->shard_windows = (size_t)(config->train.batch / config->train.shards);
     train->watch.window = (size_t)config->watch.window;
     train->saving = -1;
+    train->known_step = -1;
     r = open_data(train, err);
+    if (r == 0)
+        r = train_agree(train, err);
     if (r == 0)
         r = open_folder(train, err);
     if (r == 0)
@@ -200,8 +203,7 @@ static int begin(struct train *train, const char *resume, struct err *err)
         return r;
     ckpt_writer_reserve(train->writer, train_keep_bytes(train));
     model_init(train->model, (uint64_t)config->train.seed);
-    if (!resume || strcmp(resume, TRAIN_FROM_SCRATCH) != 0)
-        r = train_resume(train, resume, err);
+    r = train_resume(train, resume, err);
     if (r == 0 && train->watch.window != (size_t)config->watch.window) {
         train->watch.count = 0; /* another window begins empty */
         train->watch.window = (size_t)config->watch.window;
@@ -231,6 +233,7 @@ static void done(struct train *train)
     free(train->round);
     free(train->controls);
     free(train->all_done);
+    free(train->hashes);
     free(train->gathered);
     free(train->mine);
     free(train->expert_rows);
@@ -238,26 +241,6 @@ static void done(struct train *train)
     free(train->dying);
     if (train->exec.pool)
         exec_done(&train->exec);
-}
-
-/* Every rank has all weights: were they gathered alike? A difference is memory or a wire that
- * lies. */
-static int weights_hash(struct train *train, uint64_t *hash, struct err *err)
-{
-    uint64_t first;
-    int r;
-
-    *hash = first = hash64(model_weights(train->model), train->items * sizeof(float));
-    r = coll_broadcast(train->coll, 0, &first, sizeof(first), err);
-    if (r < 0)
-        return r;
-    if (first != *hash)
-        return err_set(err, -EBADMSG,
-                       "step %lld: the weights of rank %zu differ from rank 0's (%016llx, "
-                       "%016llx): a memory or a network link changes bits",
-                       (long long)train->step, coll_rank(train->coll), (unsigned long long)*hash,
-                       (unsigned long long)first);
-    return 0;
 }
 
 static bool is_due(int64_t step, int64_t every)
@@ -268,7 +251,7 @@ static bool is_due(int64_t step, int64_t every)
 static int tell_hash(struct train *train, struct err *err)
 {
     uint64_t hash;
-    int r = weights_hash(train, &hash, err);
+    int r = train_weights_hash(train, &hash, err);
 
     if (r == 0 && train->events->hash)
         train->events->hash(train->events->arg, train->step, hash);
@@ -323,13 +306,13 @@ static int after_step(struct train *train, struct train_step *step, int64_t stop
     double start = train_now();
     int r = 0;
 
+    train->saving_stall += step->stall_seconds;
     if (saved)
         r = train_save_end(train, err);
     if (r == 0 && stop != 1 && (is_due(train->step, config->checkpoint.every) || stop == 2) &&
         train->step < config->train.steps)
         r = save(train, err);
     step->stall_seconds += train_now() - start;
-    train->saving_stall += step->stall_seconds;
     step->seconds += train_now() - start;
     if (train->events->step)
         train->events->step(train->events->arg, step);
@@ -357,7 +340,7 @@ static int finish(struct train *train, struct train_summary *summary, bool moved
     }
     summary->stall_seconds += train_now() - start;
     if (r == 0)
-        r = weights_hash(train, &summary->hash, err);
+        r = train_weights_hash(train, &summary->hash, err);
     if (r == 0 && train->save_failed)
         r = err_set(err, train->save_failed, "the last checkpoint, step %lld, was not saved",
                     (long long)train->step);

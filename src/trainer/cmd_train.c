@@ -5,8 +5,10 @@
 #include "trainer/show.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 struct train_args {
@@ -33,8 +35,8 @@ const struct opt train_opts[] = {
     {"log-every", 0, OPT_NUMBER, "N", "Steps between printed lines (default: 40 lines in all)",
      AT(log_every)},
     {"backend", 0, OPT_TEXT, "NAME", "How ranks exchange: auto (default), shm or ucx", AT(backend)},
-    {"print-config", 0, OPT_FLAG, NULL, "Print all settings as they would be, and do nothing",
-     AT(print_config)},
+    {"print-config", 0, OPT_FLAG, NULL,
+     "Print all settings as they would be, as such a file, and do nothing", AT(print_config)},
     {"quiet", 'q', OPT_FLAG, NULL, "Print nothing but what went wrong", AT(quiet)},
 };
 const size_t train_opt_count = ARRAY_LEN(train_opts);
@@ -44,7 +46,9 @@ struct session {
     struct train_config config;
     struct coll *coll;
     struct show show;
-    bool leads; /* rank 0: the one that is seen */
+    bool leads;     /* rank 0: the one that is seen */
+    bool started;   /* all that was asked for could be had */
+    bool told_stop; /* that it will stop was said */
 };
 
 static volatile sig_atomic_t told_to_stop;
@@ -62,6 +66,7 @@ static void on_ready(void *arg, const struct params *params, const struct exec *
 
     enum dtype type = session->config.train.precision == PRECISION_BF16 ? DTYPE_BF16 : DTYPE_F32;
 
+    session->started = true;
     if (session->leads)
         session->show.peak_flops = peak_flops(exec, type);
     if (session->leads)
@@ -127,7 +132,12 @@ static void on_saved(void *arg, const char *path, int64_t step, double seconds, 
 
 static int on_stop(void *arg)
 {
-    (void)arg;
+    struct session *session = arg;
+
+    if (told_to_stop && session->leads && !session->told_stop)
+        show_note(&session->show, "stopping",
+                  "after this step, with a checkpoint; the same signal once more ends it at once");
+    session->told_stop = told_to_stop;
     return told_to_stop ? FIRSTLIGHT_SAVE_AND_LEAVE : (int)firstlight_should_stop();
 }
 
@@ -136,10 +146,13 @@ static int open_show(struct session *session, struct err *err)
 {
     char path[4200];
     const char *log = session->args->log;
+    struct stat st;
     int r;
 
     if (mkdir(session->config.out, 0777) < 0 && errno != EEXIST)
         return err_set(err, -errno, "%s: %s", session->config.out, strerror(errno));
+    if (stat(session->config.out, &st) == 0 && !S_ISDIR(st.st_mode))
+        return err_set(err, -ENOTDIR, "%s is there and no folder", session->config.out);
     if (!log) {
         (void)snprintf(path, sizeof(path), "%s/log.jsonl", session->config.out);
         log = path;
@@ -149,6 +162,28 @@ static int open_show(struct session *session, struct err *err)
     session->show.every = session->args->log_every;
     session->show.ranks = coll_size(session->coll);
     return r;
+}
+
+static bool is_inside(const char *path, const char *folder)
+{
+    char *whole = realpath(path, NULL), *outer = realpath(folder, NULL);
+    size_t len = outer ? strlen(outer) : 0;
+    bool inside = whole && outer && !strncmp(whole, outer, len) && whole[len] == '/';
+
+    free(whole);
+    free(outer);
+    return inside;
+}
+
+/* The launcher names what an attempt before this one has saved, which goes before what the first
+ * was asked to begin from. In --out the newest whole one is meant, should that one be damaged. */
+static const char *resume_from(const struct session *session)
+{
+    const char *told = firstlight_resume_path();
+
+    if (!told)
+        return session->args->resume;
+    return is_inside(told, session->config.out) ? NULL : told;
 }
 
 static int train_all(struct session *session, struct err *err)
@@ -164,15 +199,12 @@ static int train_all(struct session *session, struct err *err)
         .saved = on_saved,
         .stop = on_stop,
     };
-    const char *resume = session->args->resume;
     struct train_summary summary;
     int r = session->leads ? open_show(session, err) : 0;
 
     if (r < 0)
         return r;
-    if (!resume)
-        resume = firstlight_resume_path();
-    r = train_run(&session->config, resume, session->coll, &events, &summary, err);
+    r = train_run(&session->config, resume_from(session), session->coll, &events, &summary, err);
     if (r == 0 && session->leads)
         show_summary(&session->show, &summary);
     if (session->leads)
@@ -182,15 +214,51 @@ static int train_all(struct session *session, struct err *err)
     return r;
 }
 
+/* Text in quotes, as JSON and YAML both read it. */
+static void put_quoted(const char *text, struct buf *out)
+{
+    json_t *string = json_string(text);
+    char *quoted = string ? json_dumps(string, JSON_ENCODE_ANY) : NULL;
+
+    buf_puts(out, quoted ? quoted : "\"\"");
+    free(quoted);
+    json_decref(string);
+}
+
+static void put_sources(const struct train_config *config, struct buf *out)
+{
+    buf_puts(out, "data:\n");
+    for (size_t i = 0; i < config->source_count; i++) {
+        const struct dataset_source *source = &config->sources[i];
+        struct buf text = {0};
+
+        buf_puts(&text, source->path);
+        if (source->weight > 0)
+            buf_printf(&text, "=%.17g", source->weight);
+        buf_puts(out, "  - ");
+        put_quoted(text.p ? text.p : "", out);
+        buf_puts(out, "\n");
+        buf_done(&text);
+    }
+}
+
+/* A file of settings that asks for this training again. */
 static void print_config(const struct train_config *config)
 {
     size_t count;
     const struct setting *settings = train_settings(&count);
     struct buf out = {0};
 
+    put_sources(config, &out);
+    buf_puts(&out, "out: ");
+    put_quoted(config->out, &out);
+    buf_puts(&out, "\n");
     for (size_t i = 0; i < count; i++) {
         buf_printf(&out, "%s: ", settings[i].key);
-        setting_print(&settings[i], config, &out);
+        if (settings[i].type == SETTING_TEXT)
+            put_quoted((const char *)config + settings[i].offset, &out);
+        else
+            setting_print(&settings[i], config, &out);
         buf_puts(&out, "\n");
     }
     if (!out.failed && out.p)
@@ -215,12 +283,14 @@ static int train_together(struct session *session, struct err *err)
     return r;
 }
 
-static void catch_stop_signals(void)
+static void catch_signals(void)
 {
     struct sigaction action = {.sa_handler = on_stop_signal, .sa_flags = SA_RESETHAND};
+    struct sigaction ignored = {.sa_handler = SIG_IGN};
 
     (void)sigaction(SIGTERM, &action, NULL);
     (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGXFSZ, &ignored, NULL); /* a file that may not grow is an error like others */
 }
 
 int cmd_train(const struct subcommand *command, int argc, char **argv)
@@ -247,11 +317,11 @@ int cmd_train(const struct subcommand *command, int argc, char **argv)
     if (r == 0 && args.print_config) {
         print_config(&session->config);
     } else if (r == 0) {
-        catch_stop_signals();
+        catch_signals();
         r = train_together(session, &err);
     }
     code = r == 0 ? EXIT_WELL : subcommand_trouble(command, "%s", err.text);
-    if (r == -ECONNRESET || r == -EDOM || r == -ENOSPC || r == -EIO)
+    if (r < 0 && (session->started || r == -ECONNRESET))
         code = EXIT_FINDINGS; /* the request was fine, what happened was not */
 out:
     for (size_t i = 0; session && i < session->config.source_count; i++)

@@ -8,12 +8,14 @@
 
 struct show {
     const struct train_config *config;
-    FILE *out; /* lines, and a live one where it is a terminal */
-    FILE *log; /* JSON lines; NULL: none */
+    FILE *out;       /* lines, and a live one where it is a terminal */
+    int log;         /* JSON lines; -1: none */
+    bool log_torn;   /* it ends in the middle of a line */
+    bool log_failed; /* the last line could not be written */
     bool live, quiet;
     int64_t every;     /* steps between lines; 0: some 40 in all */
     double peak_flops; /* of this rank's threads at its precision; 0: unknown */
-    size_t ranks, columns;
+    size_t ranks;
     double flop_per_token;
     double seconds; /* of a step, smoothed */
     int64_t first;  /* step before the first */
