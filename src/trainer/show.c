@@ -186,7 +186,7 @@ static void add_numbers(const struct show *show, const struct train_step *step, 
     line_add(line, 6, "norm %.3f", step->grad_norm);
     line_add(line, 5, "lr %.2e", step->lr);
     put_count(&speed, tokens_a_second(show));
-    line_add(line, 4, "%s tok/s", speed.p ? speed.p : "");
+    line_add(line, 4, "%s tokens/s", speed.p ? speed.p : "");
     if (show->peak_flops > 0) {
         put_count(&peak, show->peak_flops * (double)show->ranks);
         line_add(line, 7, "MFU %.0f%% of %s FLOP/s", 100 * mfu(show), peak.p ? peak.p : "");
@@ -318,10 +318,14 @@ void show_sample(struct show *show, int64_t step, const char *text)
 {
     struct buf line = {0};
 
-    buf_printf(&line, "sample after step %lld:\n%s", (long long)step, text);
     log_line(show, json_pack("{s:s, s:I, s:s%}", "event", "sample", "step", (json_int_t)step,
                              "text", text, strlen(text)));
+    if (show->quiet)
+        return;
+    buf_printf(&line, "sample after step %lld:", (long long)step);
     say_buf(show, &line);
+    term_write(show->out, text, strlen(text));
+    say(show, "");
 }
 
 void show_saved(struct show *show, const char *path, int64_t step, double seconds, double stall)
