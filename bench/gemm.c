@@ -41,6 +41,8 @@ static const struct shape shapes[] = {
     {"ffn up, 2048 rows", FORWARD, 2048, 4096, 768, 1},
     {"head, chunk", FORWARD, 1024, 4096, 768, 1},
     {"head dX, chunk", FORWARD, 1024, 768, 4096, 1},
+    {"head dX", FORWARD, 1024, 768, 50257, 1},
+    {"head dW", GRADIENT, 50257, 768, 1024, 1},
     {"qkv dW", GRADIENT, 768, 2304, 1024, 1},
     {"qkv dW, 2048 rows", GRADIENT, 768, 2304, 2048, 1},
     {"ffn up dW", GRADIENT, 768, 4096, 1024, 1},

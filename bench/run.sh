@@ -245,7 +245,94 @@ bench_gemm() {
     gemm -r "${BENCH_TIMES:-9}"
 }
 
-all="inspect scale peers study launch death store agents ranks gemm tokenizer"
+# in_turn ROUNDS NAME=COMMAND...: commands that print "NAME WHAT NUMBER", in turn, into $work/train
+in_turn() {
+    local rounds=$1 round row
+    shift
+    : >"$work/train"
+    for ((round = 0; round < rounds; round++)); do
+        for row in "$@"; do
+            rm -rf "$work/trained" # a folder of checkpoints begins empty
+            sh -c "${row#*=}" >>"$work/train" 2>"$work/train.log" ||
+                echo "failed: ${row%%=*}: $(tail -1 "$work/train.log")"
+        done
+    done
+}
+
+# Medians of such lines, and the ratio to the first name's; then what lines of '#' say, the last of each name
+medians() {
+    grep -v '^#' "$work/train" | sort -k2,2 -k1,1 -k3,3n | awk -v first="$1" '
+        function flush_row() {
+            if (!count) return
+            row[++rows] = name; of[rows] = what; middle[rows] = value[int(count / 2) + 1]
+            low[rows] = value[1]; high[rows] = value[count]
+            if (name == first) base[what] = middle[rows]
+        }
+        $1 != name || $2 != what { flush_row(); name = $1; what = $2; count = 0 }
+        { value[++count] = $3 }
+        END {
+            flush_row()
+            for (i = 1; i <= rows; i++)
+                printf "%-8s %-26s %9.1f [%.1f %.1f]  %s\n", of[i], row[i], middle[i], low[i], high[i],
+                    base[of[i]] ? sprintf("ratio %.2f", middle[i] / base[of[i]]) : ""
+        }'
+    awk '/^#/ {last[$2] = $0} END {for (name in last) print last[name]}' "$work/train"
+}
+
+tokens_of_text() { # whatever text: a step's time does not depend on what it says
+    if [ ! -e "$work/tokens.done" ]; then
+        rm -rf "$work/tokens" "$work/tokens.text"
+        mkdir "$work/tokens.text"
+        cat src/*/*.c >"$work/tokens.text/code"
+        firstlight-train tokenizer train --vocab 1024 -o "$work/tokens.model" "$work/tokens.text/code"
+        firstlight-train data build --tokenizer "$work/tokens.model" -o "$work/tokens" "$work/tokens.text"
+        touch "$work/tokens.done"
+    fi >"$work/tokens.log" 2>&1
+}
+
+bench_train() {
+    local steps=${BENCH_STEPS:-3} rounds=${BENCH_TIMES:-2} cpu=${BENCH_CPU:+-c} python=/usr/bin/python3 size batch time rows mode
+    local ours moe="-s model.experts=8 -s model.experts_used=2 -s model.ffn=1024"
+    tokens_of_text
+    ours="train $cpu -n $steps -d $work/tokens -o $work/trained"
+    for size in "4 256" "8 256"; do
+        read -r batch time <<<"$size"
+        echo "## train: a step of $batch x $time tokens, GPT-2's 124 M, 2 threads; want 8 times llm.c, 1.5 times PyTorch, less memory"
+        rows=()
+        for mode in bf16 fp32; do
+            rows+=("$mode=$ours -s train.batch=$batch -s train.time=$time -s train.threads=2 -s train.precision=$mode firstlight-$mode")
+        done
+        if $python -c 'import torch' 2>/dev/null; then
+            for mode in fp32 autocast bf16 bf16:plain; do
+                rows+=("torch $mode=$python bench/train_torch.py $mode $batch $time 2 $steps ${cpu:+--cpu}")
+            done
+        else
+            echo "skipped: PyTorch: $python has no torch"
+        fi
+        if [ -x "${FIRSTLIGHT_LLMC-}/train_gpt2_${batch}x$time" ]; then
+            rows+=("llm.c=$python bench/train_llmc.py $FIRSTLIGHT_LLMC $batch $time 2 $steps")
+        else
+            echo "skipped: llm.c: FIRSTLIGHT_LLMC names no folder with train_gpt2_${batch}x$time (bench/README.md)"
+        fi
+        in_turn "$rounds" "${rows[@]}"
+        medians firstlight-bf16
+    done
+    ours+=" -s train.batch=4 -s train.time=256"
+    echo "## train: 8 experts of which 2 work, as many active weights as the dense model; want 0.85 of its FLOP/s"
+    in_turn "$rounds" "dense=$ours -s train.threads=2 dense" "experts=$ours -s train.threads=2 $moe experts"
+    medians dense
+    echo "## train: 1 rank of 2 threads, 2 ranks of 1; want 0.9"
+    fresh_state
+    in_turn "$rounds" "1 rank=$ours -s train.shards=2 -s train.threads=2 1-rank" \
+        "2 ranks=firstlight run -q -n 2 --show first -- $ours -s train.shards=2 -s train.threads=1 2-ranks"
+    medians 1-rank
+    echo "## train: a checkpoint every third step; want a stall of at most 1,200 ms (2 % of a minute)"
+    in_turn 1 "checkpoints=$ours -n 9 -s train.threads=2 -s checkpoint.every=3 -s checkpoint.keep_last=1 checkpoints"
+    medians checkpoints
+    rm -rf "$work/trained"
+}
+
+all="inspect scale peers study launch death store agents ranks gemm train tokenizer"
 [ $# -gt 0 ] || set -- $all
 for name in "$@"; do
     if [ "$(type -t "bench_$name")" != function ]; then

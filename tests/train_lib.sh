@@ -74,6 +74,7 @@ start() {
     local size=$1 rank
     shift
     rank_pids=()
+    rm -f say.*
     attempt=$((attempt + 1))
     [ $size = 1 ] || open_store
     for ((rank = 0; rank < size; rank++)); do
@@ -98,7 +99,7 @@ finish() {
             wrong "rank $rank hangs: $(cat say.$rank)"
             kill -9 ${rank_pids[rank]}
         fi
-        wait ${rank_pids[rank]} 2>/dev/null
+        { wait ${rank_pids[rank]}; } 2>/dev/null # bash tells who was killed
         codes+=($?)
     done
 }

@@ -61,7 +61,7 @@ int subcommand_parse(const struct subcommand *command, void *args, int argc, cha
     struct err err = {0};
 
     if (opt_parse(command->opts, subcommand_opt_count(command), args, argc, argv, words, &err) < 0)
-        return subcommand_trouble(command, "%s; '%s %s --help' lists them", err.text, program->name,
+        return subcommand_trouble(command, "%s; see '%s %s --help'", err.text, program->name,
                                   command->name);
     return -1;
 }

@@ -2,6 +2,7 @@
 #include "model/state.h"
 #include "tensor/random.h"
 
+#include <errno.h>
 #include <math.h>
 
 #define INIT_CHUNK ((size_t)1 << 14) /* weights of one item of work */
@@ -51,6 +52,20 @@ void model_init(struct model *model, uint64_t seed)
         pool_run(model->exec->pool, (param->count + INIT_CHUNK - 1) / INIT_CHUNK, init_chunk,
                  &init);
     }
+}
+
+int model_check_weights(const struct model *model, struct err *err)
+{
+    for (size_t i = 0; i < model->params.count; i++) {
+        const struct param *param = &model->params.items[i];
+        const float *w = model->weights + param->offset;
+
+        for (size_t j = 0; j < param->count; j++)
+            if (!isfinite(w[j]))
+                return err_set(err, -EBADMSG, "weight %zu of %s is %g", j, param->name,
+                               (double)w[j]);
+    }
+    return 0;
 }
 
 static void pack_matrix(struct model *model, const struct layer *layer, enum param_kind kind)

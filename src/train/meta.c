@@ -166,7 +166,9 @@ static int take(const char *path, const json_t *json, struct meta *meta, struct 
     meta->updates = updates;
     meta->tokens = (uint64_t)tokens;
     memcpy(meta->kernels, kernels, strlen(kernels) + 1);
-    r = setting_from_json(settings, count, &meta->config, config, err);
+    r = train_preset("grok-1", &meta->config, err); /* what an older version did not know of */
+    if (r == 0)
+        r = setting_from_json(settings, count, &meta->config, config, err);
     if (r < 0)
         return err_wrap(err, -EBADMSG, "%s/" META_FILE, path);
     return take_experts(path, bias, dying, meta, err);

@@ -96,15 +96,20 @@ static int sampling_init(struct sampling *sampling, struct model *model,
 
     *sampling = (struct sampling){.model = model, .prompts = count, .stride = 1};
     sampling->vocab = (size_t)config->vocab;
+    if (!(options->temperature >= 0 && options->temperature <= SAMPLER_TEMPERATURE_MAX))
+        return err_set(err, -EINVAL, "the temperature is 0 to %d, not %g", SAMPLER_TEMPERATURE_MAX,
+                       options->temperature);
+    if (!(options->top_p >= 0 && options->top_p <= 1))
+        return err_set(err, -EINVAL, "top-p is 0 to 1, not %g", options->top_p);
     if (!count || count > SAMPLER_PROMPTS_MAX)
         return err_set(err, -EINVAL, "%zu prompts; at most %d at a time", count,
                        SAMPLER_PROMPTS_MAX);
     for (size_t i = 0; i < count; i++) {
         if (!prompts[i].count)
-            return err_set(err, -EINVAL, "prompt %zu has no token", i);
+            return err_set(err, -EINVAL, "prompt %zu has no token", i + 1);
         if (prompts[i].count > (size_t)config->context)
             return err_set(err, -EINVAL, "prompt %zu has %zu tokens, the model's context is %lld",
-                           i, prompts[i].count, (long long)config->context);
+                           i + 1, prompts[i].count, (long long)config->context);
         if (prompts[i].count > sampling->stride)
             sampling->stride = prompts[i].count;
     }

@@ -5,7 +5,8 @@
 #include "model/model.h"
 #include "token/tokenizer.h"
 
-#define SAMPLER_PROMPTS_MAX 256
+#define SAMPLER_PROMPTS_MAX     256
+#define SAMPLER_TEMPERATURE_MAX 100
 
 struct sampler_options {
     size_t tokens;      /* at most so many new ones for each prompt */
@@ -22,7 +23,8 @@ int32_t sampler_choose(const float *logits, size_t count, double temperature, do
 
 /* Continue each prompt until the end-of-text token, the number of tokens, or the model's context.
  * token(arg, prompt, id) is told every new token as it comes; it returns false to stop that
- * prompt. Prompts are token ids with bos in front; none may be empty. */
+ * prompt. Prompts are token ids with bos in front; none may be empty. Returns 0 or a negative errno
+ * with a sentence, -EINVAL for options out of range. */
 int sampler_run(struct model *model, const struct sampler_options *options,
                 const struct tokens *prompts, size_t count,
                 bool (*token)(void *arg, size_t prompt, int32_t id), void *arg, struct err *err);

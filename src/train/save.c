@@ -43,6 +43,7 @@ size_t train_keep_bytes(const struct train *train)
 int train_save_begin(struct train *train, struct err *err)
 {
     struct str tokenizer = tokenizer_bytes(train->tokenizer);
+    double start = train_now();
     char *meta = meta_text(train);
     struct ckpt_file files[] = {
         {META_FILE, meta, meta ? strlen(meta) : 0},
@@ -70,8 +71,8 @@ int train_save_begin(struct train *train, struct err *err)
         r = ckpt_writer_begin(train->writer, &request, err);
     free(meta);
     train->saving = train->step;
-    train->saving_since = train_now();
-    train->saving_stall = 0;
+    train->saving_since = start;
+    train->saving_stall = train_now() - start;
     train->part_done = false;
     if (r < 0) { /* the others wait for what became of this part */
         train_note(train, "checkpoint_failed", "step %lld: %s", (long long)train->step, err->text);
@@ -100,6 +101,7 @@ int train_save_end(struct train *train, struct err *err)
 {
     const char *folder = train->config->out;
     int64_t step = train->saving;
+    double start = train_now();
     struct err why = {0};
     int64_t outcome = 0;
     char path[5000];
@@ -127,6 +129,7 @@ int train_save_end(struct train *train, struct err *err)
         ckpt_prune(folder, step, (size_t)train->config->checkpoint.keep_last,
                    train->config->checkpoint.keep_every, &why) < 0)
         train_note(train, "prune_failed", "%s", why.text);
+    train->saving_stall += train_now() - start;
     (void)snprintf(path, sizeof(path), "%s/step-%08lld", folder, (long long)step);
     if (train->events->saved)
         train->events->saved(train->events->arg, path, step, train_now() - train->saving_since,
@@ -213,6 +216,8 @@ static int take_vectors(struct train *train, struct ckpt *ckpt, struct err *err)
         return err_set(err, -EINVAL, "%s has %llu weights, the model %llu", ckpt_path(ckpt),
                        (unsigned long long)ckpt_items(ckpt), (unsigned long long)train->items);
     r = ckpt_read(ckpt, CKPT_WEIGHTS, 0, train->items, model_weights(train->model), err);
+    if (r == 0 && (r = model_check_weights(train->model, err)) < 0)
+        err_wrap(err, r, "%s", ckpt_path(ckpt));
     if (!ckpt_has(ckpt, CKPT_M)) /* imported: moments begin at zero, as they are */
         return r;
     if (r == 0)

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SMOOTHING 0.95
+#define SMOOTH_STEPS 20 /* the smoothed loss forgets over so many */
 
 /* The windows of shard `shard` of the step that comes, into the train's buffers. */
 static int load_shard(struct train *train, size_t shard, struct err *err)
@@ -227,9 +227,8 @@ static int apply(struct train *train, const float *gradient, double scale, struc
         return r;
     steer_router(train);
     model_pack(train->model);
-    train->smooth_loss = train->updates == 1
-                             ? out->loss
-                             : SMOOTHING * train->smooth_loss + (1 - SMOOTHING) * out->loss;
+    train->smooth_loss += (out->loss - train->smooth_loss) /
+                          (double)(train->updates < SMOOTH_STEPS ? train->updates : SMOOTH_STEPS);
     return 0;
 }
 

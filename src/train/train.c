@@ -306,13 +306,13 @@ static int after_step(struct train *train, struct train_step *step, int64_t stop
     double start = train_now();
     int r = 0;
 
+    train->saving_stall += step->stall_seconds;
     if (saved)
         r = train_save_end(train, err);
     if (r == 0 && stop != 1 && (is_due(train->step, config->checkpoint.every) || stop == 2) &&
         train->step < config->train.steps)
         r = save(train, err);
     step->stall_seconds += train_now() - start;
-    train->saving_stall += step->stall_seconds;
     step->seconds += train_now() - start;
     if (train->events->step)
         train->events->step(train->events->arg, step);

@@ -274,7 +274,8 @@ int cmd_data(const struct subcommand *command, int argc, char **argv)
         const char *name;
         int (*run)(const struct subcommand *command, const struct data_args *args,
                    char *const *words, size_t count);
-    } verbs[] = {{"build", run_build}, {"info", run_info}, {"check", run_check}, {"show", run_show}};
+    } verbs[] = {
+        {"build", run_build}, {"info", run_info}, {"check", run_check}, {"show", run_show}};
     struct data_args args = {
         .held_out = 0.01,
         .shard_tokens = 100000000,
@@ -290,6 +291,6 @@ int cmd_data(const struct subcommand *command, int argc, char **argv)
     for (size_t i = 0; words && i < ARRAY_LEN(verbs); i++)
         if (!strcmp(argv[0], verbs[i].name))
             return verbs[i].run(command, &args, argv + 1, (size_t)words - 1);
-    return subcommand_trouble(command, "data takes build, info, check or show%s%s", words ? ", not " : "",
-                              words ? argv[0] : "");
+    return subcommand_trouble(command, "data takes build, info, check or show%s%s",
+                              words ? ", not " : "", words ? argv[0] : "");
 }

@@ -207,12 +207,14 @@ int cmd_info(const struct subcommand *command, int argc, char **argv)
         return code;
     if (args.presets)
         return list_presets();
+    if (!args.world)
+        return subcommand_trouble(command, "--world takes at least 1 rank");
     if (words > 1 || !words == !args.preset)
         return subcommand_trouble(command, "name one model, or a --preset");
     answer = calloc(1, sizeof(*answer));
     if (!answer)
         return subcommand_trouble(command, "no memory");
-    answer->world = args.world ? (size_t)args.world : 1;
+    answer->world = (size_t)args.world;
     answer->name = words ? argv[0] : args.preset;
     answer->step = -1;
     r = words ? opened_meta(&opened, argv[0], &err)

@@ -5,6 +5,7 @@
 #include "trainer/show.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,8 +35,8 @@ const struct opt train_opts[] = {
     {"log-every", 0, OPT_NUMBER, "N", "Steps between printed lines (default: 40 lines in all)",
      AT(log_every)},
     {"backend", 0, OPT_TEXT, "NAME", "How ranks exchange: auto (default), shm or ucx", AT(backend)},
-    {"print-config", 0, OPT_FLAG, NULL, "Print all settings as they would be, and do nothing",
-     AT(print_config)},
+    {"print-config", 0, OPT_FLAG, NULL,
+     "Print all settings as they would be, as such a file, and do nothing", AT(print_config)},
     {"quiet", 'q', OPT_FLAG, NULL, "Print nothing but what went wrong", AT(quiet)},
 };
 const size_t train_opt_count = ARRAY_LEN(train_opts);
@@ -45,8 +46,9 @@ struct session {
     struct train_config config;
     struct coll *coll;
     struct show show;
-    bool leads;   /* rank 0: the one that is seen */
-    bool started; /* all that was asked for could be had */
+    bool leads;     /* rank 0: the one that is seen */
+    bool started;   /* all that was asked for could be had */
+    bool told_stop; /* that it will stop was said */
 };
 
 static volatile sig_atomic_t told_to_stop;
@@ -130,7 +132,12 @@ static void on_saved(void *arg, const char *path, int64_t step, double seconds, 
 
 static int on_stop(void *arg)
 {
-    (void)arg;
+    struct session *session = arg;
+
+    if (told_to_stop && session->leads && !session->told_stop)
+        show_note(&session->show, "stopping",
+                  "after this step, with a checkpoint; the same signal once more ends it at once");
+    session->told_stop = told_to_stop;
     return told_to_stop ? FIRSTLIGHT_SAVE_AND_LEAVE : (int)firstlight_should_stop();
 }
 
@@ -139,10 +146,13 @@ static int open_show(struct session *session, struct err *err)
 {
     char path[4200];
     const char *log = session->args->log;
+    struct stat st;
     int r;
 
     if (mkdir(session->config.out, 0777) < 0 && errno != EEXIST)
         return err_set(err, -errno, "%s: %s", session->config.out, strerror(errno));
+    if (stat(session->config.out, &st) == 0 && !S_ISDIR(st.st_mode))
+        return err_set(err, -ENOTDIR, "%s is there and no folder", session->config.out);
     if (!log) {
         (void)snprintf(path, sizeof(path), "%s/log.jsonl", session->config.out);
         log = path;
@@ -204,15 +214,51 @@ static int train_all(struct session *session, struct err *err)
     return r;
 }
 
+/* Text in quotes, as JSON and YAML both read it. */
+static void put_quoted(const char *text, struct buf *out)
+{
+    json_t *string = json_string(text);
+    char *quoted = string ? json_dumps(string, JSON_ENCODE_ANY) : NULL;
+
+    buf_puts(out, quoted ? quoted : "\"\"");
+    free(quoted);
+    json_decref(string);
+}
+
+static void put_sources(const struct train_config *config, struct buf *out)
+{
+    buf_puts(out, "data:\n");
+    for (size_t i = 0; i < config->source_count; i++) {
+        const struct dataset_source *source = &config->sources[i];
+        struct buf text = {0};
+
+        buf_puts(&text, source->path);
+        if (source->weight > 0)
+            buf_printf(&text, "=%.17g", source->weight);
+        buf_puts(out, "  - ");
+        put_quoted(text.p ? text.p : "", out);
+        buf_puts(out, "\n");
+        buf_done(&text);
+    }
+}
+
+/* A file of settings that asks for this training again. */
 static void print_config(const struct train_config *config)
 {
     size_t count;
     const struct setting *settings = train_settings(&count);
     struct buf out = {0};
 
+    put_sources(config, &out);
+    buf_puts(&out, "out: ");
+    put_quoted(config->out, &out);
+    buf_puts(&out, "\n");
     for (size_t i = 0; i < count; i++) {
         buf_printf(&out, "%s: ", settings[i].key);
-        setting_print(&settings[i], config, &out);
+        if (settings[i].type == SETTING_TEXT)
+            put_quoted((const char *)config + settings[i].offset, &out);
+        else
+            setting_print(&settings[i], config, &out);
         buf_puts(&out, "\n");
     }
     if (!out.failed && out.p)

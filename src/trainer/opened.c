@@ -80,6 +80,8 @@ static int open_model(struct opened *opened, struct ckpt *ckpt, const struct ope
         return err_set(err, -EBADMSG, "%s has %llu weights, its model %llu", opened->path,
                        (unsigned long long)ckpt_items(ckpt), (unsigned long long)items);
     r = ckpt_read(ckpt, CKPT_WEIGHTS, 0, items, model_weights(opened->model), err);
+    if (r == 0 && (r = model_check_weights(opened->model, err)) < 0)
+        err_wrap(err, r, "%s", opened->path);
     if (r < 0)
         return r;
     memcpy(model_router_bias(opened->model), opened->meta->router_bias,

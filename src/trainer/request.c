@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 /* The file is read twice: for its preset, then for what it changes in that. */
 struct reading {
@@ -35,6 +36,15 @@ int request_source(const char *text, struct dataset_source *out, struct err *err
     return out->path ? 0 : err_set(err, -ENOMEM, "no memory for the data's names");
 }
 
+/* Are two names of the same folder? */
+static bool is_same(const char *a, const char *b)
+{
+    struct stat first, second;
+
+    return !strcmp(a, b) || (stat(a, &first) == 0 && stat(b, &second) == 0 &&
+                             first.st_dev == second.st_dev && first.st_ino == second.st_ino);
+}
+
 static int add_source(struct train_config *config, const char *text, struct err *err)
 {
     struct dataset_source source;
@@ -46,7 +56,7 @@ static int add_source(struct train_config *config, const char *text, struct err 
     if (r < 0)
         return r;
     for (size_t i = 0; i < config->source_count; i++)
-        if (!strcmp(config->sources[i].path, source.path)) {
+        if (is_same(config->sources[i].path, source.path)) {
             r = err_set(err, -EINVAL, "the data %s is named twice; give it a weight instead: %s=2",
                         source.path, source.path);
             free((char *)source.path);
@@ -60,9 +70,13 @@ static int find_preset(void *arg, const char *key, const char *text, struct err 
 {
     struct reading *reading = arg;
 
-    if (!strcmp(key, "preset"))
-        return copy_text(reading->preset, sizeof(reading->preset), key, text, err);
-    return 0;
+    struct train_config unused;
+
+    if (strcmp(key, "preset") != 0)
+        return 0;
+    if (copy_text(reading->preset, sizeof(reading->preset), key, text, err) < 0)
+        return -EINVAL;
+    return train_preset(text, &unused, err);
 }
 
 static int set(struct reading *reading, const char *key, const char *text, struct err *err)
@@ -167,5 +181,5 @@ int request_config(const struct request_args *args, struct train_config *config,
         r = fit_data(&reading, err);
     if (r == 0 && !config->train.threads)
         config->train.threads = threads_here();
-    return r;
+    return r < 0 ? r : train_config_check(config, err);
 }

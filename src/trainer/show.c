@@ -1,6 +1,7 @@
 #include "trainer/show.h"
 
 #include "base/term.h"
+#include "trainer/line.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +33,6 @@ int show_init(struct show *show, const struct train_config *config, FILE *out, c
 {
     *show = (struct show){.config = config, .out = out, .ranks = 1, .log = -1};
     show->live = isatty(fileno(out));
-    show->columns = (size_t)term_columns(out);
     show->flop_per_token = model_flop_per_token(&config->model, (size_t)config->train.time, true);
     if (log_path) {
         show->log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
@@ -69,22 +69,23 @@ static void write_log(struct show *show, const char *text)
     buf_done(&line);
 }
 
-/* The log says when by the clock of the wall; the object is freed. A full disk costs the log's
- * lines, not the run. */
+/* Every line of the log begins with the wall clock's time; the object is freed. A full disk costs
+ * the log's lines, not the run. */
 static void log_line(struct show *show, json_t *object)
 {
     struct timespec now;
-    char *text = NULL;
+    char *text =
+        show->log >= 0 && object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    struct buf line = {0};
 
-    if (show->log >= 0 && object) {
+    if (text) {
         (void)clock_gettime(CLOCK_REALTIME, &now);
-        (void)json_object_set_new(
-            object, "time_ms",
-            json_integer((json_int_t)now.tv_sec * 1000 + (json_int_t)now.tv_nsec / 1000000));
-        text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
+        buf_printf(&line, "{\"time\":%lld.%03ld,%s", (long long)now.tv_sec, now.tv_nsec / 1000000,
+                   text + 1);
+        if (!line.failed)
+            write_log(show, line.p);
     }
-    if (text)
-        write_log(show, text);
+    buf_done(&line);
     free(text);
     json_decref(object);
 }
@@ -119,7 +120,7 @@ static void put_duration(struct buf *out, double seconds)
         buf_printf(out, "%llds", s);
 }
 
-/* 4 digits and a suffix: 84.2 M. */
+/* 3 digits and a suffix: 84.2M. */
 static void put_count(struct buf *out, double value)
 {
     static const char suffixes[] = " kMGTPE";
@@ -127,7 +128,7 @@ static void put_count(struct buf *out, double value)
 
     for (; value >= 999.5 && i + 2 < sizeof(suffixes); i++)
         value /= 1000;
-    buf_printf(out, i ? "%.3g %c" : "%.0f", value, suffixes[i]);
+    buf_printf(out, i ? "%.3g%c" : "%.0f", value, suffixes[i]);
 }
 
 static void say_buf(struct show *show, struct buf *line)
@@ -175,41 +176,53 @@ static double mfu(const struct show *show)
     return peak > 0 ? tokens_a_second(show) * show->flop_per_token / peak : 0;
 }
 
-static void put_numbers(const struct show *show, const struct train_step *step, struct buf *line)
+/* In the order of the line, each with how soon it gives way on a narrow terminal. */
+static void add_numbers(const struct show *show, const struct train_step *step, struct line *line)
 {
-    buf_printf(line, "loss %.4f (%.4f)  norm %.3f  lr %.2e  ", step->loss, step->smooth_loss,
-               step->grad_norm, step->lr);
-    put_count(line, tokens_a_second(show));
-    buf_puts(line, " tok/s");
+    struct buf speed = {0}, peak = {0}, left = {0};
+
+    line_add(line, 1, "loss %.4f", step->loss);
+    line_add(line, 3, "mean %.4f", step->smooth_loss);
+    line_add(line, 6, "norm %.3f", step->grad_norm);
+    line_add(line, 5, "lr %.2e", step->lr);
+    put_count(&speed, tokens_a_second(show));
+    line_add(line, 4, "%s tokens/s", speed.p ? speed.p : "");
     if (show->peak_flops > 0) {
-        buf_printf(line, "  MFU %.0f%% of ", 100 * mfu(show));
-        put_count(line, show->peak_flops * (double)show->ranks);
-        buf_puts(line, "FLOP/s");
+        put_count(&peak, show->peak_flops * (double)show->ranks);
+        line_add(line, 7, "MFU %.0f%% of %s FLOP/s", 100 * mfu(show), peak.p ? peak.p : "");
     }
     if (show->config->model.experts > 1)
-        buf_printf(line, "  experts %.2f-%.2f", step->expert_worst, step->expert_best);
+        line_add(line, 8, "experts %.2f-%.2f", step->expert_worst, step->expert_best);
     if (step->dead_experts)
-        buf_printf(line, " (%lld dead)", (long long)step->dead_experts);
-    buf_puts(line, "  ends in ");
-    put_duration(line, show->seconds * (double)(show->config->train.steps - step->step));
+        line_add(line, 2, "%lld dead", (long long)step->dead_experts);
+    put_duration(&left, show->seconds * (double)(show->config->train.steps - step->step));
+    line_add(line, 2, "ends in %s", left.p ? left.p : "");
+    buf_done(&speed);
+    buf_done(&peak);
+    buf_done(&left);
 }
 
-/* Redrawn in place, cut at the terminal's width. */
+/* Redrawn in place. The terminal may have been made wider or narrower; its last column stays free,
+ * so that no terminal begins another line. */
 static void draw_live(struct show *show, const struct train_step *step)
 {
     int64_t steps = show->config->train.steps;
-    int filled = (int)(BAR_CHARS * step->step / steps);
-    struct buf line = {0};
+    int filled = (int)((double)BAR_CHARS * (double)step->step / (double)steps);
+    char bar[BAR_CHARS + 1] = "";
+    struct line line = {0};
+    struct buf text = {0};
 
-    for (int i = 0; i < BAR_CHARS; i++)
-        buf_puts(&line, i < filled ? "#" : ".");
-    buf_printf(&line, " %lld/%lld  ", (long long)step->step, (long long)steps);
-    put_numbers(show, step, &line);
-    if (!line.failed)
-        (void)fprintf(show->out, "\r\033[K%.*s", (int)show->columns - 1, line.p);
+    memset(bar, '.', BAR_CHARS);
+    memset(bar, '#', (size_t)filled);
+    line_add(&line, 9, "%s", bar);
+    line_add(&line, 0, "%lld/%lld", (long long)step->step, (long long)steps);
+    add_numbers(show, step, &line);
+    line_print(&line, (size_t)term_columns(show->out) - 1, &text);
+    if (!text.failed)
+        (void)fprintf(show->out, "\r\033[K%s", text.p ? text.p : "");
     (void)fflush(show->out);
     show->line_open = true;
-    buf_done(&line);
+    buf_done(&text);
 }
 
 static bool line_is_due(const struct show *show, const struct train_step *step)
@@ -222,9 +235,11 @@ static bool line_is_due(const struct show *show, const struct train_step *step)
 
 void show_step(struct show *show, const struct train_step *step)
 {
-    struct buf line = {0};
+    struct line line = {0};
+    struct buf text = {0};
+    int64_t shown = step->step - show->first;
 
-    show->seconds = show->seconds > 0 ? 0.9 * show->seconds + 0.1 * step->seconds : step->seconds;
+    show->seconds += (step->seconds - show->seconds) / (double)(shown < 10 ? shown : 10);
     log_line(show,
              json_pack("{s:s, s:I, s:o, s:o, s:o, s:f, s:I, s:s, s:f, s:f, s:I, s:f, s:f, s:f, "
                        "s:f, s:f}",
@@ -244,10 +259,23 @@ void show_step(struct show *show, const struct train_step *step)
     }
     if (!line_is_due(show, step))
         return;
-    buf_printf(&line, "step %lld/%lld  ", (long long)step->step,
-               (long long)show->config->train.steps);
-    put_numbers(show, step, &line);
-    say_buf(show, &line);
+    line_add(&line, 0, "step %lld/%lld", (long long)step->step,
+             (long long)show->config->train.steps);
+    add_numbers(show, step, &line);
+    line_print(&line, 0, &text);
+    say_buf(show, &text);
+}
+
+/* What is said even when all else is quiet. */
+static bool is_trouble(const char *kind)
+{
+    static const char *const kinds[] = {"skipped", "dead_expert", "checkpoint_failed",
+                                        "checkpoint_passed_over", "prune_failed"};
+
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        if (!strcmp(kind, kinds[i]))
+            return true;
+    return false;
 }
 
 void show_note(struct show *show, const char *kind, const char *text)
@@ -256,6 +284,8 @@ void show_note(struct show *show, const char *kind, const char *text)
 
     buf_printf(&line, "%s: %s", kind, text);
     log_line(show, json_pack("{s:s, s:s}", "event", kind, "text", text));
+    if (show->quiet && is_trouble(kind) && !line.failed)
+        (void)fprintf(stderr, "%s\n", line.p);
     say_buf(show, &line);
 }
 
@@ -288,10 +318,14 @@ void show_sample(struct show *show, int64_t step, const char *text)
 {
     struct buf line = {0};
 
-    buf_printf(&line, "sample after step %lld:\n%s", (long long)step, text);
     log_line(show, json_pack("{s:s, s:I, s:s%}", "event", "sample", "step", (json_int_t)step,
                              "text", text, strlen(text)));
+    if (show->quiet)
+        return;
+    buf_printf(&line, "sample after step %lld:", (long long)step);
     say_buf(show, &line);
+    term_write(show->out, text, strlen(text));
+    say(show, "");
 }
 
 void show_saved(struct show *show, const char *path, int64_t step, double seconds, double stall)
@@ -320,6 +354,11 @@ void show_summary(struct show *show, const struct train_summary *summary)
                    100 * summary->stall_seconds / summary->seconds);
     if (summary->skipped)
         buf_printf(&line, ", %llu steps not applied", (unsigned long long)summary->skipped);
+    log_line(show, json_pack("{s:s, s:I, s:o, s:I, s:I, s:f, s:f}", "event",
+                             summary->stopped ? "stopped" : "done", "step",
+                             (json_int_t)summary->step, "loss", real(summary->loss), "tokens",
+                             (json_int_t)summary->tokens, "skipped", (json_int_t)summary->skipped,
+                             "seconds", summary->seconds, "stall_seconds", summary->stall_seconds));
     say_buf(show, &line);
     show_hash(show, summary->step, summary->hash);
 }

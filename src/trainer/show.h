@@ -15,7 +15,7 @@ struct show {
     bool live, quiet;
     int64_t every;     /* steps between lines; 0: some 40 in all */
     double peak_flops; /* of this rank's threads at its precision; 0: unknown */
-    size_t ranks, columns;
+    size_t ranks;
     double flop_per_token;
     double seconds; /* of a step, smoothed */
     int64_t first;  /* step before the first */

@@ -2,48 +2,51 @@
 
 #include "kernels/cpu/vector/vec.h"
 
-#define SUMS                                                                                       \
-    12 /* a multiply-add takes 4 cycles and two begin in each: 8 at least, of 16 registers */
+/* A multiply-add takes 4 cycles and two begin in each: 8 sums at least, of 16 registers. They are
+ * 12 variables, since an array may end up in memory. */
+#define SUMS    12
+#define EACH(x) x(0) x(1) x(2) x(3) x(4) x(5) x(6) x(7) x(8) x(9) x(10) x(11)
 
 /* The empty asm stands for a use of every sum, or the compiler would find that all are alike. */
 #define KEEP(x) __asm__ volatile("" : "+v"(x))
 
+#define BEGIN(i) vf sum##i = vf_set((float)i);
+#define ADD(i)   all = vf_add(all, sum##i);
+
 static float work_f32(size_t turns)
 {
-    vf sums[SUMS], factor = vf_set(0.5f), all;
+    vf factor = vf_set(0.5f), all = vf_set(0);
 
-    for (size_t i = 0; i < SUMS; i++)
-        sums[i] = vf_set((float)i);
-    for (size_t turn = 0; turn < turns; turn++)
-#pragma GCC unroll 12
-        for (size_t i = 0; i < SUMS; i++) {
-            sums[i] = vf_fma(sums[i], factor, factor);
-            KEEP(sums[i]);
-        }
-    all = sums[0];
-    for (size_t i = 1; i < SUMS; i++)
-        all = vf_add(all, sums[i]);
+#define TURN(i)                                                                                    \
+    sum##i = vf_fma(sum##i, factor, factor);                                                       \
+    KEEP(sum##i);
+
+    EACH(BEGIN)
+    for (size_t turn = 0; turn < turns; turn++) {
+        EACH(TURN)
+    }
+    EACH(ADD)
     return vf_sum(all);
+#undef TURN
 }
 
 #ifdef __AVX512BF16__
 static float work_bf16(size_t turns)
 {
     __m512bh pairs = (__m512bh)_mm512_set1_epi16(0x3c00);
-    __m512 sums[SUMS], all;
+    vf all = vf_set(0);
 
-    for (size_t i = 0; i < SUMS; i++)
-        sums[i] = _mm512_set1_ps((float)i);
-    for (size_t turn = 0; turn < turns; turn++)
-#pragma GCC unroll 12
-        for (size_t i = 0; i < SUMS; i++) {
-            sums[i] = _mm512_dpbf16_ps(sums[i], pairs, pairs);
-            KEEP(sums[i]);
-        }
-    all = sums[0];
-    for (size_t i = 1; i < SUMS; i++)
-        all = _mm512_add_ps(all, sums[i]);
-    return _mm512_reduce_add_ps(all);
+#define TURN(i)                                                                                    \
+    sum##i = _mm512_dpbf16_ps(sum##i, pairs, pairs);                                               \
+    KEEP(sum##i);
+
+    EACH(BEGIN)
+    for (size_t turn = 0; turn < turns; turn++) {
+        EACH(TURN)
+    }
+    EACH(ADD)
+    return vf_sum(all);
+#undef TURN
 }
 
 static float work(enum dtype type, size_t turns)
