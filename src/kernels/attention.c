@@ -9,7 +9,8 @@
 
 /* Partial sums of a backward pass stay below this, so long as one sequence does: sequences are
  * taken a few at a time. */
-#define PARTIAL_BYTES ((size_t)32 << 20)
+#define PARTIAL_BYTES  ((size_t)32 << 20)
+#define ITEMS_A_THREAD 4
 
 static const struct attention_ops *const levels[KERNEL_LEVELS] = {
     &attention_ops_ref,
@@ -30,6 +31,7 @@ struct run {
 static struct run run_of(const struct exec *exec, const struct attention *at, struct mat q,
                          struct mat k, struct mat v, struct mat o)
 {
+    assert(at->past <= at->time);
     assert(at->kv_heads > 0 && at->q_heads % at->kv_heads == 0);
     assert(k.type == q.type && v.type == q.type && o.type == q.type);
     return (struct run){
@@ -63,18 +65,23 @@ static void forward_item(void *arg, size_t item, size_t thread)
 
     /* the last queries see the most keys: begin with them */
     run->ops->forward(&run->job, item / run->per_head / heads, item / run->per_head % heads,
-                      tile * ATTENTION_QUERIES, item_scratch(run, thread));
+                      run->job.at.past + tile * run->job.item_queries, item_scratch(run, thread));
 }
 
 void attention_forward(const struct exec *exec, const struct attention *at, struct mat q,
                        struct mat k, struct mat v, struct mat o, float *lse)
 {
+    size_t heads = at->batch * at->q_heads, queries = at->time - at->past;
     struct run run = run_of(exec, at, q, k, v, o);
 
     run.job.lse = lse;
-    run.per_head = parts_of(at->time, ATTENTION_QUERIES);
+    /* large items load and turn keys and values less often, where enough of them remain */
+    run.job.item_queries = ATTENTION_QUERIES * ATTENTION_TILES;
+    if (heads * parts_of(queries, run.job.item_queries) < ITEMS_A_THREAD * pool_threads(run.pool))
+        run.job.item_queries = ATTENTION_QUERIES;
+    run.per_head = parts_of(queries, run.job.item_queries);
     take_scratch(&run, 0, run.ops->forward_bytes(&run.job));
-    pool_run(exec->pool, at->batch * at->q_heads * run.per_head, forward_item, &run);
+    pool_run(exec->pool, heads * run.per_head, forward_item, &run);
 }
 
 static void backward_item(void *arg, size_t item, size_t thread)
@@ -118,6 +125,7 @@ void attention_backward(const struct exec *exec, const struct attention *at, str
     struct run run = run_of(exec, at, q, k, v, o);
     size_t partial = at->q_heads * 2 * at->time * at->head_dim * sizeof(float), span = at->batch;
 
+    assert(at->past == 0);
     assert(dout.type == q.type && dq.type == q.type && dk.type == q.type && dv.type == q.type);
     run.job.dout = dout;
     run.job.dq = dq;

@@ -53,6 +53,13 @@ for ((round = 0; round < flips; round++)); do
     done
 done
 
+echo "what is no text any more is told in the log all the same"
+rm -rf out
+cp -r base out
+LC_ALL=C sed -i '2s/./\xff/' out/step-00000015/MANIFEST
+together 1 "${settings[@]}" -s train.steps=20 -o out
+grep -q '"event":"checkpoint_passed_over".*out/step-00000015' out/log.jsonl || wrong "a byte that is no UTF-8: nobody says that it is damaged"
+
 echo "all of them"
 rm -rf out
 cp -r base out

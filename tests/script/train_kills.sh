@@ -14,6 +14,9 @@ together 1 "${settings[@]}" -o calm || exit 1
 calm=$(hash_of calm)
 [ -n "$calm" ] || wrong "the calm one has no hash"
 
+backends=(auto auto)
+ldconfig -p 2>/dev/null | grep -q 'libucp\.so\.0' && backends+=(ucx)
+
 count_ready() { grep -c '"event":"ready"' out/log.jsonl 2>/dev/null || :; }
 alive() {
     local pid
@@ -43,7 +46,8 @@ check_survivors() {
 lives=0 killed=0 whole_runs=0
 while [ $killed -lt $kills ] && [ $failed = 0 ]; do
     size=$((RANDOM % 4 + 1)) ready=$(count_ready)
-    start $size "${settings[@]}" -s train.threads=$((RANDOM % 2 + 1)) -o out
+    backend=${backends[RANDOM % ${#backends[@]}]}
+    start $size "${settings[@]}" -s train.threads=$((RANDOM % 2 + 1)) --backend $backend -o out
     lives=$((lives + 1))
     kind=$((RANDOM % 4)) victim=$((RANDOM % size))
     case $kind in
