@@ -27,11 +27,14 @@ elif kind == "cut":
     os.truncate(path, rng.randrange(size))
 else:
     with open(path, "r+b") as file:
-        at = rng.randrange(size)
+        old = new = b"a"
+        while old.lower() == new.lower(): # a digit of a hash means the same in capitals
+            at = rng.randrange(size)
+            file.seek(at)
+            old = file.read(1)
+            new = bytes([old[0] ^ 1 << rng.randrange(8)])
         file.seek(at)
-        byte = file.read(1)[0] ^ 1 << rng.randrange(8)
-        file.seek(at)
-        file.write(bytes([byte]))
+        file.write(new)
 PYTHON
 }
 
