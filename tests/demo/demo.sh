@@ -63,7 +63,7 @@ show firstlight-train data build --tokenizer tok.model -o data "$text"
 
 # Rank 2 is killed when a checkpoint is there and half of the steps are done. The run is found by its id in
 # the environment of its ranks.
-steps=1000
+steps=600
 train=(firstlight-train train -p grok-nano -d data -s train.steps=$steps
     -s checkpoint.every=$((steps / 5)) --log-every $((steps / 5)))
 ask() { firstlight query --state runs --csv "$1" 2>/dev/null | sed 1d; }
