@@ -93,29 +93,20 @@ static void backward_item(void *arg, size_t item, size_t thread)
                        item_scratch(run, thread));
 }
 
-/* dk and dv of one kv head: the sum over its query heads, in their order. */
+/* dk or dv of one kv head: the sum over its query heads, in their order. */
 static void join_item(void *arg, size_t item, size_t thread)
 {
     const struct run *run = arg;
     const struct attention *at = &run->job.at;
-    size_t group = at->q_heads / at->kv_heads, size = at->time * at->head_dim,
-           kv_head = item % at->kv_heads, sequence = run->job.first + item / at->kv_heads;
-    const float *parts = attention_partial(&run->job, sequence, kv_head * group);
-    struct mat out[2] = {run->job.dk, run->job.dv};
+    size_t group = at->q_heads / at->kv_heads, size = at->time * at->head_dim, which = item % 2,
+           head = item / 2 % at->kv_heads * group,
+           sequence = run->job.first + item / 2 / at->kv_heads;
+    const float *parts = attention_partial(&run->job, sequence, head) + which * size;
+    struct mat sum = attention_kv(&run->job, which ? run->job.dv : run->job.dk, sequence, head);
 
     (void)thread;
-    for (size_t which = 0; which < 2; which++, parts += size) {
-        struct mat sum = attention_kv(&run->job, out[which], sequence, kv_head * group);
-
-        for (size_t t = 0; t < at->time; t++)
-            for (size_t c = 0; c < at->head_dim; c++) {
-                float total = 0;
-
-                for (size_t i = 0; i < group; i++)
-                    total += parts[i * 2 * size + t * at->head_dim + c];
-                mat_set(sum, t, c, total);
-            }
-    }
+    for (size_t t = 0; t < at->time; t++)
+        run->ops->join(at->head_dim, parts + t * at->head_dim, 2 * size, group, mat_at(sum, t, 0));
 }
 
 void attention_backward(const struct exec *exec, const struct attention *at, struct mat q,
@@ -144,7 +135,7 @@ void attention_backward(const struct exec *exec, const struct attention *at, str
 
         pool_run(exec->pool, count * at->q_heads, backward_item, &run);
         if (partial)
-            pool_run(exec->pool, count * at->kv_heads, join_item, &run);
+            pool_run(exec->pool, count * at->kv_heads * 2, join_item, &run);
     }
 }
 

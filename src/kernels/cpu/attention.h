@@ -36,6 +36,8 @@ struct attention_ops {
                     void *scratch);
     /* dq of a query head; dk and dv into job->partial when there is one, else to their place. */
     void (*backward)(const struct attention_job *job, size_t sequence, size_t head, void *scratch);
+    /* out's row of n numbers = the sum of `count` rows, `stride` apart, in their order. */
+    void (*join)(size_t n, const float *rows, size_t stride, size_t count, struct mat out);
     /* One chunk of keys for all query heads of a kv head, into job->partial. */
     void (*decode)(const struct attention_job *job, size_t sequence, size_t kv_head, size_t chunk,
                    void *scratch);

@@ -193,6 +193,17 @@ static void decode(const struct attention_job *job, size_t sequence, size_t kv_h
                     scratch);
 }
 
+static void join(size_t n, const float *rows, size_t stride, size_t count, struct mat out)
+{
+    for (size_t c = 0; c < n; c++) {
+        float sum = 0;
+
+        for (size_t i = 0; i < count; i++)
+            sum += rows[i * stride + c];
+        mat_set(out, 0, c, sum);
+    }
+}
+
 const struct attention_ops attention_ops_ref = {
-    forward_bytes, backward_bytes, decode_bytes, forward, backward, decode,
+    forward_bytes, backward_bytes, decode_bytes, forward, backward, join, decode,
 };

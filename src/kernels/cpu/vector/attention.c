@@ -234,6 +234,11 @@ static void forward(const struct attention_job *job, size_t sequence, size_t hea
 }
 
 const struct attention_ops LEVEL(attention_ops) = {
-    forward_bytes, LEVEL(attention_backward_bytes), LEVEL(attention_decode_bytes),
-    forward,       LEVEL(attention_backward_head),  LEVEL(attention_decode_chunk),
+    forward_bytes,
+    LEVEL(attention_backward_bytes),
+    LEVEL(attention_decode_bytes),
+    forward,
+    LEVEL(attention_backward_head),
+    LEVEL(attention_join),
+    LEVEL(attention_decode_chunk),
 };

@@ -14,6 +14,8 @@
 size_t LEVEL(attention_backward_bytes)(const struct attention_job *job);
 void LEVEL(attention_backward_head)(const struct attention_job *job, size_t sequence, size_t head,
                                     void *scratch);
+void LEVEL(attention_join)(size_t n, const float *rows, size_t stride, size_t count,
+                           struct mat out);
 size_t LEVEL(attention_decode_bytes)(const struct attention_job *job);
 void LEVEL(attention_decode_chunk)(const struct attention_job *job, size_t sequence, size_t kv_head,
                                    size_t chunk, void *scratch);

@@ -275,3 +275,14 @@ void LEVEL(attention_backward_head)(const struct attention_job *job, size_t sequ
         store_turned(w.dq + tile * d * ATTENTION_QUERIES, ones, d, w.queries[tile].count,
                      mat_at(dq, tile * ATTENTION_QUERIES, 0));
 }
+
+void LEVEL(attention_join)(size_t n, const float *rows, size_t stride, size_t count, struct mat out)
+{
+    for (size_t c = 0; c < n; c += VF_LANES) {
+        vf sum = vf_zero();
+
+        for (size_t i = 0; i < count; i++)
+            sum = vf_add(sum, vf_get_left(DTYPE_F32, rows + i * stride, c, n - c));
+        vf_put_left(out.type, out.p, c, sum, n - c);
+    }
+}
