@@ -18,7 +18,7 @@ skip() {
     exit 77
 }
 clean_up() {
-    [ ${#pids[@]} = 0 ] || kill -9 "${pids[@]}" 2>/dev/null
+    [ ${#pids[@]} = 0 ] || { kill -9 "${pids[@]}" && wait "${pids[@]}"; } 2>/dev/null
     exec 9>&- # the store's stdin
     cd /
     rm -rf "$work"
@@ -99,10 +99,10 @@ finish() {
             wrong "rank $rank hangs: $(cat say.$rank)"
             kill -9 ${rank_pids[rank]}
         fi
-        { wait ${rank_pids[rank]}; } 2>/dev/null # bash tells who was killed
+        wait ${rank_pids[rank]}
         codes+=($?)
     done
-}
+} 2>/dev/null # bash tells of each that was killed
 # together RANKS WORD...: to the end; false, and wrong, when a rank fails.
 together() {
     start "$@"

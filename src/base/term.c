@@ -20,3 +20,15 @@ int term_columns(FILE *stream)
         return 100;
     return size.ws_col < 40 ? 40 : size.ws_col;
 }
+
+void term_write(FILE *stream, const char *text, size_t len)
+{
+    bool is_terminal = isatty(fileno(stream));
+
+    for (size_t i = 0; i < len; i++) {
+        unsigned char byte = (unsigned char)text[i];
+        bool controls = (byte < 0x20 && byte != '\n' && byte != '\t') || byte == 0x7f;
+
+        (void)fputc(is_terminal && controls ? '?' : byte, stream);
+    }
+}

@@ -122,7 +122,8 @@ static int check_places(struct tensor *items, size_t count, uint64_t data_bytes,
 static int parse_all(const json_t *root, uint64_t data_at, uint64_t data_bytes, size_t file,
                      struct tensors *out, struct err *err)
 {
-    size_t first = out->list.count;
+    size_t first = out->list.count, count;
+    struct tensor *tensors;
     const char *name;
     json_t *value;
     int r = 0;
@@ -144,10 +145,12 @@ static int parse_all(const json_t *root, uint64_t data_at, uint64_t data_bytes, 
         if (r < 0)
             return r;
     }
-    r = check_places(out->list.items + first, out->list.count - first, data_bytes, err);
-    for (size_t i = first; i < out->list.count; i++) {
-        out->list.items[i].at += data_at;
-        out->list.items[i].file = file;
+    count = out->list.count - first;
+    tensors = count ? &out->list.items[first] : NULL;
+    r = check_places(tensors, count, data_bytes, err);
+    for (size_t i = 0; i < count; i++) {
+        tensors[i].at += data_at;
+        tensors[i].file = file;
     }
     return r;
 }

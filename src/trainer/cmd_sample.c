@@ -1,3 +1,4 @@
+#include "base/term.h"
 #include "train/sampler.h"
 #include "trainer/commands.h"
 #include "trainer/opened.h"
@@ -54,7 +55,7 @@ static bool on_token(void *arg, size_t prompt, int32_t id)
     *slot = id;
     if (sampled->streams &&
         tokenizer_decode_next(sampled->opened.tokenizer, &sampled->stream, id, &text) == 0)
-        (void)fwrite(text.p ? text.p : "", 1, text.len, stdout);
+        term_write(stdout, text.p, text.len);
     (void)fflush(stdout);
     buf_done(&text);
     return true;
@@ -121,8 +122,11 @@ static int print_all(const struct sampled *sampled, struct err *err)
             (void)json_array_append_new(array, json_pack("{s:I, s:s%}", "tokens",
                                                          (json_int_t)sampled->said[i].count, "text",
                                                          text.p ? text.p : "", text.len));
-        else
-            (void)printf("%s%s\n", i ? "---\n" : "", text.p ? text.p : "");
+        else {
+            (void)fputs(i ? "---\n" : "", stdout);
+            term_write(stdout, text.p, text.len);
+            (void)puts("");
+        }
         buf_done(&text);
     }
     if (r == 0 && sampled->args->json) {
@@ -138,7 +142,8 @@ static void end_stream(struct sampled *sampled)
     struct buf text = {0};
 
     (void)tokenizer_decode_end(&sampled->stream, &text);
-    (void)printf("%.*s\n", (int)text.len, text.p ? text.p : "");
+    term_write(stdout, text.p, text.len);
+    (void)puts("");
     buf_done(&text);
 }
 

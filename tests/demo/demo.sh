@@ -64,7 +64,8 @@ show firstlight-train data build --tokenizer tok.model -o data "$text"
 # Rank 2 is killed when a checkpoint is there and half of the steps are done. The run is found by its id in
 # the environment of its ranks.
 steps=1000
-train=(firstlight-train train -p grok-nano -d data -s "train.steps=$steps" -s checkpoint.every=200 --log-every 200)
+train=(firstlight-train train -p grok-nano -d data -s train.steps=$steps
+    -s checkpoint.every=$((steps / 5)) --log-every $((steps / 5)))
 ask() { firstlight query --state runs --csv "$1" 2>/dev/null | sed 1d; }
 kill_rank() {
     local progress="SELECT (SELECT count(*) FROM checkpoints WHERE what = 'saved') > 0 AND max(step) >= $steps / 2 FROM metrics"

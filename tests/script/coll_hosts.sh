@@ -2,6 +2,7 @@
 # Two network namespaces stand for two hosts: ranks in them reach each other by UCX over TCP alone,
 # and know within seconds when one is killed.
 set -eu
+PATH=$PATH:/usr/sbin:/sbin
 skip() { echo "skipped: $*"; exit 77; }
 command -v unshare >/dev/null && command -v ip >/dev/null || skip "no unshare or ip"
 command -v python3 >/dev/null || skip "no python3"

@@ -71,9 +71,9 @@ static int body_for_ever(struct group *group, struct coll *coll, struct group_ra
 
 static void wait_for_round(const struct group_rank *rank, uint64_t round)
 {
-    int64_t end = group_now_ms() + 30000;
+    int64_t end = clock_now_ms() + 30000;
 
-    while (rank->rounds < round && group_now_ms() < end)
+    while (rank->rounds < round && clock_now_ms() < end)
         (void)poll(NULL, 0, 1);
     assert_true(rank->rounds >= round);
 }
@@ -122,8 +122,8 @@ static void who_is_stopped_is_known_as_stuck(void **state)
     group_start(&group, body_for_ever);
     wait_for_round(&group.ranks[1], 5);
     (void)kill(group.ranks[1].pid, SIGSTOP);
-    for (int64_t end = group_now_ms() + 10000;
-         (group.ranks[0].r == 0 || group.ranks[2].r == 0) && group_now_ms() < end;)
+    for (int64_t end = clock_now_ms() + 10000;
+         (group.ranks[0].r == 0 || group.ranks[2].r == 0) && clock_now_ms() < end;)
         (void)poll(NULL, 0, 2);
     (void)kill(group.ranks[1].pid, SIGKILL);
     assert_true(group_wait(&group, 10000));

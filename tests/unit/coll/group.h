@@ -2,6 +2,7 @@
 #ifndef TESTS_COLL_GROUP_H
 #define TESTS_COLL_GROUP_H
 
+#include "base/clock.h"
 #include "many.h"
 #include "store_server.h"
 
@@ -65,18 +66,10 @@ static inline void group_start(struct group *group, group_body *body)
     }
 }
 
-static inline int64_t group_now_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Reap all; those that still run after `limit_ms` are killed: false. */
 static inline bool group_wait(struct group *group, int64_t limit_ms)
 {
-    int64_t end = group_now_ms() + limit_ms;
+    int64_t end = clock_now_ms() + limit_ms;
     bool well = true;
 
     for (size_t i = 0; i < group->size; i++) {
@@ -84,7 +77,7 @@ static inline bool group_wait(struct group *group, int64_t limit_ms)
         int status;
 
         while (waitpid(rank->pid, &status, WNOHANG) == 0) {
-            if (group_now_ms() > end) {
+            if (clock_now_ms() > end) {
                 (void)kill(rank->pid, SIGKILL);
                 well = false;
             }

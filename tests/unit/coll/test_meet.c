@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "coll/meet.h"
 #include "coll/parts.h"
 #include "group.h"
@@ -193,7 +194,7 @@ static void a_list_that_is_cut_off_is_refused(void **state)
 
     (void)state;
     assert_int_equal(
-        store_client_open(&store, "127.0.0.1", server->port, coll_now_ms() + 5000, NULL), 0);
+        store_client_open(&store, "127.0.0.1", server->port, clock_now_ms() + 5000, NULL), 0);
     for (size_t len = 0; len <= sizeof(list) - 1; len++) {
         struct coll_options options;
         struct meet_card cards[3];
@@ -232,7 +233,7 @@ static void the_store_keeps_and_forgets(void **state)
 
     (void)state;
     assert_int_equal(
-        store_client_open(&store, "127.0.0.1", server->port, coll_now_ms() + 5000, NULL), 0);
+        store_client_open(&store, "127.0.0.1", server->port, clock_now_ms() + 5000, NULL), 0);
     assert_int_equal(store_client_set(&store, "a", "12345678", 8, NULL), 0);
     assert_int_equal(store_client_get(&store, "a", bytes, 8, STORE_CLIENT_FOREVER, NULL), 0);
     assert_memory_equal(bytes, "12345678", 8);
@@ -245,9 +246,10 @@ static void the_store_keeps_and_forgets(void **state)
     assert_non_null(strstr(err.text, ": 'a' has 8 bytes, not 7"));
     store_client_close(&store);
     assert_int_equal(
-        store_client_open(&store, "127.0.0.1", server->port, coll_now_ms() + 5000, NULL), 0);
+        store_client_open(&store, "127.0.0.1", server->port, clock_now_ms() + 5000, NULL), 0);
     assert_int_equal(store_client_delete(&store, "a", NULL), 0);
-    assert_int_equal(store_client_get(&store, "a", bytes, 8, coll_now_ms() + 50, &err), -ETIMEDOUT);
+    assert_int_equal(store_client_get(&store, "a", bytes, 8, clock_now_ms() + 50, &err),
+                     -ETIMEDOUT);
     assert_non_null(strstr(err.text, ": no answer in time"));
     store_client_close(&store);
     store_client_close(&store);
