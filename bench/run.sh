@@ -291,7 +291,7 @@ tokens_of_text() { # whatever text: a step's time does not depend on what it say
 }
 
 bench_train() {
-    local steps=${BENCH_STEPS:-3} rounds=${BENCH_TIMES:-2} cpu=${BENCH_CPU:+-c} python=/usr/bin/python3 size batch time rows mode
+    local steps=${BENCH_STEPS:-2} rounds=${BENCH_TIMES:-1} cpu=${BENCH_CPU:+-c} python=/usr/bin/python3 size batch time rows mode
     local ours moe="-s model.experts=8 -s model.experts_used=2 -s model.ffn=1024"
     tokens_of_text
     ours="train $cpu -n $steps -d $work/tokens -o $work/trained"
@@ -303,14 +303,14 @@ bench_train() {
             rows+=("$mode=$ours -s train.batch=$batch -s train.time=$time -s train.threads=2 -s train.precision=$mode firstlight-$mode")
         done
         if $python -c 'import torch' 2>/dev/null; then
-            for mode in fp32 autocast bf16 bf16:plain; do
+            for mode in fp32 fp32:plain autocast bf16; do
                 rows+=("torch $mode=$python bench/train_torch.py $mode $batch $time 2 $steps ${cpu:+--cpu}")
             done
         else
             echo "skipped: PyTorch: $python has no torch"
         fi
         if [ -x "${FIRSTLIGHT_LLMC-}/train_gpt2_${batch}x$time" ]; then
-            rows+=("llm.c=$python bench/train_llmc.py $FIRSTLIGHT_LLMC $batch $time 2 $steps")
+            rows+=("llm.c=$python bench/train_llmc.py $FIRSTLIGHT_LLMC $batch $time 2 1")
         else
             echo "skipped: llm.c: FIRSTLIGHT_LLMC names no folder with train_gpt2_${batch}x$time (bench/README.md)"
         fi
