@@ -237,7 +237,26 @@ bench_tokenizer() {
     measure -n "${BENCH_TIMES:-5}" -b "$(stat -c %s "$text")" \
         "encode=firstlight-train tokenizer encode --lines --tokenizer $model <$text" \
         "spm_encode=spm_encode --model=$model --output_format=id <$text"
+    echo "of that, what a start and loading the model take:"
+    measure -n "${BENCH_TIMES:-5}" \
+        "encode=firstlight-train tokenizer encode --lines --tokenizer $model </dev/null" \
+        "spm_encode=spm_encode --model=$model --output_format=id </dev/null"
     tokenize "$model" "$text"
+}
+
+bench_data() {
+    local model=$data/grok-1-tokenizer.model text=$work/data/text.txt
+    have bible || return 0
+    if [ ! -e "$model" ]; then
+        echo "data: skipped, there is no $model"
+        return
+    fi
+    mkdir -p "$work/data"
+    { bible -f gen1:1-rev22:21 && cat src/*/*.[ch] docs/*/*.md; } >"$text"
+    echo "## data: data build beside encoding the same text alone, one thread; want 0.8 of it"
+    measure -n "${BENCH_TIMES:-5}" -b "$(stat -c %s "$text")" \
+        "build=rm -rf $work/built && firstlight-train data build --threads 1 --tokenizer $model -o $work/built $work/data" \
+        "encode=firstlight-train tokenizer encode --threads 1 --tokenizer $model <$text"
 }
 
 bench_gemm() {
