@@ -256,7 +256,7 @@ bench_data() {
     echo "## data: data build beside encoding the same text alone, one thread; want 0.8 of it"
     measure -n "${BENCH_TIMES:-5}" -b "$(stat -c %s "$text")" \
         "build=rm -rf $work/built && firstlight-train data build --threads 1 --tokenizer $model -o $work/built $work/data" \
-        "encode=firstlight-train tokenizer encode --threads 1 --tokenizer $model <$text"
+        "encode=firstlight-train tokenizer encode --tokenizer $model <$text"
 }
 
 bench_gemm() {
@@ -351,7 +351,7 @@ bench_train() {
     rm -rf "$work/trained"
 }
 
-all="inspect scale peers study launch death store agents ranks gemm train tokenizer"
+all="inspect scale peers study launch death store agents ranks gemm train tokenizer data"
 [ $# -gt 0 ] || set -- $all
 for name in "$@"; do
     if [ "$(type -t "bench_$name")" != function ]; then
