@@ -2,6 +2,7 @@
 # The weights' hash after a training: the same on 1 to 4 ranks, by 1 or 2 threads, by each back end,
 # stopped in the middle or not; and the one that tests/golden/train/hashes has for each kernel level
 # and precision. (FIRSTLIGHT_RECORD=FILE writes those of this CPU, after a change that is meant.)
+# ctest labels: slow
 set -u
 . "$FIRSTLIGHT_SOURCE/tests/train_lib.sh"
 golden=$FIRSTLIGHT_SOURCE/tests/golden/train/hashes
