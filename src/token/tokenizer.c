@@ -120,15 +120,6 @@ bool tokenizer_adds_blank(const struct tokenizer *tokenizer)
     return tokenizer->kind == TOKENIZER_SENTENCEPIECE && tokenizer->normalizer.dummy_prefix;
 }
 
-bool tokenizer_keeps_text(const struct tokenizer *tokenizer)
-{
-    const struct normalizer *normalizer = &tokenizer->normalizer;
-
-    return tokenizer->kind == TOKENIZER_TIKTOKEN ||
-           (!normalizer->units && !normalizer->remove_extra_blanks &&
-            !normalizer->blank_is_suffix && normalizer->escape_blanks);
-}
-
 struct str tokenizer_piece(const struct tokenizer *tokenizer, int32_t id, float *score, int *type)
 {
     const struct piece *piece;

@@ -47,9 +47,6 @@ struct str tokenizer_piece(const struct tokenizer *tokenizer, int32_t id, float 
 
 /* Is a blank put in front of each text (SentencePiece's add_dummy_prefix)? */
 bool tokenizer_adds_blank(const struct tokenizer *tokenizer);
-/* Is text, but for that blank, cut as it is: without a table of replacements, and without taking
- * blanks away? */
-bool tokenizer_keeps_text(const struct tokenizer *tokenizer);
 
 /* What a thread needs to encode; one a thread, reused. */
 struct tokenizer_scratch;
