@@ -31,7 +31,8 @@ static size_t place(const struct cursor *cursor)
     return cursor->len - cursor->rest.len;
 }
 
-/* The code stands here in plain sight, so that a compiler sees that what was not read is not used. */
+/* The code stands here in plain sight, so that a compiler sees that what was not read is not used.
+ */
 static int cut_off(const struct cursor *cursor)
 {
     if (cursor->whole)

@@ -9,7 +9,8 @@
 
 /* Partial sums of a backward pass stay below this, so long as one sequence does: sequences are
  * taken a few at a time. */
-#define PARTIAL_BYTES ((size_t)32 << 20)
+#define PARTIAL_BYTES  ((size_t)32 << 20)
+#define ITEMS_A_THREAD 4
 
 static const struct attention_ops *const levels[KERNEL_LEVELS] = {
     &attention_ops_ref,
@@ -30,6 +31,7 @@ struct run {
 static struct run run_of(const struct exec *exec, const struct attention *at, struct mat q,
                          struct mat k, struct mat v, struct mat o)
 {
+    assert(at->past <= at->time);
     assert(at->kv_heads > 0 && at->q_heads % at->kv_heads == 0);
     assert(k.type == q.type && v.type == q.type && o.type == q.type);
     return (struct run){
@@ -63,18 +65,23 @@ static void forward_item(void *arg, size_t item, size_t thread)
 
     /* the last queries see the most keys: begin with them */
     run->ops->forward(&run->job, item / run->per_head / heads, item / run->per_head % heads,
-                      tile * ATTENTION_QUERIES, item_scratch(run, thread));
+                      run->job.at.past + tile * run->job.item_queries, item_scratch(run, thread));
 }
 
 void attention_forward(const struct exec *exec, const struct attention *at, struct mat q,
                        struct mat k, struct mat v, struct mat o, float *lse)
 {
+    size_t heads = at->batch * at->q_heads, queries = at->time - at->past;
     struct run run = run_of(exec, at, q, k, v, o);
 
     run.job.lse = lse;
-    run.per_head = parts_of(at->time, ATTENTION_QUERIES);
+    /* large items load and turn keys and values less often, where enough of them remain */
+    run.job.item_queries = ATTENTION_QUERIES * ATTENTION_TILES;
+    if (heads * parts_of(queries, run.job.item_queries) < ITEMS_A_THREAD * pool_threads(run.pool))
+        run.job.item_queries = ATTENTION_QUERIES;
+    run.per_head = parts_of(queries, run.job.item_queries);
     take_scratch(&run, 0, run.ops->forward_bytes(&run.job));
-    pool_run(exec->pool, at->batch * at->q_heads * run.per_head, forward_item, &run);
+    pool_run(exec->pool, heads * run.per_head, forward_item, &run);
 }
 
 static void backward_item(void *arg, size_t item, size_t thread)
@@ -86,29 +93,20 @@ static void backward_item(void *arg, size_t item, size_t thread)
                        item_scratch(run, thread));
 }
 
-/* dk and dv of one kv head: the sum over its query heads, in their order. */
+/* dk or dv of one kv head: the sum over its query heads, in their order. */
 static void join_item(void *arg, size_t item, size_t thread)
 {
     const struct run *run = arg;
     const struct attention *at = &run->job.at;
-    size_t group = at->q_heads / at->kv_heads, size = at->time * at->head_dim,
-           kv_head = item % at->kv_heads, sequence = run->job.first + item / at->kv_heads;
-    const float *parts = attention_partial(&run->job, sequence, kv_head * group);
-    struct mat out[2] = {run->job.dk, run->job.dv};
+    size_t group = at->q_heads / at->kv_heads, size = at->time * at->head_dim, which = item % 2,
+           head = item / 2 % at->kv_heads * group,
+           sequence = run->job.first + item / 2 / at->kv_heads;
+    const float *parts = attention_partial(&run->job, sequence, head) + which * size;
+    struct mat sum = attention_kv(&run->job, which ? run->job.dv : run->job.dk, sequence, head);
 
     (void)thread;
-    for (size_t which = 0; which < 2; which++, parts += size) {
-        struct mat sum = attention_kv(&run->job, out[which], sequence, kv_head * group);
-
-        for (size_t t = 0; t < at->time; t++)
-            for (size_t c = 0; c < at->head_dim; c++) {
-                float total = 0;
-
-                for (size_t i = 0; i < group; i++)
-                    total += parts[i * 2 * size + t * at->head_dim + c];
-                mat_set(sum, t, c, total);
-            }
-    }
+    for (size_t t = 0; t < at->time; t++)
+        run->ops->join(at->head_dim, parts + t * at->head_dim, 2 * size, group, mat_at(sum, t, 0));
 }
 
 void attention_backward(const struct exec *exec, const struct attention *at, struct mat q,
@@ -118,6 +116,7 @@ void attention_backward(const struct exec *exec, const struct attention *at, str
     struct run run = run_of(exec, at, q, k, v, o);
     size_t partial = at->q_heads * 2 * at->time * at->head_dim * sizeof(float), span = at->batch;
 
+    assert(at->past == 0);
     assert(dout.type == q.type && dq.type == q.type && dk.type == q.type && dv.type == q.type);
     run.job.dout = dout;
     run.job.dq = dq;
@@ -136,7 +135,7 @@ void attention_backward(const struct exec *exec, const struct attention *at, str
 
         pool_run(exec->pool, count * at->q_heads, backward_item, &run);
         if (partial)
-            pool_run(exec->pool, count * at->kv_heads, join_item, &run);
+            pool_run(exec->pool, count * at->kv_heads * 2, join_item, &run);
     }
 }
 

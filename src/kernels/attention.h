@@ -20,9 +20,13 @@ struct attention {
     const uint8_t *key_hidden; /* (batch * time): 1 where a key is never seen (padding), or NULL */
     const int32_t *first_key;  /* (batch * time): the first position (within its sequence) that a
                                   query sees, for documents apart; or NULL: 0 */
+    size_t past; /* forward alone: so many queries of each sequence are not asked for: q, o and lse
+                    have time - past rows a sequence; 0: all */
 };
 
-/* q (rows, q_heads * head_dim), k and v (rows, kv_heads * head_dim), o as q: all of one type. lse
+/* A query's result does not depend on which others are asked for.
+ *
+ * q (rows, q_heads * head_dim), k and v (rows, kv_heads * head_dim), o as q: all of one type. lse
  * (rows, q_heads) fp32: log of the sum of exp, for the way back. A query that sees no key gets o 0
  * and lse 0. */
 void attention_forward(const struct exec *exec, const struct attention *at, struct mat q,

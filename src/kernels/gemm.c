@@ -52,7 +52,7 @@ size_t gemm_packed_bytes(const struct exec *exec, enum dtype type, size_t k, siz
 {
     const struct gemm_ops *ops = ops_of(exec, type);
 
-    return round_up(n, ops->align) * lane_bytes(ops, k);
+    return round_up(round_up(n, ops->align) * lane_bytes(ops, k), 64);
 }
 
 /* ---- packing a B ---- */

@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-/* Bytes of B (k, n) when packed. */
+/* Bytes of B (k, n) when packed: a multiple of 64, so that what follows it is aligned too. */
 size_t gemm_packed_bytes(const struct exec *exec, enum dtype type, size_t k, size_t n);
 
 /* Pack B (k, n), which is fp32 in memory, as `type`. `b` is (k, n) with rows of ldb, or, when

@@ -40,7 +40,7 @@ static size_t chunk_size(const struct head *head, size_t chunk)
 /* The packed table: for each chunk, its transpose (n, chunk); then the table (vocab, n) whole. */
 static size_t chunk_packed_bytes(const struct exec *exec, const struct head *head, size_t chunk)
 {
-    return round_up(gemm_packed_bytes(exec, head->type, head->n, chunk_size(head, chunk)), 64);
+    return gemm_packed_bytes(exec, head->type, head->n, chunk_size(head, chunk));
 }
 
 static const void *packed_chunk(const struct exec *exec, const struct head *head,

@@ -3,6 +3,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* A tile of queries costs as much as about so many queries alone. */
+#define FEW_TOKENS 8
+
 /* A run of new tokens of one sequence. */
 struct segment {
     size_t row;   /* sequence */
@@ -133,7 +136,7 @@ static void attend_one_of_each(struct model *model, const struct pass *pass, siz
                      cache->lengths, layer->o);
 }
 
-/* The tokens of one segment: all at once when they begin their sequence, else one by one. */
+/* The tokens of one segment: all at once, but few behind a long text one by one. */
 static void attend_segment(struct model *model, const struct pass *pass, size_t index,
                            const struct segment *segment, size_t row)
 {
@@ -145,8 +148,9 @@ static void attend_segment(struct model *model, const struct pass *pass, size_t 
 
     at.batch = 1;
     at.key_hidden = at.key_hidden ? at.key_hidden + base : NULL;
-    if (segment->begin == 0) {
-        at.time = segment->count;
+    if (segment->begin == 0 || segment->count > FEW_TOKENS) {
+        at.past = segment->begin;
+        at.time = segment->begin + segment->count;
         attention_forward(model->exec, &at, model_q(model, mat_at(layer->qkv, row, 0)), k, v,
                           mat_at(layer->o, row, 0), layer->lse);
         return;

@@ -34,7 +34,8 @@ float *model_router_bias(struct model *model);
  * weight's place alone. */
 void model_init(struct model *model, uint64_t seed);
 
-/* Is every weight finite? Returns 0 or -EBADMSG with a sentence that names the first that is not. */
+/* Is every weight finite? Returns 0 or -EBADMSG with a sentence that names the first that is not.
+ */
 int model_check_weights(const struct model *model, struct err *err);
 
 /* After the weights changed, before anything is computed from them. */

@@ -31,14 +31,6 @@ static size_t slots_of(const struct model *model)
     return model->rows_max * (size_t)model->config.experts_used;
 }
 
-/* Of one of several packed matrices beside each other: each begins aligned. */
-static size_t packed_bytes(const struct model *model, size_t k, size_t n)
-{
-    size_t bytes = gemm_packed_bytes(model->exec, type_of(model), k, n);
-
-    return (bytes + STORAGE_ALIGN - 1) / STORAGE_ALIGN * STORAGE_ALIGN;
-}
-
 static void lay_packs(struct model *model, struct layer *layer, struct carve *carve)
 {
     for (int kind = 0; kind < PARAM_KINDS; kind++) {
@@ -51,11 +43,11 @@ static void lay_packs(struct model *model, struct layer *layer, struct carve *ca
         k = param->shape[param->dims - 2];
         n = param->shape[param->dims - 1];
         experts = param->count / (k * n);
-        pack->forward_bytes = packed_bytes(model, k, n);
+        pack->forward_bytes = gemm_packed_bytes(model->exec, type_of(model), k, n);
         pack->forward = carve_take(carve, experts * pack->forward_bytes);
         if (!model->options.train)
             continue;
-        pack->back_bytes = packed_bytes(model, n, k);
+        pack->back_bytes = gemm_packed_bytes(model->exec, type_of(model), n, k);
         pack->back = carve_take(carve, experts * pack->back_bytes);
     }
 }

@@ -130,7 +130,7 @@ static const struct {
     int64_t steps, batch, shards, time, warmup;
     double lr, bias_rate; /* few steps need a quicker balance */
 } sizes[] = {
-    {"grok-nano", 400, 16, 4, 64, 40, 4e-3, 1e-2},
+    {"grok-nano", 800, 16, 4, 64, 40, 8e-3, 1e-2},
     {"grok-tiny", 2000, 16, 8, 256, 100, 1e-3, 3e-3},
     {"grok-small", 50000, 256, 64, 1024, 1000, 4e-4, 1e-3},
     {"grok-1", 500000, 2048, 1024, 8192, 2000, 1e-4, 1e-3},

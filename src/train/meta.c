@@ -1,6 +1,7 @@
 #include "train/meta.h"
 
 #include <errno.h>
+#include <float.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,8 +100,11 @@ static bool get_doubles(const json_t *array, double *values, size_t count)
 {
     if (json_array_size(array) != count)
         return false;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        if (!json_is_number(json_array_get(array, i)))
+            return false;
         values[i] = json_number_value(json_array_get(array, i));
+    }
     return true;
 }
 
@@ -136,8 +140,14 @@ static int take_experts(const char *path, const json_t *bias, const json_t *dyin
         return bad(path, "its experts are not those of its model", err);
     r = meta_init(meta, err);
     for (size_t i = 0; r == 0 && i < meta->experts; i++) {
-        meta->router_bias[i] = (float)json_number_value(json_array_get(bias, i));
-        meta->dying[i] = (int64_t)json_integer_value(json_array_get(dying, i));
+        const json_t *value = json_array_get(bias, i), *steps = json_array_get(dying, i);
+        double number = json_number_value(value);
+
+        if (!json_is_number(value) || !(number >= -FLT_MAX && number <= FLT_MAX) ||
+            !json_is_integer(steps) || json_integer_value(steps) < 0)
+            return bad(path, "has a value of an expert that can't be", err);
+        meta->router_bias[i] = (float)number;
+        meta->dying[i] = (int64_t)json_integer_value(steps);
     }
     return r;
 }

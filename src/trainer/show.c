@@ -1,6 +1,7 @@
 #include "trainer/show.h"
 
 #include "base/term.h"
+#include "token/utf8.h"
 #include "trainer/line.h"
 
 #include <errno.h>
@@ -94,6 +95,32 @@ static void log_line(struct show *show, json_t *object)
 static json_t *real(double value)
 {
     return isfinite(value) ? json_real(value) : json_null();
+}
+
+/* JSON is UTF-8; a sample, a path or what a damaged file says may not be: U+FFFD for each such
+ * byte.
+ */
+static json_t *json_text(const char *text)
+{
+    size_t left = strlen(text);
+    struct buf valid = {0};
+    json_t *json;
+
+    while (left > 0) {
+        uint32_t code;
+        size_t bytes = utf8_decode(text, left, &code);
+
+        if (bytes > 0)
+            buf_add(&valid, text, bytes);
+        else
+            buf_puts(&valid, UTF8_REPLACEMENT);
+        bytes = bytes > 0 ? bytes : 1;
+        text += bytes;
+        left -= bytes;
+    }
+    json = json_stringn(valid.p ? valid.p : "", valid.len);
+    buf_done(&valid);
+    return json;
 }
 
 /* A line of its own, above the live one. */
@@ -283,7 +310,7 @@ void show_note(struct show *show, const char *kind, const char *text)
     struct buf line = {0};
 
     buf_printf(&line, "%s: %s", kind, text);
-    log_line(show, json_pack("{s:s, s:s}", "event", kind, "text", text));
+    log_line(show, json_pack("{s:s, s:o}", "event", kind, "text", json_text(text)));
     if (show->quiet && is_trouble(kind) && !line.failed)
         (void)fprintf(stderr, "%s\n", line.p);
     say_buf(show, &line);
@@ -318,8 +345,8 @@ void show_sample(struct show *show, int64_t step, const char *text)
 {
     struct buf line = {0};
 
-    log_line(show, json_pack("{s:s, s:I, s:s%}", "event", "sample", "step", (json_int_t)step,
-                             "text", text, strlen(text)));
+    log_line(show, json_pack("{s:s, s:I, s:o}", "event", "sample", "step", (json_int_t)step, "text",
+                             json_text(text)));
     if (show->quiet)
         return;
     buf_printf(&line, "sample after step %lld:", (long long)step);
@@ -335,8 +362,8 @@ void show_saved(struct show *show, const char *path, int64_t step, double second
     buf_printf(&line, "saved %s in %.2f s; training waited %.0f ms of it", path, seconds,
                1000 * stall);
     log_line(show,
-             json_pack("{s:s, s:I, s:s, s:f, s:f}", "event", "saved", "step", (json_int_t)step,
-                       "path", path, "seconds", seconds, "stall_seconds", stall));
+             json_pack("{s:s, s:I, s:o, s:f, s:f}", "event", "saved", "step", (json_int_t)step,
+                       "path", json_text(path), "seconds", seconds, "stall_seconds", stall));
     say_buf(show, &line);
 }
 

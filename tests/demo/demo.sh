@@ -72,8 +72,10 @@ kill_rank() {
     until [ "$(ask "$progress")" = 1 ]; do
         sleep 0.1
     done
+    local id
+    id=$(ask "SELECT id FROM runs")
     for environ in /proc/[0-9]*/environ; do
-        if tr '\0' '\n' <"$environ" | grep -cxE "RANK=2|FIRSTLIGHT_RUN_ID=killed-.*" | grep -qx 2; then
+        if tr '\0' '\n' <"$environ" | grep -cxE "RANK=2|FIRSTLIGHT_RUN_ID=$id" | grep -qx 2; then
             local pid=${environ#/proc/}
             kill -9 "${pid%/environ}"
         fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every #include of a room's file is an edge that src/FLOORS allows, rooms stand in the order of their
-# floors, and every room has a README.
+# floors, and every room has a README and a row in the design's table.
 set -eu
 cd "$FIRSTLIGHT_SOURCE/src"
 awk '
@@ -28,4 +28,5 @@ awk '
     }' FLOORS $(find . -mindepth 2 -name '*.[ch]' -printf '%P\n')
 for room in */; do
     [ -s "$room/README.md" ] || { echo "src/$room has no README.md"; exit 1; }
+    grep -q "^| ${room%/} |" ../docs/design/README.md || { echo "docs/design/README.md has no row for src/$room"; exit 1; }
 done

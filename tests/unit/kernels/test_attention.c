@@ -310,6 +310,54 @@ static void test_threads_change_no_bit(void **state)
         }
 }
 
+/* A prompt that comes in pieces: whichever queries are asked for, each has the same bits. */
+static void test_queries_do_not_depend_on_each_other(void **state)
+{
+    static const size_t pasts[] = {1, 30, 64, 131};
+    static const struct shape shapes[] = {
+        {"all masks", 2, 150, 4, 2, 18, 5, true, true, true},
+        {"wide", 1, 170, 2, 1, 64, 0, false, false, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < 16; i++)
+        for (int level = i > 0; level <= (int)kernel_level_best(); level++) {
+            const struct shape *shape = &shapes[i / 8];
+            size_t past = pasts[i / 2 % 4], left = shape->time - past;
+            size_t n = shape->q_heads * shape->head_dim, bytes;
+            struct call call;
+            struct mat q, o;
+            struct exec exec;
+            float *lse = calloc(shape->batch * left * shape->q_heads, sizeof(*lse));
+
+            call_init(&call, shape, i % 2 ? DTYPE_BF16 : DTYPE_F32);
+            bytes = n * dtype_bytes(call.type);
+            q = mat_of(call.type, calloc(shape->batch * left, bytes), n);
+            o = mat_of(call.type, calloc(shape->batch * left, bytes), n);
+            for (size_t row = 0; row < shape->batch * left; row++)
+                memcpy(mat_at(q, row, 0).p,
+                       mat_at(call.mats[Q], row / left * shape->time + past + row % left, 0).p,
+                       bytes);
+            assert_int_equal(exec_init(&exec, 2, kernel_level_name(level), NULL), 0);
+            attention_forward(&exec, &call.at, call.mats[Q], call.mats[K], call.mats[V],
+                              call.mats[O], call.lse);
+            call.at.past = past;
+            attention_forward(&exec, &call.at, q, call.mats[K], call.mats[V], o, lse);
+            for (size_t row = 0; row < shape->batch * left; row++) {
+                size_t whole = row / left * shape->time + past + row % left;
+
+                assert_memory_equal(mat_at(o, row, 0).p, mat_at(call.mats[O], whole, 0).p, bytes);
+                assert_memory_equal(lse + row * shape->q_heads, call.lse + whole * shape->q_heads,
+                                    shape->q_heads * sizeof(*lse));
+            }
+            exec_done(&exec);
+            free(q.p);
+            free(o.p);
+            free(lse);
+            call_done(&call);
+        }
+}
+
 /* The last query of a forward pass, by decode: of one chunk of keys, and of several. */
 static void test_decode_is_the_last_query(void **state)
 {
@@ -387,6 +435,7 @@ int main(void)
         cmocka_unit_test(test_levels_agree_with_the_reference),
         cmocka_unit_test(test_a_query_that_sees_nothing_gives_nothing),
         cmocka_unit_test(test_threads_change_no_bit),
+        cmocka_unit_test(test_queries_do_not_depend_on_each_other),
         cmocka_unit_test(test_decode_is_the_last_query),
         cmocka_unit_test(test_a_cache_of_hidden_keys_gives_nothing),
     };

@@ -104,6 +104,7 @@ static const struct {
     {"prompts in pieces of what fits", 4, {{7, 3, 20}, {1, 1, 1}, {6, 1, 0}}},
     {"in two pieces, and some rest", 64, {{5, 0, 3}, {8, 4, 0}, {0, 1, 1}, {1, 1, 1}, {0, 5, 0}}},
     {"to the end", 64, {{20, 21, 1}, {1, 0, 20}}},
+    {"a long rest behind a prompt", 64, {{4, 2, 9}, {17, 9, 12}}},
     {"one row at a time", 1, {{3, 0, 2}, {1, 1, 1}}},
 };
 

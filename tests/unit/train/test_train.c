@@ -25,6 +25,7 @@
 enum spoil {
     NOTHING,
     NAN_GRADIENT,   /* once, in a gradient that comes from another */
+    HUGE_GRADIENT,  /* so, too */
     NAN_WEIGHTS,    /* from an update on, everywhere */
     FLIP_GATHERED,  /* a bit of the weights, as they were gathered */
     FLIP_COMPUTING, /* a bit of the weights, while the next step is computed */
@@ -66,8 +67,8 @@ static int exchange(struct coll *coll, const struct coll_piece *send,
     int r = rank->inner->exchange(coll, send, receive, err);
 
     if (r == 0 && receive[from].bytes > GRADIENT_BYTES && ++rank->gradients == rank->at &&
-        rank->spoil == NAN_GRADIENT)
-        ((float *)receive[from].p)[17] = NAN;
+        (rank->spoil == NAN_GRADIENT || rank->spoil == HUGE_GRADIENT))
+        ((float *)receive[from].p)[17] = rank->spoil == NAN_GRADIENT ? NAN : 1e9f;
     return r;
 }
 
@@ -338,6 +339,23 @@ static void a_gradient_that_is_not_finite_is_not_applied(void **state)
     assert_true(isfinite(ranks[0].loss[STEPS]));
 }
 
+static void a_spike_is_not_applied(void **state)
+{
+    (void)state;
+    folder_remove(in_folder("out"));
+    prepare(2);
+    for (size_t i = 0; i < 2; i++)
+        ranks[i].config.watch.window = 4;
+    ranks[1].spoil = HUGE_GRADIENT;
+    ranks[1].at = 7; /* the step: two ranks with two shards each exchange one sum */
+    run(2, NULL);
+    all_went_well(2);
+    assert_int_equal(ranks[0].verdict[7], WATCH_SPIKE_NORM);
+    assert_int_equal(ranks[1].verdict[7], WATCH_SPIKE_NORM);
+    assert_int_equal(ranks[0].summary.skipped, 1);
+    assert_true(fabs(ranks[0].loss[STEPS] - ranks[0].loss[1]) < ranks[0].loss[1]);
+}
+
 static void too_many_in_a_row_end_the_run_and_take_no_good_checkpoint_with_them(void **state)
 {
     (void)state;
@@ -462,6 +480,7 @@ int main(void)
         cmocka_unit_test(a_stopped_run_goes_on_by_other_ranks),
         cmocka_unit_test(a_rank_that_dies_at_any_call_is_named_and_changes_nothing),
         cmocka_unit_test(a_gradient_that_is_not_finite_is_not_applied),
+        cmocka_unit_test(a_spike_is_not_applied),
         cmocka_unit_test(too_many_in_a_row_end_the_run_and_take_no_good_checkpoint_with_them),
         cmocka_unit_test(weights_that_were_gathered_wrong_name_their_rank),
         cmocka_unit_test(weights_that_change_in_memory_are_noticed_before_they_spread),

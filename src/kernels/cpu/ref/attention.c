@@ -43,36 +43,36 @@ static void forward_row(const struct attention_job *job, size_t sequence, size_t
                         double *s)
 {
     const struct attention *at = &job->at;
-    struct mat q = attention_q(job, job->q, sequence, head),
-               o = attention_q(job, job->o, sequence, head),
+    struct mat q = attention_q(job, job->q, sequence, head, query),
+               o = attention_q(job, job->o, sequence, head, query),
                k = attention_kv(job, job->k, sequence, head),
                v = attention_kv(job, job->v, sequence, head);
     double max = -(double)INFINITY, sum = 0, lse;
 
     for (size_t u = 0; u <= query; u++)
         if (attention_sees(at, sequence, query, u)) {
-            s[u] = logit_of(at, row_product(q, query, k, u, at->head_dim), query).value;
+            s[u] = logit_of(at, row_product(q, 0, k, u, at->head_dim), query).value;
             max = s[u] > max ? s[u] : max;
         }
     for (size_t u = 0; u <= query; u++)
         if (attention_sees(at, sequence, query, u))
             sum += real_exp(s[u] - max);
     lse = sum > 0 ? max + real_log(sum) : 0;
-    job->lse[(sequence * at->time + query) * at->q_heads + head] = (float)lse;
+    job->lse[attention_row(job, sequence, query) * at->q_heads + head] = (float)lse;
     for (size_t c = 0; c < at->head_dim; c++) {
         double out = 0;
 
         for (size_t u = 0; u <= query; u++)
             if (attention_sees(at, sequence, query, u))
                 out += rounded(v.type, real_exp(s[u] - lse)) * (double)mat_get(v, u, c);
-        mat_set(o, query, c, (float)out);
+        mat_set(o, 0, c, (float)out);
     }
 }
 
 static void forward(const struct attention_job *job, size_t sequence, size_t head, size_t first,
                     void *scratch)
 {
-    for (size_t t = first; t < job->at.time && t < first + ATTENTION_QUERIES; t++)
+    for (size_t t = first; t < job->at.time && t < first + job->item_queries; t++)
         forward_row(job, sequence, head, t, scratch);
 }
 
@@ -87,9 +87,9 @@ static void backward_row(const struct attention_job *job, size_t sequence, size_
 {
     const struct attention *at = &job->at;
     size_t d = at->head_dim;
-    struct mat q = attention_q(job, job->q, sequence, head),
-               o = attention_q(job, job->o, sequence, head),
-               dout = attention_q(job, job->dout, sequence, head),
+    struct mat q = attention_q(job, job->q, sequence, head, 0),
+               o = attention_q(job, job->o, sequence, head, 0),
+               dout = attention_q(job, job->dout, sequence, head, 0),
                k = attention_kv(job, job->k, sequence, head),
                v = attention_kv(job, job->v, sequence, head);
     double lse = (double)job->lse[(sequence * at->time + query) * at->q_heads + head];
@@ -119,7 +119,7 @@ static void backward(const struct attention_job *job, size_t sequence, size_t he
 {
     size_t time = job->at.time, d = job->at.head_dim;
     double *dk = scratch, *dv = dk + time * d, *dq = dv + time * d;
-    struct mat dq_out = attention_q(job, job->dq, sequence, head),
+    struct mat dq_out = attention_q(job, job->dq, sequence, head, 0),
                dk_out = attention_kv(job, job->dk, sequence, head),
                dv_out = attention_kv(job, job->dv, sequence, head);
 
@@ -193,6 +193,17 @@ static void decode(const struct attention_job *job, size_t sequence, size_t kv_h
                     scratch);
 }
 
+static void join(size_t n, const float *rows, size_t stride, size_t count, struct mat out)
+{
+    for (size_t c = 0; c < n; c++) {
+        float sum = 0;
+
+        for (size_t i = 0; i < count; i++)
+            sum += rows[i * stride + c];
+        mat_set(out, 0, c, sum);
+    }
+}
+
 const struct attention_ops attention_ops_ref = {
-    forward_bytes, backward_bytes, decode_bytes, forward, backward, decode,
+    forward_bytes, backward_bytes, decode_bytes, forward, backward, join, decode,
 };

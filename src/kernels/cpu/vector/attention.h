@@ -14,6 +14,8 @@
 size_t LEVEL(attention_backward_bytes)(const struct attention_job *job);
 void LEVEL(attention_backward_head)(const struct attention_job *job, size_t sequence, size_t head,
                                     void *scratch);
+void LEVEL(attention_join)(size_t n, const float *rows, size_t stride, size_t count,
+                           struct mat out);
 size_t LEVEL(attention_decode_bytes)(const struct attention_job *job);
 void LEVEL(attention_decode_chunk)(const struct attention_job *job, size_t sequence, size_t kv_head,
                                    size_t chunk, void *scratch);
@@ -178,6 +180,30 @@ VEC_INLINE size_t keys_seen(bool diagonal, size_t v, size_t keys)
     return diagonal && v < QUERY_VECS / 2 ? TILE_HALF : keys;
 }
 
+/* A block of as many rows as columns; without a branch inside it stays in registers. */
+VEC_INLINE void store_turned_block(enum dtype type, const float *columns, vf scale, struct mat out)
+{
+    vf x[VF_LANES];
+
+    for (size_t r = 0; r < VF_LANES; r++)
+        x[r] = vf_mul(vf_load(columns + r * ATTENTION_QUERIES), scale);
+    tile_transpose(x);
+    for (size_t r = 0; r < VF_LANES; r++)
+        vf_put(type, mat_at(out, r, 0).p, 0, x[r]);
+}
+
+VEC_INLINE void store_turned_part(const float *columns, vf scale, size_t d, size_t rows,
+                                  struct mat out)
+{
+    vf x[VF_LANES];
+
+    for (size_t r = 0; r < VF_LANES; r++)
+        x[r] = r < d ? vf_mul(vf_load(columns + r * ATTENTION_QUERIES), scale) : vf_zero();
+    tile_transpose(x);
+    for (size_t r = 0; r < VF_LANES && r < rows; r++)
+        put_columns(out.type, mat_at(out, r, 0).p, 0, x[r], d);
+}
+
 /* out row i, of the head's numbers, = columns' lane i times scale[i]: what a tile of queries has
  * summed is turned and rounded. columns is (head_dim, ATTENTION_QUERIES). */
 VEC_INLINE void store_turned(const float *columns, const float *scale, size_t d, size_t count,
@@ -185,14 +211,15 @@ VEC_INLINE void store_turned(const float *columns, const float *scale, size_t d,
 {
     for (size_t i = 0; i < count; i += VF_LANES)
         for (size_t c = 0; c < d; c += VF_LANES) {
-            vf x[VF_LANES], s = vf_load(scale + i);
+            const float *block = columns + c * ATTENTION_QUERIES + i;
+            vf s = vf_load(scale + i);
 
-            for (size_t r = 0; r < VF_LANES; r++)
-                x[r] = c + r < d ? vf_mul(vf_load(columns + (c + r) * ATTENTION_QUERIES + i), s)
-                                 : vf_zero();
-            tile_transpose(x);
-            for (size_t r = 0; r < VF_LANES && i + r < count; r++)
-                put_columns(out.type, mat_at(out, i + r, 0).p, c, x[r], d);
+            if (i + VF_LANES > count || c + VF_LANES > d)
+                store_turned_part(block, s, d - c, count - i, mat_at(out, i, c));
+            else if (out.type == DTYPE_F32)
+                store_turned_block(DTYPE_F32, block, s, mat_at(out, i, c));
+            else
+                store_turned_block(DTYPE_BF16, block, s, mat_at(out, i, c));
         }
 }
 

@@ -85,9 +85,9 @@ static void prepare_queries(const struct attention_job *job, struct way_back *w,
     size_t first = tile * ATTENTION_QUERIES, d = at->head_dim,
            columns = shape.units * ATTENTION_QUERIES,
            rows = ATTENTION_QUERIES / shape.step * shape.width;
-    struct mat q = mat_at(attention_q(job, job->q, sequence, head), first, 0),
-               o = mat_at(attention_q(job, job->o, sequence, head), first, 0),
-               dout = mat_at(attention_q(job, job->dout, sequence, head), first, 0);
+    struct mat q = attention_q(job, job->q, sequence, head, first),
+               o = attention_q(job, job->o, sequence, head, first),
+               dout = attention_q(job, job->dout, sequence, head, first);
 
     queries_init(queries, at, sequence, first);
     tile_prefetch(q, queries->count, d);
@@ -259,7 +259,7 @@ void LEVEL(attention_backward_head)(const struct attention_job *job, size_t sequ
                                     void *scratch)
 {
     size_t d = job->at.head_dim, tiles = tile_count(job);
-    struct mat dq = attention_q(job, job->dq, sequence, head);
+    struct mat dq = attention_q(job, job->dq, sequence, head, 0);
     float ones[ATTENTION_QUERIES];
     struct way_back w;
 
@@ -274,4 +274,15 @@ void LEVEL(attention_backward_head)(const struct attention_job *job, size_t sequ
     for (size_t tile = 0; tile < tiles; tile++)
         store_turned(w.dq + tile * d * ATTENTION_QUERIES, ones, d, w.queries[tile].count,
                      mat_at(dq, tile * ATTENTION_QUERIES, 0));
+}
+
+void LEVEL(attention_join)(size_t n, const float *rows, size_t stride, size_t count, struct mat out)
+{
+    for (size_t c = 0; c < n; c += VF_LANES) {
+        vf sum = vf_zero();
+
+        for (size_t i = 0; i < count; i++)
+            sum = vf_add(sum, vf_get_left(DTYPE_F32, rows + i * stride, c, n - c));
+        vf_put_left(out.type, out.p, c, sum, n - c);
+    }
 }

@@ -208,26 +208,88 @@ VEC_INLINE void tile_transpose(vf x[VF_LANES])
 VEC_INLINE vf tile_load(enum dtype type, const void *row, size_t u, size_t count)
 {
     if (tile_pairs(type))
-        return vf_load_n((const float *)row + u, count < VF_LANES ? count : VF_LANES);
-    return vf_get_n(type, row, u, count < VF_LANES ? count : VF_LANES);
+        return count < VF_LANES ? vf_load_n((const float *)row + u, count)
+                                : vf_load((const float *)row + u);
+    return vf_get_left(type, row, u, count);
+}
+
+/* Without a branch inside, a whole block stays in registers. */
+VEC_INLINE void tile_turn_block(enum dtype type, struct mat m, size_t u, size_t width, float *out)
+{
+    vf x[VF_LANES];
+
+    for (size_t r = 0; r < VF_LANES; r++)
+        x[r] = tile_load(type, mat_at(m, r, 0).p, u, VF_LANES);
+    tile_transpose(x);
+    for (size_t r = 0; r < VF_LANES; r++)
+        vf_store(out + (u + r) * width, x[r]);
+}
+
+VEC_INLINE void tile_turn_part(enum dtype type, struct mat m, size_t rows, size_t u, size_t units,
+                               size_t width, float *out)
+{
+    vf x[VF_LANES];
+
+    for (size_t r = 0; r < VF_LANES; r++)
+        x[r] = r < rows ? tile_load(type, mat_at(m, r, 0).p, u, units - u) : vf_zero();
+    tile_transpose(x);
+    for (size_t r = 0; r < VF_LANES && u + r < units; r++)
+        vf_store(out + (u + r) * width, x[r]);
+}
+
+VEC_INLINE void tile_turn(enum dtype type, struct mat m, size_t rows, size_t units, size_t width,
+                          float *out)
+{
+    for (size_t i = 0; i < width; i += VF_LANES)
+        for (size_t u = 0; u < units; u += VF_LANES)
+            if (i + VF_LANES <= rows && u + VF_LANES <= units)
+                tile_turn_block(type, mat_at(m, i, 0), u, width, out + i);
+            else
+                tile_turn_part(type, mat_at(m, i, 0), rows > i ? rows - i : 0, u, units, width,
+                               out + i);
 }
 
 /* out[u * width + i] = unit u of row i, for `units` units; rows from `rows` to `width` are 0. */
 __attribute__((unused)) static void tile_pack_columns(struct mat m, size_t rows, size_t units,
                                                       size_t width, float *out)
 {
-    for (size_t i = 0; i < width; i += VF_LANES)
-        for (size_t u = 0; u < units; u += VF_LANES) {
-            vf x[VF_LANES];
-
-            for (size_t r = 0; r < VF_LANES; r++)
-                x[r] = i + r < rows ? tile_load(m.type, mat_at(m, i + r, 0).p, u, units - u)
-                                    : vf_zero();
-            tile_transpose(x);
-            for (size_t r = 0; r < VF_LANES && u + r < units; r++)
-                vf_store(out + (u + r) * width + i, x[r]);
-        }
+    if (m.type == DTYPE_F32)
+        tile_turn(DTYPE_F32, m, rows, units, width, out);
+    else
+        tile_turn(DTYPE_BF16, m, rows, units, width, out);
 }
+
+/* Numbers c ... of rows i and i + 1 as pairs, 0 beyond `rows` and `columns`. */
+VEC_INLINE vf tile_pair_part(struct mat m, size_t i, size_t rows, size_t c, size_t columns)
+{
+    size_t left = c < columns ? columns - c : 0, n = left < VF_LANES ? left : VF_LANES;
+    vf x = i < rows ? vf_get_n(m.type, mat_at(m, i, 0).p, c, n) : vf_zero();
+
+#ifdef __AVX512BF16__
+    if (tile_pairs(m.type)) { /* the first of a pair is the low half */
+        __m512i low = _mm512_srli_epi32(_mm512_castps_si512(x), 16);
+
+        x = i + 1 < rows ? vf_get_n(m.type, mat_at(m, i + 1, 0).p, c, n) : vf_zero();
+        x = _mm512_castsi512_ps(_mm512_or_si512(_mm512_castps_si512(x), low));
+    }
+#endif
+    return x;
+}
+
+#ifdef __AVX512BF16__
+/* Two rows of 32 numbers as 32 pairs. */
+VEC_INLINE void tile_pair_rows(const uint16_t *first, const uint16_t *second, float *out)
+{
+    const __m512i order =
+        _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7, 38, 6,
+                         37, 5, 36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
+    const __m512i behind = _mm512_add_epi16(order, _mm512_set1_epi16(16));
+    __m512i a = _mm512_loadu_si512(first), b = _mm512_loadu_si512(second);
+
+    _mm512_storeu_si512(out, _mm512_permutex2var_epi16(a, order, b));
+    _mm512_storeu_si512(out + VF_LANES, _mm512_permutex2var_epi16(a, behind, b));
+}
+#endif
 
 /* Rows as the units of sums over rows: out[u * width + c] = number c of row u, or of rows 2 u and 2
  * u + 1 as a pair; 0 beyond `rows` and beyond `columns`. `width` is a whole number of vectors,
@@ -235,24 +297,18 @@ __attribute__((unused)) static void tile_pack_columns(struct mat m, size_t rows,
 __attribute__((unused)) static void tile_pack_rows(struct mat m, size_t rows, size_t padded,
                                                    size_t columns, size_t width, float *out)
 {
-    bool pairs = tile_pairs(m.type);
-    size_t step = pairs ? 2 : 1;
+    size_t step = tile_pairs(m.type) ? 2 : 1;
 
-    for (size_t i = 0; i < padded; i += step, out += width)
-        for (size_t c = 0; c < width; c += VF_LANES) {
-            size_t left = c < columns ? columns - c : 0, n = left < VF_LANES ? left : VF_LANES;
-            vf x = i < rows ? vf_get_n(m.type, mat_at(m, i, 0).p, c, n) : vf_zero();
+    for (size_t i = 0; i < padded; i += step, out += width) {
+        size_t c = 0;
 
 #ifdef __AVX512BF16__
-            if (pairs) { /* the first of a pair is the low half */
-                __m512i low = _mm512_srli_epi32(_mm512_castps_si512(x), 16);
-
-                x = i + 1 < rows ? vf_get_n(m.type, mat_at(m, i + 1, 0).p, c, n) : vf_zero();
-                x = _mm512_castsi512_ps(_mm512_or_si512(_mm512_castps_si512(x), low));
-            }
+        for (; step == 2 && i + 2 <= rows && c + 2 * VF_LANES <= columns; c += 2 * VF_LANES)
+            tile_pair_rows((const uint16_t *)mat_at(m, i, c).p, mat_at(m, i + 1, c).p, out + c);
 #endif
-            vf_store(out + c, x);
-        }
+        for (; c < width; c += VF_LANES)
+            vf_store(out + c, tile_pair_part(m, i, rows, c, columns));
+    }
 }
 
 /* The rows of m as A: where they lie when they are made of units already, else copied to `copy`. */
