@@ -237,7 +237,26 @@ bench_tokenizer() {
     measure -n "${BENCH_TIMES:-5}" -b "$(stat -c %s "$text")" \
         "encode=firstlight-train tokenizer encode --lines --tokenizer $model <$text" \
         "spm_encode=spm_encode --model=$model --output_format=id <$text"
+    echo "of that, what a start and loading the model take:"
+    measure -n "${BENCH_TIMES:-5}" \
+        "encode=firstlight-train tokenizer encode --lines --tokenizer $model </dev/null" \
+        "spm_encode=spm_encode --model=$model --output_format=id </dev/null"
     tokenize "$model" "$text"
+}
+
+bench_data() {
+    local model=$data/grok-1-tokenizer.model text=$work/data/text.txt
+    have bible || return 0
+    if [ ! -e "$model" ]; then
+        echo "data: skipped, there is no $model"
+        return
+    fi
+    mkdir -p "$work/data"
+    { bible -f gen1:1-rev22:21 && cat src/*/*.[ch] docs/*/*.md; } >"$text"
+    echo "## data: data build beside encoding the same text alone, one thread; want 0.8 of it"
+    measure -n "${BENCH_TIMES:-5}" -b "$(stat -c %s "$text")" \
+        "build=rm -rf $work/built && firstlight-train data build --threads 1 --tokenizer $model -o $work/built $work/data" \
+        "encode=firstlight-train tokenizer encode --tokenizer $model <$text"
 }
 
 bench_gemm() {
@@ -291,7 +310,7 @@ tokens_of_text() { # whatever text: a step's time does not depend on what it say
 }
 
 bench_train() {
-    local steps=${BENCH_STEPS:-3} rounds=${BENCH_TIMES:-2} cpu=${BENCH_CPU:+-c} python=/usr/bin/python3 size batch time rows mode
+    local steps=${BENCH_STEPS:-2} rounds=${BENCH_TIMES:-1} cpu=${BENCH_CPU:+-c} python=/usr/bin/python3 size batch time rows mode
     local ours moe="-s model.experts=8 -s model.experts_used=2 -s model.ffn=1024"
     tokens_of_text
     ours="train $cpu -n $steps -d $work/tokens -o $work/trained"
@@ -303,14 +322,14 @@ bench_train() {
             rows+=("$mode=$ours -s train.batch=$batch -s train.time=$time -s train.threads=2 -s train.precision=$mode firstlight-$mode")
         done
         if $python -c 'import torch' 2>/dev/null; then
-            for mode in fp32 autocast bf16 bf16:plain; do
+            for mode in fp32 fp32:plain autocast bf16; do
                 rows+=("torch $mode=$python bench/train_torch.py $mode $batch $time 2 $steps ${cpu:+--cpu}")
             done
         else
             echo "skipped: PyTorch: $python has no torch"
         fi
         if [ -x "${FIRSTLIGHT_LLMC-}/train_gpt2_${batch}x$time" ]; then
-            rows+=("llm.c=$python bench/train_llmc.py $FIRSTLIGHT_LLMC $batch $time 2 $steps")
+            rows+=("llm.c=$python bench/train_llmc.py $FIRSTLIGHT_LLMC $batch $time 2 1")
         else
             echo "skipped: llm.c: FIRSTLIGHT_LLMC names no folder with train_gpt2_${batch}x$time (bench/README.md)"
         fi
@@ -332,7 +351,7 @@ bench_train() {
     rm -rf "$work/trained"
 }
 
-all="inspect scale peers study launch death store agents ranks gemm train tokenizer"
+all="inspect scale peers study launch death store agents ranks gemm train tokenizer data"
 [ $# -gt 0 ] || set -- $all
 for name in "$@"; do
     if [ "$(type -t "bench_$name")" != function ]; then

@@ -6,13 +6,13 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#define OURS        "firstlight"
-#define OUR_CONFIG  "firstlight.config"
-#define OUR_BIAS    "firstlight.router_bias"
+#define OURS       "firstlight"
+#define OUR_CONFIG "firstlight.config"
+#define OUR_BIAS   "firstlight.router_bias"
+#define BIAS_NOTE                                                                                  \
+    "trained with a router bias, which is in " OUR_BIAS " and which others don't apply"
 #define NO_CAP      1e6f /* so high that it caps nothing: llama.cpp divides by it */
 #define ARCH        "grok"
-#define BETA_FAST   8.0f /* of YaRN, as Grok-2's config says */
-#define BETA_SLOW   1.0f
 #define JSON_FORMAT (JSON_INDENT(2) | JSON_REAL_PRECISION(17))
 
 enum when { ALWAYS, POSITIVE, NOT_NEGATIVE, SCALED /* rope_factor is more than 1 */ };
@@ -113,7 +113,7 @@ static bool is_written(const struct row *row, const struct model_config *config)
     return true;
 }
 
-static bool has_bias(const struct exchange_model *model)
+bool exchange_has_bias(const struct exchange_model *model)
 {
     int64_t count = model->config.layers * model->config.experts;
 
@@ -168,7 +168,7 @@ char *constants_to_json(const struct exchange_model *model, enum dtype type)
         (void)json_object_set_new(root, "rope_type", json_string("yarn"));
     (void)json_object_set_new(ours, "config",
                               setting_to_json(model_settings, model_setting_count, config));
-    if (has_bias(model))
+    if (exchange_has_bias(model))
         (void)json_object_set_new(ours, "router_bias", bias_to_json(model));
     if (json_object_set_new(root, OURS, ours) == 0 && json_object_get(ours, "config"))
         text = json_dumps(root, JSON_FORMAT);
@@ -303,7 +303,7 @@ static int put_ours(const struct exchange_model *model, struct gguf_writer *writ
         return err_set(err, -ENOMEM, "no memory for the constants");
     gguf_put_text(writer, OUR_CONFIG, str_of(text));
     free(text);
-    if (has_bias(model)) {
+    if (exchange_has_bias(model)) {
         gguf_put_array(writer, OUR_BIAS, GGUF_F32, count);
         buf_add(&writer->keys, (const char *)model->router_bias, count * sizeof(float));
     }
@@ -315,8 +315,16 @@ int constants_to_gguf(const struct exchange_model *model, struct gguf_writer *wr
 {
     const struct model_config *config = &model->config;
 
+    if (config->q_heads * config->head_dim != config->dim)
+        return err_set(err, -EINVAL,
+                       "llama.cpp's Grok needs heads that fill the width: model.q_heads %lld times "
+                       "model.head_dim %lld is not model.dim %lld",
+                       (long long)config->q_heads, (long long)config->head_dim,
+                       (long long)config->dim);
     gguf_put_text(writer, "general.architecture", STR(ARCH));
     gguf_put_text(writer, "general.name", STR("firstlight"));
+    if (exchange_has_bias(model))
+        gguf_put_text(writer, "general.description", STR(BIAS_NOTE));
     gguf_put_u32(writer, "general.alignment", GGUF_ALIGN);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (rows[i].gguf && is_written(&rows[i], config))
@@ -327,8 +335,8 @@ int constants_to_gguf(const struct exchange_model *model, struct gguf_writer *wr
                  (uint32_t)(config->residual_ffn ? config->residual_ffn : config->ffn));
     if (config->rope_factor > 1) {
         gguf_put_text(writer, "grok.rope.scaling.type", STR("yarn"));
-        gguf_put_f32(writer, "grok.rope.scaling.yarn_beta_fast", BETA_FAST);
-        gguf_put_f32(writer, "grok.rope.scaling.yarn_beta_slow", BETA_SLOW);
+        gguf_put_f32(writer, "grok.rope.scaling.yarn_beta_fast", (float)config->rope_beta_fast);
+        gguf_put_f32(writer, "grok.rope.scaling.yarn_beta_slow", (float)config->rope_beta_slow);
     }
     return put_ours(model, writer, err);
 }

@@ -24,6 +24,10 @@ struct exchange_model {
 int exchange_export(const struct exchange_model *model, enum exchange_format format,
                     enum dtype type, uint64_t shard_bytes, const char *out, struct err *err);
 
+/* Does the router choose with a bias, which no other program knows? Then others come to other
+ * logits; a training that ran to its end has none (router.bias_fade). */
+bool exchange_has_bias(const struct exchange_model *model);
+
 /* path: a folder with config.json and *.safetensors, or a *.gguf file. The format is told by
  * content. Everything in *out is the caller's: exchange_done. */
 int exchange_import(const char *path, struct exchange_model *out, struct err *err);

@@ -11,7 +11,8 @@
 int vocabulary_to_gguf(const struct exchange_model *model, struct gguf_writer *writer,
                        struct err *err);
 
-/* *bytes is malloc'ed; NULL: the file has none that is exact. */
+/* Our own copy when there is one, else a SentencePiece model made of llama.cpp's pieces, scores and
+ * types. *bytes is malloc'ed; NULL: the file has neither. */
 int vocabulary_from_gguf(const struct gguf *gguf, char **bytes, size_t *len, struct err *err);
 
 #endif

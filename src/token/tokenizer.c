@@ -115,6 +115,11 @@ int32_t tokenizer_special_id(const struct tokenizer *tokenizer, enum tokenizer_s
     return tokenizer->specials[which];
 }
 
+bool tokenizer_adds_blank(const struct tokenizer *tokenizer)
+{
+    return tokenizer->kind == TOKENIZER_SENTENCEPIECE && tokenizer->normalizer.dummy_prefix;
+}
+
 struct str tokenizer_piece(const struct tokenizer *tokenizer, int32_t id, float *score, int *type)
 {
     const struct piece *piece;

@@ -47,6 +47,9 @@ int32_t tokenizer_special_id(const struct tokenizer *tokenizer, enum tokenizer_s
  * model. */
 struct str tokenizer_piece(const struct tokenizer *tokenizer, int32_t id, float *score, int *type);
 
+/* Is a blank put in front of each text (SentencePiece's add_dummy_prefix)? */
+bool tokenizer_adds_blank(const struct tokenizer *tokenizer);
+
 /* What a thread needs to encode; one a thread, reused. */
 struct tokenizer_scratch;
 struct tokenizer_scratch *tokenizer_scratch_new(void);

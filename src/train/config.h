@@ -34,6 +34,7 @@ struct train_config {
     } optim;
     struct {
         double bias_rate; /* step of the balancing bias; 0: none */
+        double bias_fade; /* last part of the steps, in which the bias falls to 0 */
         double z_weight, aux_weight;
         double dead_share;  /* an expert below this part of its fair share ... */
         int64_t dead_steps; /* ... for so many steps is told as dead */

@@ -163,6 +163,27 @@ static void steer_router(struct train *train)
     }
 }
 
+/* Other programs' Groks choose experts without a bias. So in the last part of the steps it falls
+ * linearly to 0, whether steps are applied or not, and the router learns to do without. Each step
+ * multiplies by what is left of the way, so that a resumed training needs to know no more. */
+static void fade_router(struct train *train, int64_t left)
+{
+    size_t count = (size_t)(train->config->model.layers * train->config->model.experts);
+    float part = (float)((double)left / (double)(left + 1));
+    float *bias = model_router_bias(train->model);
+
+    for (size_t i = 0; i < count; i++)
+        bias[i] = left ? bias[i] * part : 0;
+}
+
+/* Does the bias fall at this step? */
+static bool fades(const struct train *train, int64_t step)
+{
+    double steps = (double)train->config->train.steps;
+
+    return (double)step > steps - train->config->router.bias_fade * steps;
+}
+
 /* The least and the most loaded expert; who is below dead_share for dead_steps is told. */
 static void watch_experts(struct train *train, struct train_step *out)
 {
@@ -225,7 +246,8 @@ static int apply(struct train *train, const float *gradient, double scale, struc
     r = coll_gather_parts(train->coll, model_weights(train->model), train->byte_range, err);
     if (r < 0)
         return r;
-    steer_router(train);
+    if (!fades(train, out->step))
+        steer_router(train);
     model_pack(train->model);
     train->smooth_loss += (out->loss - train->smooth_loss) /
                           (double)(train->updates < SMOOTH_STEPS ? train->updates : SMOOTH_STEPS);
@@ -272,6 +294,8 @@ static int finish_step(struct train *train, struct train_step *out, struct err *
                    out->grad_norm);
         r = too_many_skipped(train, out, err);
     }
+    if (r == 0 && fades(train, out->step))
+        fade_router(train, train->config->train.steps - out->step);
     return r;
 }
 

@@ -201,7 +201,8 @@ static int begin(struct train *train, const char *resume, struct err *err)
         r = ckpt_writer_new(&train->writer, err);
     if (r < 0)
         return r;
-    ckpt_writer_reserve(train->writer, train_keep_bytes(train));
+    if (config->checkpoint.every) /* the last one is written when nothing moves any more */
+        ckpt_writer_reserve(train->writer, train_keep_bytes(train));
     model_init(train->model, (uint64_t)config->train.seed);
     r = train_resume(train, resume, err);
     if (r == 0 && train->watch.window != (size_t)config->watch.window) {

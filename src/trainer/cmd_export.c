@@ -71,6 +71,11 @@ static int export_opened(const struct opened *opened, enum exchange_format forma
         r = read_weights(opened, &model, err);
     if (r == 0)
         r = exchange_export(&model, format, type, (uint64_t)args->shard_bytes, args->out, err);
+    if (r == 0 && exchange_has_bias(&model))
+        (void)fprintf(
+            stderr, "firstlight-train export: the router chooses with a bias, which other programs "
+                    "don't apply: their logits differ; a training that ends with "
+                    "router.bias_fade has none\n");
     params_done(&model.params);
     free(model.weights);
     return r;

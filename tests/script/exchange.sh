@@ -51,6 +51,26 @@ cmp back-gguf/step-00000000/part-00000-of-00001 back-safetensors/step-00000000/p
     fail "$(cat log)"
 [ -f back-gguf/step-00000001/MANIFEST ] || fail "no step after the import"
 
+# At the end of a training the router's bias is gone; where it is not, the export says so.
+for format in gguf safetensors; do
+    "$train" export --format $format -o quiet.$format out > log 2> why
+    [ ! -s why ] || fail "an export without a bias said $(cat why)"
+done
+"$train" train "${settings[@]}" --data data -o biased --set train.steps=2 --set router.bias_fade=0 > log 2>&1
+"$train" export --format gguf -o biased.gguf biased > log 2> why
+grep -q "the router chooses with a bias" why || fail "no word of the bias"
+grep -q "trained with a router bias" biased.gguf || fail "no word of the bias in the file"
+
+# Without our copy of the tokenizer's model, its pieces make one that cuts the same.
+sed 's/firstlight.tokenizer_model/firstlight.tokenizer_nodel/' model.gguf > foreign.gguf
+"$train" import -o foreign foreign.gguf > log
+printf 'a  node\n\n\n\tstep 12345,\n and <x> light\n\n\n\n\n\n\n\n\n\n\n\n\nend' > mixed
+"$train" tokenizer encode --tokenizer tok.model < mixed > want
+"$train" tokenizer encode --tokenizer foreign/step-00000000/tokenizer.model < mixed > got
+cmp want got || fail "other tokens from the pieces"
+"$train" train "${settings[@]}" --data data -o wide --set train.steps=1 --set model.head_dim=64 > log 2>&1
+refused "heads that fill the width" export --format gguf -o x wide
+
 refused "say --format" export --format onnx -o x out
 refused "no finished\|there is no whole checkpoint\|No such file" export --format gguf -o x nowhere
 refused "not empty" export --format safetensors -o model.safetensors out

@@ -39,7 +39,8 @@ model() {
     at=("$name"/step-0000000{4,5})
     "$train" train --preset grok-nano --data data --out "$name" --set train.steps=5 --set train.time=$time \
         --set train.batch=$batch --set train.shards=2 --set train.threads=1 --set train.precision=fp32 \
-        --set optim.warmup=3 --set checkpoint.every=1 --set router.aux_weight=0.01 "$@" > log 2>&1 ||
+        --set optim.warmup=3 --set checkpoint.every=1 --set router.aux_weight=0.01 \
+        --set router.bias_fade=0 "$@" > log 2>&1 ||
         fail "$name: $(cat log)"
     "$train" data show --json --time $time --window $((4 * batch)) --count $batch data > windows
     tokens=$("$python" -c 'import json

@@ -232,7 +232,8 @@ static void the_tokenizer_goes_along(void **state)
                                        .tokenizer_len = model.tokenizer_len};
 
         large.config.vocab = 131072 + 5;
-        large.config.dim = 2;
+        large.config.dim = large.config.head_dim = 2;
+        large.config.q_heads = large.config.kv_heads = 1;
         large.config.layers = 1;
         assert_int_equal(params_init(&large.params, &large.config, NULL), 0);
         large.weights = calloc(large.params.total, sizeof(float));
