@@ -66,7 +66,8 @@ static double now(void)
     return ((double)t.tv_sec + (double)t.tv_nsec * 1e-9) / (by_cpu ? (double)cpu_threads : 1);
 }
 
-/* OpenMP's threads spin for up to 20 ms after their work: that must not be charged to who is next. */
+/* OpenMP's threads spin for up to 20 ms after their work: that must not be charged to who is next.
+ */
 static void settle(void)
 {
     (void)usleep(20000);

@@ -140,7 +140,8 @@ static int begin(struct run *run, struct err *err)
             (void)printf(from ? "resumed at step %" PRId64 " from %s\n" : "a new model\n",
                          run->start.model.step, from);
     } else {
-        r = store_client_get(&run->store, key, &run->start, sizeof(run->start), STORE_CLIENT_FOREVER, err);
+        r = store_client_get(&run->store, key, &run->start, sizeof(run->start),
+                             STORE_CLIENT_FOREVER, err);
     }
     if (r == 0 && run->start.text_hash != text_hash)
         return err_set(err, -EINVAL, "rank %u reads another text than rank 0", run->rank);
@@ -176,8 +177,8 @@ static int compute(struct run *run, struct err *err)
         if (run->rank == 0)
             add_part(run);
         else
-            r = store_client_set(&run->store, key_of(run, model->step, "shard", shard, key), &run->part,
-                          sizeof(run->part), err);
+            r = store_client_set(&run->store, key_of(run, model->step, "shard", shard, key),
+                                 &run->part, sizeof(run->part), err);
     }
     return r;
 }
@@ -192,15 +193,16 @@ static int gather(struct run *run, struct err *err)
 
     for (unsigned shard = SHARDS / run->world; shard < SHARDS && r == 0; shard++) {
         (void)key_of(run, step, "shard", shard, key);
-        r = store_client_get(&run->store, key, &run->part, sizeof(run->part), STORE_CLIENT_FOREVER, err);
+        r = store_client_get(&run->store, key, &run->part, sizeof(run->part), STORE_CLIENT_FOREVER,
+                             err);
         if (r == 0)
             r = store_client_delete(&run->store, key, err);
         if (r == 0)
             add_part(run);
     }
     if (r == 0)
-        r = store_client_set(&run->store, key_of(run, step, "sum", 0, key), &run->sum, sizeof(run->sum),
-                      err);
+        r = store_client_set(&run->store, key_of(run, step, "sum", 0, key), &run->sum,
+                             sizeof(run->sum), err);
     return r == 0 ? store_client_delete(&run->store, key_of(run, step - 1, "sum", 0, key), err) : r;
 }
 
@@ -212,8 +214,8 @@ static int exchange(struct run *run, struct err *err)
         return 0;
     if (run->rank == 0)
         return gather(run, err);
-    return store_client_get(&run->store, key_of(run, run->start.model.step, "sum", 0, key), &run->sum,
-                     sizeof(run->sum), STORE_CLIENT_FOREVER, err);
+    return store_client_get(&run->store, key_of(run, run->start.model.step, "sum", 0, key),
+                            &run->sum, sizeof(run->sum), STORE_CLIENT_FOREVER, err);
 }
 
 static int save(struct run *run, struct err *err)

@@ -1,8 +1,8 @@
 #include "save.h"
 
 #include "base/file.h"
-#include "base/str.h"
 #include "base/manifest.h"
+#include "base/str.h"
 
 #include <errno.h>
 #include <fcntl.h>

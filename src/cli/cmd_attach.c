@@ -1,7 +1,7 @@
 #include "base/term.h"
+#include "cli/commands.h"
 #include "cli/live.h"
 #include "cli/run_client.h"
-#include "cli/commands.h"
 #include "control/exit.h"
 #include "store/store.h"
 

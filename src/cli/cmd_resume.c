@@ -1,5 +1,5 @@
-#include "cli/run_drive.h"
 #include "cli/commands.h"
+#include "cli/run_drive.h"
 
 #include <stddef.h>
 #include <stdio.h>

@@ -2,8 +2,8 @@
 #ifndef CLI_RUN_DRIVE_H
 #define CLI_RUN_DRIVE_H
 
-#include "cli/run_start.h"
 #include "cli/commands.h"
+#include "cli/run_start.h"
 
 struct run_drive {
     const struct subcommand *command;

@@ -2,9 +2,9 @@
 
 #include "base/file.h"
 #include "base/str.h"
+#include "base/tree.h"
 #include "base/vec.h"
 #include "progress/ckpt_check.h"
-#include "base/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>

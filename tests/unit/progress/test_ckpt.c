@@ -1,8 +1,8 @@
 #include "progress/ckpt.h"
 
 #include "base/file.h"
-#include "base/str.h"
 #include "base/manifest.h"
+#include "base/str.h"
 
 #include <errno.h>
 #include <fcntl.h>
