@@ -10,6 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LAUNCHER_WAIT_MS 1000
 
 struct train_args {
     struct request_args request;
@@ -59,16 +63,25 @@ static void on_stop_signal(int signo)
     told_to_stop = 1;
 }
 
+/* What all ranks could reach together: several on one host share its CPUs. */
+static double peak_of_all(const struct session *session, const struct exec *exec)
+{
+    enum dtype type = session->config.train.precision == PRECISION_BF16 ? DTYPE_BF16 : DTYPE_F32;
+    double threads = (double)pool_threads(exec->pool), ranks = (double)coll_size(session->coll);
+    double cpus = (double)sysconf(_SC_NPROCESSORS_ONLN), peak = peak_flops(exec, type) * ranks;
+    bool one_host = strncmp(coll_name(session->coll), "ucx", 3) != 0;
+
+    return one_host && ranks * threads > cpus ? peak * cpus / (ranks * threads) : peak;
+}
+
 static void on_ready(void *arg, const struct params *params, const struct exec *exec, int64_t step,
                      uint64_t data_tokens)
 {
     struct session *session = arg;
 
-    enum dtype type = session->config.train.precision == PRECISION_BF16 ? DTYPE_BF16 : DTYPE_F32;
-
     session->started = true;
     if (session->leads)
-        session->show.peak_flops = peak_flops(exec, type);
+        session->show.peak_flops = peak_of_all(session, exec);
     if (session->leads)
         show_ready(&session->show, params, exec, step, data_tokens, coll_name(session->coll));
 }
@@ -293,6 +306,16 @@ static void catch_signals(void)
     (void)sigaction(SIGXFSZ, &ignored, NULL); /* a file that may not grow is an error like others */
 }
 
+/* A launcher takes the first rank that ends for the cause, and may hear of the one that died a few
+ * milliseconds after its peers know. So who only saw it die waits to be stopped. */
+static void wait_to_be_stopped(void)
+{
+    const struct timespec pause = {.tv_nsec = 10000000};
+
+    for (int i = 0; i < LAUNCHER_WAIT_MS / 10 && !told_to_stop; i++)
+        (void)nanosleep(&pause, NULL);
+}
+
 int cmd_train(const struct subcommand *command, int argc, char **argv)
 {
     struct train_args args = {0};
@@ -321,6 +344,8 @@ int cmd_train(const struct subcommand *command, int argc, char **argv)
         r = train_together(session, &err);
     }
     code = r == 0 ? EXIT_WELL : subcommand_trouble(command, "%s", err.text);
+    if (r == -ECONNRESET && getenv("TORCHELASTIC_RUN_ID"))
+        wait_to_be_stopped();
     if (r < 0 && (session->started || r == -ECONNRESET))
         code = EXIT_FINDINGS; /* the request was fine, what happened was not */
 out:

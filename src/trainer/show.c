@@ -198,7 +198,7 @@ static double tokens_a_second(const struct show *show)
 
 static double mfu(const struct show *show)
 {
-    double peak = show->peak_flops * (double)show->ranks;
+    double peak = show->peak_flops;
 
     return peak > 0 ? tokens_a_second(show) * show->flop_per_token / peak : 0;
 }
@@ -215,7 +215,7 @@ static void add_numbers(const struct show *show, const struct train_step *step, 
     put_count(&speed, tokens_a_second(show));
     line_add(line, 4, "%s tokens/s", speed.p ? speed.p : "");
     if (show->peak_flops > 0) {
-        put_count(&peak, show->peak_flops * (double)show->ranks);
+        put_count(&peak, show->peak_flops);
         line_add(line, 7, "MFU %.0f%% of %s FLOP/s", 100 * mfu(show), peak.p ? peak.p : "");
     }
     if (show->config->model.experts > 1)

@@ -14,7 +14,7 @@ struct show {
     bool log_failed; /* the last line could not be written */
     bool live, quiet;
     int64_t every;     /* steps between lines; 0: some 40 in all */
-    double peak_flops; /* of this rank's threads at its precision; 0: unknown */
+    double peak_flops; /* of all ranks at their precision; 0: unknown */
     size_t ranks;
     double flop_per_token;
     double seconds; /* of a step, smoothed */
