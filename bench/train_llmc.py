@@ -23,6 +23,7 @@ for line in program.stdout:
     if done == steps:
         break
 with open(f"/proc/{program.pid}/status") as status:
-    print(f"llm.c MiB {int(re.search(r'VmHWM:\s+(\d+)', status.read())[1]) / 1024:.0f}")
+    kib = int(re.search(r"VmHWM:\s+(\d+)", status.read())[1])
+    print(f"llm.c MiB {kib / 1024:.0f}")
 program.kill()
 program.wait()
