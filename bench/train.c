@@ -210,7 +210,7 @@ static long peak_mib(void)
 
 static void report(const struct bench *bench)
 {
-    enum dtype type = bench->config.train.precision == PRECISION_BF16 ? DTYPE_BF16 : DTYPE_F32;
+    enum dtype type = train_dtype(&bench->config);
     double ranks = (double)coll_size(bench->coll), rest = bench->spent;
 
     (void)printf("%s MiB %.0f\n", bench->name, (double)peak_mib() * ranks);

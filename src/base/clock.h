@@ -19,4 +19,9 @@ static inline int64_t clock_now_ms(void)
     return clock_now_ns() / 1000000;
 }
 
+static inline double clock_now_s(void)
+{
+    return (double)clock_now_ns() * 1e-9;
+}
+
 #endif

@@ -116,14 +116,7 @@ static void router_back(const struct back *back, size_t index)
     size_t rows = back->pass->rows, experts = (size_t)config->experts;
     size_t used = (size_t)config->experts_used;
     const uint32_t *offset = layer->experts.offset;
-    struct router router = {rows,
-                            (size_t)config->dim,
-                            experts,
-                            used,
-                            (float)config->router_cap,
-                            config->router_renormalize,
-                            model_weight(model, layer, PARAM_ROUTER),
-                            model->router_bias + index * experts};
+    struct router router = model_router(model, layer, index, rows);
     struct router_losses losses = {(float)model->options.z_weight, (float)model->options.aux_weight,
                                    1.0f / (float)back->rows_step, model->share};
 

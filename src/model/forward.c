@@ -123,18 +123,27 @@ static void ffn_forward(struct model *model, struct layer *layer, struct ffn *ff
     gemm_run(model->exec, type, model->list, count);
 }
 
+struct router model_router(const struct model *model, const struct layer *layer, size_t index,
+                           size_t rows)
+{
+    const struct model_config *config = &model->config;
+    size_t experts = (size_t)config->experts;
+
+    return (struct router){rows,
+                           (size_t)config->dim,
+                           experts,
+                           (size_t)config->experts_used,
+                           (float)config->router_cap,
+                           config->router_renormalize,
+                           model_weight(model, layer, PARAM_ROUTER),
+                           model->router_bias + index * experts};
+}
+
 static void route(struct model *model, struct layer *layer, size_t index, size_t rows)
 {
     const struct model_config *config = &model->config;
     size_t experts = (size_t)config->experts, used = (size_t)config->experts_used;
-    struct router router = {rows,
-                            (size_t)config->dim,
-                            experts,
-                            used,
-                            (float)config->router_cap,
-                            config->router_renormalize,
-                            model_weight(model, layer, PARAM_ROUTER),
-                            model->router_bias + index * experts};
+    struct router router = model_router(model, layer, index, rows);
 
     router_forward(model->exec, &router, layer->m, &layer->routes);
     dispatch_plan(rows, used, experts, layer->routes.chosen, layer->experts.offset,

@@ -99,6 +99,10 @@ static inline bool model_has_router(const struct model *model)
     return model->config.experts > 1;
 }
 
+/* The router of layer `index`, for so many rows. */
+struct router model_router(const struct model *model, const struct layer *layer, size_t index,
+                           size_t rows);
+
 /* One way through the layers. */
 struct pass {
     size_t rows;

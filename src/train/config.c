@@ -77,6 +77,11 @@ static const struct setting rows[] = {
      .help = "choose among the likeliest tokens of so much probability"},
 };
 
+enum dtype train_dtype(const struct train_config *config)
+{
+    return config->train.precision == PRECISION_BF16 ? DTYPE_BF16 : DTYPE_F32;
+}
+
 const struct setting *train_settings(size_t *count)
 {
     static struct setting all[256];

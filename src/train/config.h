@@ -4,6 +4,7 @@
 
 #include "data/dataset.h"
 #include "model/config.h"
+#include "tensor/dtype.h"
 
 #define TRAIN_STEPS_MAX 1e12
 
@@ -61,6 +62,9 @@ struct train_config {
     struct dataset_source sources[DATASET_SOURCES_MAX];
     size_t source_count;
 };
+
+/* The type that precision stands for. */
+enum dtype train_dtype(const struct train_config *config);
 
 /* All keys, the model's first. Static. */
 const struct setting *train_settings(size_t *count);

@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "train/meta.h"
 #include "train/state.h"
 
@@ -43,7 +44,7 @@ size_t train_keep_bytes(const struct train *train)
 int train_save_begin(struct train *train, struct err *err)
 {
     struct str tokenizer = tokenizer_bytes(train->tokenizer);
-    double start = train_now();
+    double start = clock_now_s();
     char *meta = meta_text(train);
     struct ckpt_file files[] = {
         {META_FILE, meta, meta ? strlen(meta) : 0},
@@ -72,7 +73,7 @@ int train_save_begin(struct train *train, struct err *err)
     free(meta);
     train->saving = train->step;
     train->saving_since = start;
-    train->saving_stall = train_now() - start;
+    train->saving_stall = clock_now_s() - start;
     train->part_done = false;
     if (r < 0) { /* the others wait for what became of this part */
         train_note(train, "checkpoint_failed", "step %lld: %s", (long long)train->step, err->text);
@@ -101,7 +102,7 @@ int train_save_end(struct train *train, struct err *err)
 {
     const char *folder = train->config->out;
     int64_t step = train->saving;
-    double start = train_now();
+    double start = clock_now_s();
     struct err why = {0};
     int64_t outcome = 0;
     char path[5000];
@@ -129,10 +130,10 @@ int train_save_end(struct train *train, struct err *err)
         ckpt_prune(folder, step, (size_t)train->config->checkpoint.keep_last,
                    train->config->checkpoint.keep_every, &why) < 0)
         train_note(train, "prune_failed", "%s", why.text);
-    train->saving_stall += train_now() - start;
+    train->saving_stall += clock_now_s() - start;
     (void)snprintf(path, sizeof(path), "%s/step-%08lld", folder, (long long)step);
     if (train->events->saved)
-        train->events->saved(train->events->arg, path, step, train_now() - train->saving_since,
+        train->events->saved(train->events->arg, path, step, clock_now_s() - train->saving_since,
                              train->saving_stall);
     return 0;
 }

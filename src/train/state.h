@@ -37,7 +37,7 @@ struct train {
     size_t *block_range; /* (ranks + 1): of block_sums */
     double *block_sums;  /* sums of squares, all ranges */
 
-    size_t shard_rows, shard_windows;
+    size_t shard_windows;
     int32_t *tokens, *targets, *first_key; /* (shard_windows, time) */
     struct shard_result *shards;           /* of all ranks */
     struct control *controls;              /* of all ranks */
@@ -62,8 +62,6 @@ struct train {
     double saving_since, saving_stall;
     int save_failed; /* negative errno of the newest checkpoint that could not be written */
 };
-
-double train_now(void); /* seconds, monotonic */
 
 /* agree.c: do all ranks run the same training? */
 int train_agree(struct train *train, struct err *err);

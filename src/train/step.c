@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "kernels/flat.h"
 #include "train/schedule.h"
 #include "train/state.h"
@@ -305,7 +306,7 @@ int train_step(struct train *train, struct train_step *out, int64_t *stop, bool 
     size_t begin, end, experts;
     struct shard_result *own = train->shards; /* gathered over itself */
     struct control control = {0};
-    double start = train_now();
+    double start = clock_now_s();
     int r;
 
     *out = (struct train_step){.step = train->step + 1};
@@ -337,6 +338,6 @@ int train_step(struct train *train, struct train_step *out, int64_t *stop, bool 
     train->step++;
     train->tokens_seen += out->tokens;
     out->smooth_loss = train->smooth_loss;
-    out->seconds = train_now() - start;
+    out->seconds = clock_now_s() - start;
     return 0;
 }

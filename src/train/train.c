@@ -1,5 +1,6 @@
 #include "train/train.h"
 
+#include "base/clock.h"
 #include "kernels/flat.h"
 #include "train/sampler.h"
 #include "train/state.h"
@@ -9,15 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
-
-double train_now(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
 
 void train_note(const struct train *train, const char *kind, const char *format, ...)
 {
@@ -68,7 +60,7 @@ static int open_model(struct train *train, struct err *err)
 {
     const struct train_config *config = train->config;
     struct model_options options = {
-        .precision = config->train.precision == PRECISION_BF16 ? DTYPE_BF16 : DTYPE_F32,
+        .precision = train_dtype(config),
         .batch = train->shard_windows,
         .time = (size_t)config->train.time,
         .train = true,
@@ -304,7 +296,7 @@ static int after_step(struct train *train, struct train_step *step, int64_t stop
                       struct err *err)
 {
     const struct train_config *config = train->config;
-    double start = train_now();
+    double start = clock_now_s();
     int r = 0;
 
     train->saving_stall += step->stall_seconds;
@@ -313,8 +305,8 @@ static int after_step(struct train *train, struct train_step *step, int64_t stop
     if (r == 0 && stop != 1 && (is_due(train->step, config->checkpoint.every) || stop == 2) &&
         train->step < config->train.steps)
         r = save(train, err);
-    step->stall_seconds += train_now() - start;
-    step->seconds += train_now() - start;
+    step->stall_seconds += clock_now_s() - start;
+    step->seconds += clock_now_s() - start;
     if (train->events->step)
         train->events->step(train->events->arg, step);
     if (r == 0 && is_due(train->step, config->train.hash_every))
@@ -329,7 +321,7 @@ static int after_step(struct train *train, struct train_step *step, int64_t stop
 /* The last checkpoint is waited for. */
 static int finish(struct train *train, struct train_summary *summary, bool moved, struct err *err)
 {
-    double start = train_now();
+    double start = clock_now_s();
     int r = 0;
 
     if (train->saving >= 0)
@@ -339,7 +331,7 @@ static int finish(struct train *train, struct train_summary *summary, bool moved
         if (r == 0)
             r = train_save_end(train, err);
     }
-    summary->stall_seconds += train_now() - start;
+    summary->stall_seconds += clock_now_s() - start;
     if (r == 0)
         r = train_weights_hash(train, &summary->hash, err);
     if (r == 0 && train->save_failed)
@@ -350,7 +342,7 @@ static int finish(struct train *train, struct train_summary *summary, bool moved
 
 static int train_steps(struct train *train, struct train_summary *summary, struct err *err)
 {
-    double start = train_now();
+    double start = clock_now_s();
     int64_t first = train->step;
     int r = 0;
 
@@ -373,7 +365,7 @@ static int train_steps(struct train *train, struct train_summary *summary, struc
         r = finish(train, summary, train->step > first, err);
     summary->step = train->step;
     summary->skipped = train->watch.skipped;
-    summary->seconds = train_now() - start;
+    summary->seconds = clock_now_s() - start;
     return r;
 }
 

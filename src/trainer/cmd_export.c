@@ -59,7 +59,7 @@ static int export_opened(const struct opened *opened, enum exchange_format forma
     struct exchange_model model = {.config = opened->meta->config.model,
                                    .router_bias = opened->meta->router_bias};
     enum dtype type = DTYPE_F32;
-    int r = opened_precision(args->precision, opened->meta->config.train.precision, &type, err);
+    int r = opened_precision(args->precision, &opened->meta->config, &type, err);
 
     if (opened->tokenizer) { /* only lent */
         struct str bytes = tokenizer_bytes(opened->tokenizer);

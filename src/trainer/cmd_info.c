@@ -136,7 +136,7 @@ static void print_text(const struct answer *answer, bool shapes)
                  (long long)answer->config.train.time);
     (void)printf("memory of one rank of %zu, %lld sequences at a time, %s\n", answer->world,
                  (long long)(answer->config.train.batch / answer->config.train.shards),
-                 answer->config.train.precision == PRECISION_BF16 ? "bf16" : "fp32");
+                 dtype_name(train_dtype(&answer->config)));
     for (size_t i = 0; i < ARRAY_LEN(purposes); i++)
         (void)printf("  %-24s %10.3f GiB\n", purposes[i].name,
                      (double)memory_of(&answer->memory, i) / 0x1p30);
@@ -155,7 +155,7 @@ static int plan(struct answer *answer, struct err *err)
 {
     struct exec exec = {.pool = NULL, .level = kernel_level_best()};
     struct model_options options = {
-        .precision = answer->config.train.precision == PRECISION_BF16 ? DTYPE_BF16 : DTYPE_F32,
+        .precision = train_dtype(&answer->config),
         .batch = (size_t)(answer->config.train.batch / answer->config.train.shards),
         .time = (size_t)answer->config.train.time,
         .train = true,

@@ -66,7 +66,7 @@ static void on_stop_signal(int signo)
 /* What all ranks could reach together: several on one host share its CPUs. */
 static double peak_of_all(const struct session *session, const struct exec *exec)
 {
-    enum dtype type = session->config.train.precision == PRECISION_BF16 ? DTYPE_BF16 : DTYPE_F32;
+    enum dtype type = train_dtype(&session->config);
     double threads = (double)pool_threads(exec->pool), ranks = (double)coll_size(session->coll);
     double cpus = (double)sysconf(_SC_NPROCESSORS_ONLN), peak = peak_flops(exec, type) * ranks;
     bool one_host = strncmp(coll_name(session->coll), "ucx", 3) != 0;

@@ -45,10 +45,11 @@ static int open_tokenizer(struct opened *opened, struct ckpt *ckpt, struct err *
     return r;
 }
 
-int opened_precision(const char *word, int trained, enum dtype *out, struct err *err)
+int opened_precision(const char *word, const struct train_config *config, enum dtype *out,
+                     struct err *err)
 {
     if (!word)
-        *out = trained == PRECISION_BF16 ? DTYPE_BF16 : DTYPE_F32;
+        *out = train_dtype(config);
     else if (!strcmp(word, "fp32"))
         *out = DTYPE_F32;
     else if (!strcmp(word, "bf16"))
@@ -67,7 +68,7 @@ static int open_model(struct opened *opened, struct ckpt *ckpt, const struct ope
         .time = options->time ? options->time : (size_t)config->train.time,
     };
     uint64_t items;
-    int r = opened_precision(options->precision, config->train.precision, &model.precision, err);
+    int r = opened_precision(options->precision, config, &model.precision, err);
 
     if (r == 0)
         r = exec_init(&opened->exec, (size_t)options->threads, options->kernels, err);

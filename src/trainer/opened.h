@@ -29,7 +29,8 @@ int opened_init(struct opened *opened, const char *path, const struct open_optio
 void opened_done(struct opened *opened);
 
 /* The word of --precision; NULL: as `trained` says (enum precision_kind). Returns 0 or -EINVAL. */
-int opened_precision(const char *word, int trained, enum dtype *out, struct err *err);
+int opened_precision(const char *word, const struct train_config *config, enum dtype *out,
+                     struct err *err);
 
 /* Meta and tokenizer, without weights. */
 int opened_meta(struct opened *opened, const char *path, struct err *err);

@@ -180,7 +180,7 @@ void show_ready(struct show *show, const struct params *params, const struct exe
     buf_printf(&line, " tokens of data; %zu rank%s by %s, %zu thread%s each, %s, %s", show->ranks,
                show->ranks == 1 ? "" : "s", coll, pool_threads(exec->pool),
                pool_threads(exec->pool) == 1 ? "" : "s", kernel_level_name(exec->level),
-               config->train.precision == PRECISION_BF16 ? "bf16" : "fp32");
+               dtype_name(train_dtype(config)));
     say_buf(show, &line);
     log_line(show, json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:I}", "event", "ready", "step",
                              (json_int_t)step, "weights", (json_int_t)params_weights(params),

@@ -14,14 +14,14 @@ VEC_INLINE float row_product(enum dtype type, const void *q, const void *k, size
     size_t u = 0;
 
     for (; u + 2 * VF_LANES <= units; u += 2 * VF_LANES) {
-        even = tile_step(tile_pairs(type), tile_load(type, q, u, VF_LANES),
-                         tile_load(type, k, u, VF_LANES), even);
-        odd = tile_step(tile_pairs(type), tile_load(type, q, u + VF_LANES, VF_LANES),
-                        tile_load(type, k, u + VF_LANES, VF_LANES), odd);
+        even = vf_multiply(tile_pairs(type), tile_load(type, q, u, VF_LANES),
+                           tile_load(type, k, u, VF_LANES), even);
+        odd = vf_multiply(tile_pairs(type), tile_load(type, q, u + VF_LANES, VF_LANES),
+                          tile_load(type, k, u + VF_LANES, VF_LANES), odd);
     }
     for (; u < units; u += VF_LANES)
-        even = tile_step(tile_pairs(type), tile_load(type, q, u, units - u),
-                         tile_load(type, k, u, units - u), even);
+        even = vf_multiply(tile_pairs(type), tile_load(type, q, u, units - u),
+                           tile_load(type, k, u, units - u), even);
     return vf_sum(vf_add(even, odd));
 }
 

@@ -224,17 +224,6 @@ static void pack_bf16(const struct gemm_source *source, size_t lane, size_t lane
 
 /* ---- tiles ---- */
 
-/* sum + a b of one unit each. */
-VEC_INLINE vf multiply(bool pairs, vf a, vf b, vf sum)
-{
-#ifdef __AVX512BF16__
-    if (pairs)
-        return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
-#endif
-    (void)pairs;
-    return vf_fma(a, b, sum);
-}
-
 VEC_INLINE void put(bool pairs, enum dtype type, void *p, vf x, size_t columns)
 {
 #ifdef __AVX512BF16__
@@ -303,7 +292,7 @@ VEC_INLINE void tile(bool pairs, size_t rows, size_t vectors, size_t steps, size
             vf x = vf_set(a[i]);
 
             for (size_t j = 0; j < vectors; j++)
-                sum[i][j] = multiply(pairs, x, at[j], sum[i][j]);
+                sum[i][j] = vf_multiply(pairs, x, at[j], sum[i][j]);
         }
         a += ROWS;
         b += vectors * VF_LANES;

@@ -45,16 +45,6 @@ VEC_INLINE bool tile_pairs(enum dtype type)
 #endif
 }
 
-VEC_INLINE vf tile_step(bool pairs, vf a, vf b, vf sum)
-{
-#ifdef __AVX512BF16__
-    if (pairs)
-        return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
-#endif
-    (void)pairs;
-    return vf_fma(a, b, sum);
-}
-
 /* All of `rows`, `vecs` and `pairs` are constants: one loop for each. */
 VEC_INLINE void tile_block(bool pairs, size_t rows, size_t vecs, const struct product *p, size_t i,
                            size_t j, enum tile_start start, const float *scale)
@@ -84,7 +74,7 @@ VEC_INLINE void tile_block(bool pairs, size_t rows, size_t vecs, const struct pr
             memcpy(&unit, a + r * p->a.row, sizeof(unit));
             x = vf_set(unit);
             for (size_t v = 0; v < vecs; v++)
-                sums[r][v] = tile_step(pairs, x, columns[v], sums[r][v]);
+                sums[r][v] = vf_multiply(pairs, x, columns[v], sums[r][v]);
         }
     }
     for (size_t r = 0; r < rows; r++)

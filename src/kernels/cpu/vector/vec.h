@@ -10,6 +10,7 @@
 #include "tensor/dtype.h"
 
 #include <immintrin.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -73,6 +74,17 @@ VEC_INLINE void vf_put_left(enum dtype type, void *p, size_t i, vf x, size_t lef
         vf_put(type, p, i, x);
     else
         vf_put_n(type, p, i, x, left);
+}
+
+/* sum + a b of one unit each: a float, or with `pairs` (of AVX-512 BF16 alone) two of bf16. */
+VEC_INLINE vf vf_multiply(bool pairs, vf a, vf b, vf sum)
+{
+#ifdef __AVX512BF16__
+    if (pairs)
+        return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
+#endif
+    (void)pairs;
+    return vf_fma(a, b, sum);
 }
 
 /* c0 + x (c1 + x (c2 + ...)) */
