@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/opt.h"
-#include "coll/store_client.h"
+#include "peer/store_client.h"
 #include "firstlight.h"
 #include "model.h"
 #include "save.h"

@@ -4,7 +4,7 @@
 #define COLL_MEET_H
 
 #include "coll/coll.h"
-#include "coll/store_client.h"
+#include "peer/store_client.h"
 
 /* Bytes a rank may tell at once: all of them fit one value of the store. */
 static inline size_t meet_card_max(size_t size)

@@ -13,7 +13,7 @@
 #include "base/str.h"
 #include "coll/meet.h"
 #include "coll/parts.h"
-#include "coll/ucx_library.h"
+#include "peer/ucx_library.h"
 
 #include <errno.h>
 #include <glob.h>

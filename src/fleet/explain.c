@@ -5,7 +5,7 @@
 #include "fleet/racks.h"
 #include "fleet/rank.h"
 #include "fleet/sets.h"
-#include "fleet/stats.h"
+#include "base/stats.h"
 
 #include <errno.h>
 #include <math.h>

@@ -3,7 +3,7 @@
 #include "base/hash.h"
 #include "fleet/sets.h"
 #include "fleet/split.h"
-#include "fleet/stats.h"
+#include "base/stats.h"
 
 #include <errno.h>
 #include <math.h>

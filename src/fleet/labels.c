@@ -1,6 +1,6 @@
 #include "fleet/labels.h"
 
-#include "fleet/stats.h"
+#include "base/stats.h"
 
 #include <errno.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 #include "fleet/pairs.h"
 
 #include "base/rng.h"
-#include "fleet/stats.h"
+#include "base/stats.h"
 
 #include <errno.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 #include "fleet/racks.h"
 
 #include "base/hash.h"
-#include "fleet/stats.h"
+#include "base/stats.h"
 
 #include <errno.h>
 

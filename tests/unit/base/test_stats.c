@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "base/str.h"
-#include "fleet/stats.h"
+#include "base/stats.h"
 
 #include <math.h>
 

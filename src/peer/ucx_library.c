@@ -1,4 +1,4 @@
-#include "coll/ucx_library.h"
+#include "peer/ucx_library.h"
 
 #include "base/str.h"
 

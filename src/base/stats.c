@@ -1,4 +1,4 @@
-#include "fleet/stats.h"
+#include "base/stats.h"
 
 #include <math.h>
 #include <stdbool.h>

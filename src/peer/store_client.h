@@ -1,11 +1,11 @@
-/* coll/store_client - a client of PyTorch's TCPStore, in the dialect of torch 2.2 and newer, which
+/* peer/store_client - a client of PyTorch's TCPStore, in the dialect of torch 2.2 and newer, which
  * `firstlight run` serves too. (Older servers wait for ever for the rest of what they take for a
  * key: the deadline of a read ends that.)
  *
  * All calls return 0 or a negative errno; a sentence names the store. After an error the connection
  * is of no more use. One thread. */
-#ifndef COLL_STORE_CLIENT_H
-#define COLL_STORE_CLIENT_H
+#ifndef PEER_STORE_CLIENT_H
+#define PEER_STORE_CLIENT_H
 
 #include "base/err.h"
 

@@ -1,7 +1,6 @@
-#include "coll/store_client.h"
+#include "peer/store_client.h"
 
 #include "base/clock.h"
-#include "coll/parts.h"
 
 #include <errno.h>
 #include <netdb.h>

@@ -1,8 +1,8 @@
-/* fleet/stats - the few exact tests that decide whether a difference explains who is slow.
+/* base/stats - the few exact tests that decide whether a difference explains who is slow.
  *
  * Pure functions; p values are one-sided and lie in (0, 1]. */
-#ifndef FLEET_STATS_H
-#define FLEET_STATS_H
+#ifndef BASE_STATS_H
+#define BASE_STATS_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
-/* coll/ucx_library - UCX, looked for at run time: without it the rest of the program works. */
-#ifndef COLL_UCX_LIBRARY_H
-#define COLL_UCX_LIBRARY_H
+/* peer/ucx_library - UCX, looked for at run time: without it the rest of the program works. */
+#ifndef PEER_UCX_LIBRARY_H
+#define PEER_UCX_LIBRARY_H
 
 #include "base/err.h"
 

@@ -1,0 +1,2 @@
+/* fabric: its first module comes next */
+typedef int fabric_room;

@@ -1,0 +1,2 @@
+/* measure: its first module comes next */
+typedef int measure_room;

@@ -1,0 +1,2 @@
+/* probe: its first module comes next */
+typedef int probe_room;
