@@ -240,6 +240,8 @@ void waiting_watch(struct control *control);
 /* meeting.c: the rendezvous store */
 void meeting_open(struct control *control);
 void meeting_close(struct control *control);
+int meeting_set(struct control *control, struct str key, struct str value);
+int meeting_delete(struct control *control, struct str key);
 void meeting_take(struct control *control, uint32_t node, const struct msg_store *up);
 void meeting_node_up(struct control *control, uint32_t node);
 void meeting_tick(struct control *control);

@@ -12,8 +12,8 @@
 
 /* Pairs are measured twice: with as few others at work as time allows, and all at once, which
  * stresses the core of the network on purpose. */
-enum phase { PHASE_ALONE, PHASE_TOGETHER, PHASE_COUNT };
-extern const char *const phase_names[PHASE_COUNT]; /* "alone", "together" */
+enum phase { PHASE_ALONE, PHASE_TOGETHER, PAIR_PHASES };
+extern const char *const phase_names[PAIR_PHASES]; /* "alone", "together" */
 
 struct measure {
     const struct metric *metric;
