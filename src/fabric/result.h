@@ -12,6 +12,7 @@
 
 #define FABRIC_NODES_MAX    100000
 #define FABRIC_MEASURES_MAX 50000000
+#define FABRIC_TROUBLES_MAX 1000000
 
 enum node_fate {
     NODE_EXPECTED, /* its card has not come (yet) */
@@ -58,7 +59,7 @@ int result_add_measure(struct fabric_result *result, const struct measure *measu
                        struct err *err);
 int result_add_trouble(struct fabric_result *result, const struct fabric_trouble *trouble,
                        struct err *err);
-/* The first fate that is not well stays. */
+/* `node` is one of the result. The first fate that is not well stays. */
 int result_set_fate(struct fabric_result *result, uint32_t node, enum node_fate fate,
                     const char *words, struct err *err);
 

@@ -35,7 +35,7 @@ struct metric {
     enum unit unit;
     bool of_pair; /* of two nodes, from `node` to `peer`; else of one */
     bool lower_is_better;
-    const char *what; /* one line for help */
+    const char *what; /* a few words for help */
 };
 extern const struct metric metrics[];
 extern const size_t metric_count;
@@ -45,7 +45,7 @@ const struct metric *metric_find(struct str name);
 /* -1: no such; the nearest is for whoever words the sentence (str_nearest). */
 int test_find(struct str name);
 
-/* "11.8 GB/s", "3.2 us", "41.0 TFLOP/s", "1.3 ppm": at most 3 digits that tell. Powers of 1000. */
+/* "11.8 GB/s", "3.20 us", "412 TFLOP/s", "1.30 ppm": three digits. Powers of 1000; "-" for NAN. */
 #define METRIC_VALUE_BYTES 24
 const char *metric_value(enum unit unit, double value, char out[METRIC_VALUE_BYTES]);
 

@@ -14,14 +14,17 @@
 #include "base/err.h"
 #include "measure/measure.h"
 
-#define ORDER_SIZES_MAX     16
-#define ORDER_DEVICE_BYTES  64
-#define CARD_DEVICES_MAX    64
-#define CARD_TEXT_BYTES     256
-#define ANSWER_MEASURES_MAX 4096
-#define ANSWER_TROUBLES_MAX 256
-#define ORDER_BYTES_MAX     16384      /* of an order's text */
-#define ANSWER_BYTES_MAX    (2u << 20) /* of an answer's */
+#define ORDER_SIZES_MAX         16
+#define ORDER_DEVICE_BYTES      64
+#define ORDER_MESSAGE_BYTES_MAX ((uint64_t)1 << 30)
+#define ORDER_MS_MAX            86400000 /* of limit_ms and ms */
+#define ORDER_RANKS_MAX         1000000  /* ranks are below */
+#define CARD_DEVICES_MAX        64
+#define CARD_TEXT_BYTES         256
+#define ANSWER_MEASURES_MAX     4096
+#define ANSWER_TROUBLES_MAX     256
+#define ORDER_BYTES_MAX         16384      /* of an order's text, and of a card's */
+#define ANSWER_BYTES_MAX        (2u << 20) /* of an answer's */
 
 enum device_kind { DEVICE_RDMA, DEVICE_NET, DEVICE_GPU, DEVICE_KIND_COUNT };
 
