@@ -307,7 +307,7 @@ void answer_print(const struct answer *answer, struct buf *out)
 
 static int take_answer(struct arena *arena, const json_t *json, struct answer *out, struct err *err)
 {
-    size_t measure_count, trouble_count;
+    size_t measure_count = 0, trouble_count = 0;
     int r = fields_from_json(answer_fields, ARRAY_LEN(answer_fields), json, out, err);
 
     if (r == 0)
