@@ -29,8 +29,7 @@ struct session_options {
 struct session_world {
     void *data;
     void (*order)(void *data, uint32_t node, uint32_t seq, const struct order *order);
-    /* The result has grown: these are new (also in the result already). */
-    void (*measures)(void *data, const struct measure *measures, size_t count);
+    /* These are new in the result. */
     void (*troubles)(void *data, const struct fabric_trouble *troubles, size_t count);
     void (*wake)(void *data, int64_t at_ms); /* session_tick then; the earliest wish counts */
     void (*done)(void *data);                /* once: nothing more will be asked */

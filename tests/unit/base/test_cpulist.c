@@ -1,6 +1,6 @@
 #include "support/parsed.h"
 
-#include "host/cpulist.h"
+#include "base/cpulist.h"
 
 static const struct {
     const char *text, *want; /* NULL: it is no list */

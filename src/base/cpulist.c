@@ -1,8 +1,8 @@
-#include "host/cpulist.h"
+#include "base/cpulist.h"
 
-static bool has(const struct cpulist *list, unsigned cpu)
+bool cpulist_has(const struct cpulist *list, unsigned cpu)
 {
-    return list->bits[cpu / 64] >> cpu % 64 & 1;
+    return cpu < CPULIST_CPUS_MAX && list->bits[cpu / 64] >> cpu % 64 & 1;
 }
 
 bool cpulist_add(struct cpulist *list, int64_t cpu)
@@ -55,9 +55,9 @@ void cpulist_print(const struct cpulist *list, struct buf *out)
     for (unsigned i = 0; i < CPULIST_CPUS_MAX; i++) {
         unsigned first = i;
 
-        if (!has(list, i))
+        if (!cpulist_has(list, i))
             continue;
-        while (i + 1 < CPULIST_CPUS_MAX && has(list, i + 1))
+        while (i + 1 < CPULIST_CPUS_MAX && cpulist_has(list, i + 1))
             i++;
         buf_printf(out, out->len > begin ? ",%u" : "%u", first);
         if (i > first)

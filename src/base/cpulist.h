@@ -1,6 +1,6 @@
-/* host/cpulist - sets of CPUs as the kernel writes them: "0-238,240-255". */
-#ifndef HOST_CPULIST_H
-#define HOST_CPULIST_H
+/* base/cpulist - sets of CPUs as the kernel writes them: "0-238,240-255". */
+#ifndef BASE_CPULIST_H
+#define BASE_CPULIST_H
 
 #include "base/str.h"
 
@@ -19,6 +19,8 @@ bool cpulist_read(struct cpulist *list, struct str text);
 
 /* Take what is in `other` out of *list. */
 void cpulist_remove(struct cpulist *list, const struct cpulist *other);
+
+bool cpulist_has(const struct cpulist *list, unsigned cpu);
 
 unsigned cpulist_count(const struct cpulist *list);
 
