@@ -12,7 +12,8 @@
 #define BYTES      ((size_t)256 << 20) /* of a buffer: no GPU's cache holds two of them */
 #define BYTES_MIN  ((size_t)64 << 20)
 #define HOST_BYTES ((size_t)64 << 20)
-#define FREE_PART  4 /* two buffers are at most half of what is free */
+#define FILL_BYTES ((size_t)4 << 20) /* of numbers, which then repeat */
+#define FREE_PART  4                 /* two buffers are at most half of what is free */
 #define N_MAX      8192
 #define N_MIN      1024
 #define MILLI_MIN  5 /* a shorter copy says nothing */
@@ -195,11 +196,11 @@ static int fill(struct gpu_test *test, struct gpu *gpu, struct err *err)
     uint64_t *words = gpu->host;
     int r = 0;
 
-    for (size_t i = 0; i < HOST_BYTES / sizeof(*words); i++)
+    for (size_t i = 0; i < FILL_BYTES / sizeof(*words); i++)
         words[i] = (rng_next(&rng) & 0x807f807f807f807f) | 0x3f003f003f003f00;
     for (size_t i = 0; i < ARRAY_LEN(targets); i++)
-        for (size_t at = 0; r == 0 && at + HOST_BYTES <= gpu->bytes; at += HOST_BYTES)
-            r = CUDA_CALL(LIB(test), err, cuMemcpyHtoDAsync, targets[i] + at, gpu->host, HOST_BYTES,
+        for (size_t at = 0; r == 0 && at + FILL_BYTES <= gpu->bytes; at += FILL_BYTES)
+            r = CUDA_CALL(LIB(test), err, cuMemcpyHtoDAsync, targets[i] + at, gpu->host, FILL_BYTES,
                           gpu->stream);
     if (r == 0)
         r = CUDA_CALL(LIB(test), err, cuStreamSynchronize, gpu->stream);
