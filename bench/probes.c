@@ -1,14 +1,17 @@
 /* probes - what the probe's tests of a node measure beside what others reach, in turn in one
  * process.
  *
- *   probes [-r ROUNDS] [-m MILLISECONDS] [-1]
+ *   probes [-r ROUNDS] [-m MILLISECONDS] [-1] [-c]
  *
  * Memory of the first NUMA node, all of its cores at once (-1: one core): the probe's own test,
  * memcpy on as large arrays (what mbw times), and STREAM's Copy, a plain loop over doubles. All
  * count a byte that is copied twice, read and written. Matrix rate of the first core, all at work:
- * the probe's own test, oneDNN's sgemm of 512 x 512 x 512 on one thread each, and multiply-adds
- * between registers. Printed are medians [min max], and the ratio ours / theirs round by round. */
+ * the probe's own product, oneDNN's sgemm of 512 x 512 x 512 on one thread each, and multiply-adds
+ * between registers; with -c a second is one that the thread got of its core, which says more on a
+ * machine that others use. Printed are medians [min max], and the ratio ours / theirs round by
+ * round. */
 #include "base/clock.h"
+#include "base/stats.h"
 #include "probe/cpu.h"
 #include "probe/cpus.h"
 #include "probe/matrix.h"
@@ -34,12 +37,22 @@ static void die(const char *what)
     exit(2);
 }
 
-/* ---- ours: what the probe tells ---- */
+static int64_t thread_now_ns(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static int64_t (*now_ns)(void) = clock_now_ns;
+
+/* ---- ours ---- */
 
 struct heard {
-    double read, copy, matrix; /* of the first NUMA node, of the first core */
+    double read, copy; /* of the first NUMA node */
     uint64_t bytes;
-    char numa[MEASURE_TEXT_BYTES], cpu[MEASURE_TEXT_BYTES];
+    char numa[MEASURE_TEXT_BYTES];
 };
 
 static void hear(void *data, const struct measure *m)
@@ -52,14 +65,43 @@ static void hear(void *data, const struct measure *m)
         heard->copy = m->value;
         heard->bytes = m->bytes;
     }
-    if (strcmp(m->metric->name, "cpu.matrix") == 0 && strcmp(m->part, heard->cpu) == 0)
-        heard->matrix = m->value;
 }
 
 static void hear_trouble(void *data, const struct fabric_trouble *trouble)
 {
     (void)data;
     die(trouble->words);
+}
+
+static const struct matrix_ops *best;
+
+static void multiply(void *data, size_t core)
+{
+    for (int i = 0; i < 8; i++)
+        best->multiply((struct matrix *)data + core);
+}
+
+/* Of the first core, the median of five slices as the probe takes it. */
+static double matrix_rate(const struct numa *numa, int64_t ns)
+{
+    static struct matrix *matrices;
+    const struct matrix_ops *levels[MATRIX_LEVELS];
+    double rates[5 * CPULIST_CPUS_MAX], first[5];
+    struct cpu_bench bench = {NULL, 8 * MATRIX_FLOP, multiply, now_ns};
+
+    (void)matrix_levels(levels);
+    best = levels[0];
+    if (!matrices) {
+        matrices = aligned_alloc(64, numa->core_count * sizeof(*matrices));
+        for (size_t i = 0; i < numa->core_count; i++)
+            matrix_fill(&matrices[i]);
+    }
+    bench.data = matrices;
+    if (cpu_rates(numa->cores, numa->core_count, &bench, ns / 6, 5, rates, NULL) < 0)
+        die("no threads");
+    for (size_t i = 0; i < 5; i++)
+        first[i] = rates[i * numa->core_count];
+    return stats_median(first, 5);
 }
 
 /* ---- theirs ---- */
@@ -123,6 +165,7 @@ static void work(void *arg, size_t core)
 {
     const struct peer *peer = arg;
     float *matrices = calloc(3 * SGEMM * SGEMM, sizeof(*matrices));
+    int64_t (*now)(void) = peer->how == BY_MEMCPY || peer->how == BY_LOOP ? clock_now_ns : now_ns;
     double amount = 0;
     int64_t begin;
 
@@ -130,11 +173,11 @@ static void work(void *arg, size_t core)
     omp_set_num_threads(1); /* of this thread's teams */
 #endif
     (void)turn(peer, core, matrices); /* not counted */
-    begin = clock_now_ns();
+    begin = now();
     do {
         amount += turn(peer, core, matrices);
-    } while (clock_now_ns() - begin < peer->ns);
-    peer->rates[core] = amount / ((double)(clock_now_ns() - begin) * 1e-9);
+    } while (now() - begin < peer->ns);
+    peer->rates[core] = amount / ((double)(now() - begin) * 1e-9);
     free(matrices);
 }
 
@@ -215,13 +258,15 @@ int main(int argc, char **argv)
     struct peer peer;
     int option;
 
-    while ((option = getopt(argc, argv, "r:m:1")) != -1) {
+    while ((option = getopt(argc, argv, "r:m:1c")) != -1) {
         if (option == 'r')
             rounds = strtoul(optarg, NULL, 10);
         else if (option == 'm')
             ms = strtoul(optarg, NULL, 10);
         else if (option == '1')
             keep_one_core();
+        else if (option == 'c')
+            now_ns = thread_now_ns;
         else
             return 2;
     }
@@ -231,7 +276,6 @@ int main(int argc, char **argv)
         cpus_read(arena, "", &allowed, &cpus, NULL) < 0)
         die("no CPUs");
     (void)snprintf(heard.numa, sizeof(heard.numa), "numa%u", (unsigned)cpus.numas[0].number);
-    (void)snprintf(heard.cpu, sizeof(heard.cpu), "cpu%u", (unsigned)cpus.cores[0]);
     peer = (struct peer){.count = cpus.numas[0].core_count, .ns = (int64_t)ms * 1000000};
     peer.rates = calloc(peer.count, sizeof(*peer.rates));
     for (size_t i = 0; i <= rounds; i++) { /* the first is written over */
@@ -240,7 +284,6 @@ int main(int argc, char **argv)
         size_t at = i ? i - 1 : 0;
 
         probe_test_memory(&probe);
-        probe_test_cpu(&probe);
         if (!peer.from) { /* as much as the probe takes */
             peer.bytes = heard.bytes / peer.count / 4096 * 4096;
             peer.from = memory(heard.bytes);
@@ -248,7 +291,7 @@ int main(int argc, char **argv)
         }
         values[READ][at] = heard.read;
         values[COPY][at] = heard.copy;
-        values[MATRIX][at] = heard.matrix;
+        values[MATRIX][at] = matrix_rate(&cpus.numas[0], peer.ns);
         values[MEMCPY][at] = rate(&peer, BY_MEMCPY, cpus.numas[0].cores, true);
         values[LOOP][at] = rate(&peer, BY_LOOP, cpus.numas[0].cores, true);
         values[REGISTERS][at] = rate(&peer, BY_REGISTERS, cpus.numas[0].cores, false);
@@ -260,7 +303,8 @@ int main(int argc, char **argv)
     print_row("memory.copy", values[COPY], values[COPY], rounds);
     print_row("memcpy, as mbw", values[MEMCPY], values[COPY], rounds);
     print_row("a loop, as STREAM's Copy", values[LOOP], values[COPY], rounds);
-    (void)printf("matrix rate of %s, %zu cores at work, GFLOP/s in fp32\n", heard.cpu, peer.count);
+    (void)printf("matrix rate of cpu%u, %zu cores at work, GFLOP/s in fp32\n",
+                 (unsigned)cpus.numas[0].cores[0], peer.count);
     print_row("cpu.matrix", values[MATRIX], values[MATRIX], rounds);
 #ifdef HAVE_DNNL
     print_row("oneDNN sgemm 512", values[DNNL], values[MATRIX], rounds);

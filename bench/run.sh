@@ -266,8 +266,8 @@ bench_gemm() {
 
 bench_probes() {
     echo "## probes: a node's memory and cores as the probe measures them; want those of the fastest peer, 0.85 of the peak"
-    probes -r "${BENCH_TIMES:-11}"
-    probes -1 -r "${BENCH_TIMES:-11}"
+    probes ${BENCH_CPU:+-c} -r "${BENCH_TIMES:-11}"
+    probes ${BENCH_CPU:+-c} -1 -r "${BENCH_TIMES:-11}"
     have mbw || return 0
     echo "mbw itself, one thread, MiB/s copied (twice that is read and written):"
     mbw -q -n "${BENCH_TIMES:-11}" -t 0 256 | tail -1
