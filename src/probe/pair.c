@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <math.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define CARD_MAGIC    "flpair1"
 #define FIRST_BYTES   65536 /* about what the first block carries */
@@ -15,6 +17,30 @@
 #define WARM_ECHOES   50
 #define ECHOES_MIN    100
 #define DISCONNECT_MS 500
+
+int pair_swap_by_socket(void *data, const void *mine, size_t len, void **theirs, size_t *theirs_len,
+                        int64_t deadline_ms, struct err *err)
+{
+    int fd = *(const int *)data;
+    struct pollfd poller = {fd, POLLIN, 0};
+    int64_t left = deadline_ms - clock_now_ms();
+    ssize_t n = send(fd, mine, len, MSG_NOSIGNAL);
+
+    if (n < 0)
+        return err_set(err, -EIO, "its process: %s", strerror(errno));
+    if (poll(&poller, 1, left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left) <= 0)
+        return err_set(err, -ETIMEDOUT, "its process has not begun in time");
+    *theirs = malloc(PAIR_CARD_BYTES_MAX);
+    if (!*theirs)
+        return err_set(err, -ENOMEM, "no memory for a card");
+    n = recv(fd, *theirs, PAIR_CARD_BYTES_MAX, 0);
+    if (n > 0) {
+        *theirs_len = (size_t)n;
+        return 0;
+    }
+    free(*theirs);
+    return err_set(err, -EIO, "its process has ended");
+}
 
 /* What one end tells the other before they can talk. The address follows. */
 struct pair_card {

@@ -21,6 +21,10 @@ struct pair_meeting {
                 int64_t deadline_ms, struct err *err);
 };
 
+/* Between processes of one host: data is an int *, a socket of SOCK_SEQPACKET. */
+int pair_swap_by_socket(void *data, const void *mine, size_t len, void **theirs, size_t *theirs_len,
+                        int64_t deadline_ms, struct err *err);
+
 struct pair {
     struct talk talk;
     bool mine_has_rdma, theirs_has_rdma; /* a port that is up */

@@ -7,17 +7,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define CONNECT_MS 60000
-
-static int64_t wall_ns(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 static int put_card(const struct serving *serving, struct store_client *store, struct err *err)
 {
@@ -43,8 +34,7 @@ static int put_answer(struct store_client *store, uint32_t rank, uint32_t seq,
     struct buf text = {0};
     int r;
 
-    answer.wall_ns = wall_ns();
-    answer.mono_ns = clock_now_ns();
+    answer_stamp(&answer);
     answer_print(&answer, &text);
     r = text.failed ? err_set(err, -ENOMEM, "no memory for the answer")
                     : store_client_set(store, answer_key(rank, seq, key), text.p, text.len, err);

@@ -190,26 +190,6 @@ struct end {
     char words[TROUBLE_WORDS_BYTES];
 };
 
-static int swap_by_socket(void *data, const void *mine, size_t len, void **theirs,
-                          size_t *theirs_len, int64_t deadline_ms, struct err *err)
-{
-    const struct end *end = data;
-    char bytes[4096];
-    ssize_t n;
-
-    (void)deadline_ms;
-    (void)err;
-    if (send(end->socket, mine, len, 0) != (ssize_t)len)
-        abort();
-    n = recv(end->socket, bytes, sizeof(bytes), 0);
-    if (n <= 0)
-        abort();
-    *theirs = malloc((size_t)n);
-    memcpy(*theirs, bytes, (size_t)n);
-    *theirs_len = (size_t)n;
-    return 0;
-}
-
 static void signal_peer(void *data, const struct measure *measure)
 {
     const struct end *end = data;
@@ -231,7 +211,7 @@ static bool run_end(struct end *end, bool first)
 {
     const struct card card = {.host = "test"};
     const struct telling telling = {end, signal_peer, keep_words};
-    const struct pair_meeting meeting = {end, 7, swap_by_socket};
+    const struct pair_meeting meeting = {&end->socket, 7, pair_swap_by_socket};
     struct order order = pair_with(first, 7);
     const struct probe probe = {&card, &telling, !first, order.ms, clock_now_ms() + HEAD_WAIT_MS,
                                 &order};
