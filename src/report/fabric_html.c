@@ -65,7 +65,7 @@ static void put_suspects(const struct page *page, const struct fabric_report *re
         further(page, all - told, "suspect");
 }
 
-static int put_maps(const struct page *page, const struct fabric_report *report)
+int fabric_maps(const struct page *page, const struct fabric_report *report)
 {
     const struct metric *metric =
         report->metric ? report->metric : metric_find(STR("pair.bandwidth"));
@@ -298,7 +298,7 @@ int fabric_report_html(const struct fabric_report *report, struct buf *out)
         page_begin(&page);
         put_head(&page, report);
         put_suspects(&page, report);
-        r = put_maps(&page, report);
+        r = fabric_maps(&page, report);
     }
     if (r >= 0) {
         put_changes(&page, report);
