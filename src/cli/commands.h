@@ -20,6 +20,7 @@ int cmd_logs(const struct subcommand *command, int argc, char **argv);
 int cmd_stop(const struct subcommand *command, int argc, char **argv);
 int cmd_query(const struct subcommand *command, int argc, char **argv);
 int cmd_simulate(const struct subcommand *command, int argc, char **argv);
+int cmd_fabric_show(const struct subcommand *command, int argc, char **argv); /* fabric show */
 
 extern const struct opt collect_opts[], inspect_opts[], compare_opts[], explain_opts[],
     rules_opts[], run_opts[], resume_opts[], attach_opts[], simulate_opts[], ps_opts[], show_opts[],

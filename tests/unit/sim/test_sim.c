@@ -188,13 +188,13 @@ static void test_invariants_hold_for_every_seed(void **state)
 
 static void test_independent_ranks_end_one_by_one(void **state)
 {
-    uint64_t count = number_of("FIRSTLIGHT_SIM_SEEDS", SEEDS);
+    uint64_t count = (number_of("FIRSTLIGHT_SIM_SEEDS", SEEDS) + 2) / 3;
     struct sums sums = run_seeds(make_independent, count);
 
     (void)state;
     assert_true(sums.attempts <= count);
     assert_int_equal(sums.ended, count);
-    if (count >= SEEDS) {
+    if (count >= SEEDS / 3) {
         assert_true(sums.well > count / 10 && sums.well < count - count / 10);
         assert_true(sums.adoptions > count);
     }
