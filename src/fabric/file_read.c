@@ -418,7 +418,7 @@ static int read_pass(struct reading *reading, enum pass pass)
     if (!take(scan, '{'))
         return err_set(scan->err, -EPROTO, "%s: not the result of a fabric test", scan->name);
     while (r == 0 && !take(scan, '}')) {
-        struct str key;
+        struct str key = {0};
 
         if (!first && !take(scan, ','))
             return odd(scan, "',' or '}'");

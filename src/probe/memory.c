@@ -1,7 +1,7 @@
 #include "probe/memory.h"
 
-#include "probe/crew.h"
 #include "probe/stream.h"
+#include "probe/team.h"
 #include "probe/time.h"
 
 #include <linux/mempolicy.h>
@@ -99,7 +99,7 @@ static int run(const struct numa *numa, char *from, char *to, size_t bytes, int6
     for (int i = 0; r == 0 && i <= REPEATS; i++) { /* the first is written over */
         double *value = &values[i ? i - 1 : 0];
 
-        r = crew_run(numa->cores, numa->core_count, stream, &work, err);
+        r = team_run(numa->cores, numa->core_count, stream, &work, err);
         *value = 0;
         for (size_t k = 0; k < numa->core_count; k++)
             *value += work.lanes[k].rate;
@@ -136,7 +136,7 @@ static int place_new(const struct numa *numa, bool several, size_t bytes, struct
     work.lanes = share(place->from, place->to, bytes, numa->core_count);
     if (!work.lanes)
         return err_set(err, -ENOMEM, "no memory for %zu threads", numa->core_count);
-    r = crew_run(numa->cores, numa->core_count, touch, &work, err);
+    r = team_run(numa->cores, numa->core_count, touch, &work, err);
     free(work.lanes);
     return r;
 }

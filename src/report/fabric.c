@@ -151,40 +151,81 @@ const char *fabric_size(uint64_t bytes, char out[FABRIC_SIZE_BYTES])
 
 /* ---- suspects ---- */
 
+/* Who, as short as it can be said. */
+static const char *suspect_who(struct arena *arena, const struct fabric_result *result,
+                               const struct suspect *suspect)
+{
+    const char *name =
+        suspect->node_count ? result->nodes.items[suspect->nodes[0]].name : "all nodes";
+    const char *between;
+
+    switch (suspect->kind) {
+    case SUSPECT_LINK:
+        between = "and";
+        break;
+    case SUSPECT_LINK_ONE_WAY:
+        between = "to";
+        break;
+    case SUSPECT_ONE_OF:
+        between = "or";
+        break;
+    case SUSPECT_ALL:
+    case SUSPECT_CORE:
+        return "all nodes";
+    default:
+        if (suspect->node_count < 2)
+            return name;
+        return arena_printf(arena, "%s (%u nodes)", *suspect->group ? suspect->group : name,
+                            suspect->node_count);
+    }
+    return arena_printf(arena, "%s %s %s", name, between,
+                        suspect->node_count > 1 ? result->nodes.items[suspect->nodes[1]].name : "");
+}
+
+const char *suspect_title(struct arena *arena, const struct fabric_result *result,
+                          const struct suspect *suspect)
+{
+    const char *who = suspect_who(arena, result, suspect);
+    const char *part =
+        suspect->part && *suspect->part ? arena_printf(arena, ", %s", suspect->part) : "";
+
+    if (!who || !part)
+        return NULL;
+    if (suspect->metric && isfinite(suspect->slower) && suspect->slower > 0)
+        return arena_printf(arena, "%s%s: %.0f %% slower", who, part, suspect->slower * 100);
+    return arena_printf(arena, "%s%s", who, part);
+}
+
 const char *suspect_numbers(struct arena *arena, const struct suspect *suspect)
 {
     char value[METRIC_VALUE_BYTES], low[METRIC_VALUE_BYTES], high[METRIC_VALUE_BYTES];
     char typical[METRIC_VALUE_BYTES];
-    const char *slower = "";
     enum unit unit;
 
     if (!suspect->metric || !isfinite(suspect->value))
         return "";
     unit = suspect->metric->unit;
-    if (isfinite(suspect->slower) && suspect->slower > 0)
-        slower = arena_printf(arena, ": %.0f %% slower", suspect->slower * 100);
-    if (!slower)
-        return NULL;
     (void)metric_value(unit, suspect->value, value);
     (void)metric_value(unit, suspect->typical, typical);
     if (isfinite(suspect->low) && isfinite(suspect->high) && suspect->low < suspect->high)
-        return arena_printf(arena, "%s (%s to %s), typical %s%s", value,
+        return arena_printf(arena, "%s (%s to %s), typical %s", value,
                             metric_value(unit, suspect->low, low),
-                            metric_value(unit, suspect->high, high), typical, slower);
-    return arena_printf(arena, "%s, typical %s%s", value, typical, slower);
+                            metric_value(unit, suspect->high, high), typical);
+    return arena_printf(arena, "%s, typical %s", value, typical);
 }
 
 const char *suspect_grounds(struct arena *arena, const struct suspect *suspect)
 {
     int percent = (int)floor(suspect->confidence * 100);
-    const char *against;
+    const char *sure = percent > 99 ? "over 99 % sure" : arena_printf(arena, "%d %% sure", percent);
 
-    if (!suspect->slow && !suspect->fast)
-        return arena_printf(arena, "%d %% sure", percent);
-    against = suspect->fast ? arena_printf(arena, "%u", suspect->fast) : "none";
-    return against ? arena_printf(arena, "%d %% sure: %u slow measure%s, %s against it", percent,
-                                  suspect->slow, suspect->slow == 1 ? "" : "s", against)
-                   : NULL;
+    if (!sure || (!suspect->slow && !suspect->fast))
+        return sure;
+    if (!suspect->fast)
+        return arena_printf(arena, "%s: %u measure%s slow, none well", sure, suspect->slow,
+                            suspect->slow == 1 ? "" : "s");
+    return arena_printf(arena, "%s: %u measure%s slow, %u beside it well", sure, suspect->slow,
+                        suspect->slow == 1 ? "" : "s", suspect->fast);
 }
 
 /* The run that decides between two: a command that can be typed. */

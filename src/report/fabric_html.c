@@ -38,14 +38,15 @@ static void put_suspect(const struct page *page, const struct fabric_report *rep
     buf_printf(page->out, "<section class=\"card\"><h3><span class=\"sev %s\">%s</span>%u. ",
                suspect->confidence >= 0.9 ? "fatal" : "bandwidth",
                suspect_kind_names[suspect->kind], number);
-    page_text(page, suspect->sentence);
+    page_text(page, suspect_title(page->arena, report->result, suspect));
     if (suspect->metric)
         buf_printf(page->out, " <code class=\"dim\">%s</code>", suspect->metric->name);
     page_html(page, "</h3><dl>");
+    page_row(page, "what", NULL, suspect->sentence);
     if (suspect->node_count > 2)
         page_row(page, "nodes", "nodes", names_of(page, report->result, suspect));
     if (numbers && *numbers)
-        page_row(page, "speed", NULL, numbers);
+        page_row(page, "number", NULL, numbers);
     page_row(page, "why", NULL, suspect_grounds(page->arena, suspect));
     page_row(page, "next", "fix", suspect_advice(page->arena, report->result, suspect));
     page_html(page, "</dl></section>\n");
@@ -204,7 +205,7 @@ static void put_node(const struct page *page, const struct fabric_node *node, bo
     page_element(page, "td", node->fate > NODE_WELL ? "slow" : NULL,
                  *node->words ? node->words : node_fate_names[node->fate]);
     for (int m = 0; m < count; m++)
-        number_cell(page, rows[m].metric, values[m], is_slow(&rows[m], values[m]) ? "odd" : "n");
+        number_cell(page, rows[m].metric, values[m], is_slow(&rows[m], values[m]) ? "odd n" : "n");
     page_html(page, "</tr>\n");
 }
 

@@ -4,12 +4,13 @@
 
 #include <math.h>
 
-#define MAP_PIXELS    560
+#define MAP_PIXELS    430
 #define CELL_MIN      6
 #define CELL_MAX      26
 #define LETTER_PIXELS 6 /* of a label, 10 pixels high */
 #define LABEL_LETTERS 24
-#define LABEL_EVERY   8 /* where not every row has room for its name */
+#define LABEL_PIXELS  10 /* high */
+#define LABEL_EVERY   8  /* where not every row has room for its name */
 
 struct map {
     const struct page *page;
@@ -36,6 +37,15 @@ static uint32_t label_pixels(const struct map *map)
     return (uint32_t)(longest > LABEL_LETTERS ? LABEL_LETTERS : longest) * LETTER_PIXELS + 8;
 }
 
+/* Has the row a name that would be written over by this one's? */
+static bool is_crowded(const struct map *map, uint32_t cell, bool receiving)
+{
+    for (uint32_t near = cell ? cell - 1 : 0; near <= cell + 1 && near < map->heat->side; near++)
+        if (heat_slow(map->heat, near, receiving, NULL, 0))
+            return true;
+    return false;
+}
+
 static void put_label(const struct map *map, uint32_t cell, bool receiving)
 {
     const struct page *page = map->page;
@@ -43,7 +53,8 @@ static void put_label(const struct map *map, uint32_t cell, bool receiving)
     bool slow = heat_slow(map->heat, cell, receiving, NULL, 0) > 0;
     uint32_t middle = cell * map->cell + map->cell / 2;
 
-    if (!label || (map->cell < 10 && !slow && cell % LABEL_EVERY))
+    if (!label || (map->cell < LABEL_PIXELS && !slow &&
+                   (cell % LABEL_EVERY || is_crowded(map, cell, receiving))))
         return;
     if (strlen(label) > LABEL_LETTERS)
         label = arena_printf(page->arena, "%.*s...", LABEL_LETTERS - 3, label);
@@ -96,7 +107,7 @@ static void put_legend(const struct map *map)
     const struct page *page = map->page;
     char typical[METRIC_VALUE_BYTES];
 
-    page_html(page, "<svg width=\"420\" height=\"34\" viewBox=\"0 0 420 34\">");
+    page_html(page, "<svg width=\"500\" height=\"34\" viewBox=\"0 0 500 34\">");
     for (int step = 0; step <= 9; step++)
         buf_printf(page->out, "<rect class=\"w%d\" x=\"%d\" y=\"2\" width=\"22\" height=\"12\"/>",
                    step, step * 23);

@@ -6,7 +6,7 @@
 #include "report/heat.h"
 #include "report/page.h"
 
-#define SVG_CELLS_MAX 96 /* along a side: about 1 MB a map */
+#define SVG_CELLS_MAX 72 /* along a side: about 700 kB a map, and two of them fit side by side */
 
 /* With its heading and what the colours mean. */
 void svg_heat(const struct page *page, const struct fabric_result *result, const struct heat *heat);

@@ -42,19 +42,21 @@ static size_t shown_of(const struct pen *pen, size_t count, size_t limit)
 static int put_suspect(const struct pen *pen, const struct fabric_report *report,
                        const struct suspect *suspect, uint32_t number)
 {
+    const char *title = suspect_title(pen->arena, report->result, suspect);
     const char *numbers = suspect_numbers(pen->arena, suspect);
     const char *grounds = suspect_grounds(pen->arena, suspect);
     const char *advice = suspect_advice(pen->arena, report->result, suspect);
     char label[16];
 
-    if (!numbers || !grounds || !advice)
+    if (!title || !numbers || !grounds || !advice)
         return -ENOMEM;
     (void)snprintf(label, sizeof(label), "%2u", number);
     pen_title(pen, label, suspect_kind_names[suspect->kind],
-              suspect->confidence >= 0.9 ? RED : YELLOW, suspect->sentence,
+              suspect->confidence >= 0.9 ? RED : YELLOW, title,
               suspect->metric ? suspect->metric->name : NULL);
+    pen_block(pen, "what", PLAIN, suspect->sentence);
     if (*numbers)
-        pen_block(pen, "speed", PLAIN, numbers);
+        pen_block(pen, "number", PLAIN, numbers);
     pen_block(pen, "why", PLAIN, grounds);
     if (*advice)
         pen_block(pen, "next", GREEN, advice);
@@ -276,18 +278,18 @@ static int put_heat(const struct pen *pen, const struct fabric_report *report,
 {
     char typical[METRIC_VALUE_BYTES], size[FABRIC_SIZE_BYTES];
     const char *text =
-        arena_printf(pen->arena, "%s, %s, %s: rows send, columns receive%s", heat->metric->name,
+        arena_printf(pen->arena, "%s, %s, %s: rows send, columns receive", heat->metric->name,
                      fabric_size(heat->bytes, size),
-                     heat->phase == PHASE_TOGETHER ? "all pairs at once" : "few pairs at once",
-                     heat->fold > 1 ? "; a cell is the slowest of several" : "");
+                     heat->phase == PHASE_TOGETHER ? "all pairs at once" : "few pairs at once");
 
     if (!text)
         return -ENOMEM;
     buf_puts(pen->out, "\n");
     (void)pen_line(pen, BOLD, text);
-    buf_printf(pen->out, "%s. at least %.0f %% of the typical %s; 0 to 8: tenths of it%s\n",
+    buf_printf(pen->out, "%s. at least %.0f %% of the typical %s; 0 to 8: tenths of it%s%s\n",
                pen_colour(pen, DIM), HEAT_WELL * 100,
-               metric_value(heat->metric->unit, heat->typical, typical), pen_colour(pen, PLAIN));
+               metric_value(heat->metric->unit, heat->typical, typical),
+               heat->fold > 1 ? "; of several the slowest" : "", pen_colour(pen, PLAIN));
     return put_rows(pen, report, heat);
 }
 

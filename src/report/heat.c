@@ -1,5 +1,6 @@
 #include "report/heat.h"
 
+#include "base/hostlist.h"
 #include "base/stats.h"
 
 #include <errno.h>
@@ -187,14 +188,16 @@ int heat_step(double share)
 const char *heat_label(struct arena *arena, const struct heat *heat,
                        const struct fabric_result *result, uint32_t cell)
 {
-    uint32_t first = cell * heat->fold, last = first + heat->fold - 1;
-    const char *name = result->nodes.items[heat->order[first]].name;
+    uint32_t first = cell * heat->fold, count = heat->nodes - first;
+    const char **names;
 
-    if (last >= heat->nodes)
-        last = heat->nodes - 1;
-    if (first == last)
-        return name;
-    return arena_printf(arena, "%s ... %s", name, result->nodes.items[heat->order[last]].name);
+    count = count < heat->fold ? count : heat->fold;
+    if (count == 1)
+        return result->nodes.items[heat->order[first]].name;
+    names = arena_alloc(arena, count * sizeof(*names));
+    for (uint32_t i = 0; names && i < count; i++)
+        names[i] = result->nodes.items[heat->order[first + i]].name;
+    return names ? hostlist_fold(arena, names, count) : NULL;
 }
 
 uint32_t heat_slow(const struct heat *heat, uint32_t cell, bool receiving, uint32_t *nodes,

@@ -37,7 +37,7 @@ int heat_make(struct arena *arena, const struct fabric_result *result, const str
 /* 0 (under a tenth of typical) to 8, and 9 from HEAT_WELL on. */
 int heat_step(double share);
 
-/* "n001", or "n001 ... n008" of a folded row, in `arena`; NULL: no memory. */
+/* "n001", or "n[001-008]" of a folded row, in `arena`; NULL: no memory. */
 const char *heat_label(struct arena *arena, const struct heat *heat,
                        const struct fabric_result *result, uint32_t cell);
 

@@ -3,7 +3,7 @@
 
 #include "base/cpulist.h"
 #include "probe/cpus.h"
-#include "probe/crew.h"
+#include "probe/team.h"
 #include "support/told.h"
 
 #include <errno.h>
@@ -116,7 +116,7 @@ static void never(void *arg, size_t index)
     *(int *)arg = 1;
 }
 
-static void a_crew_works_whole_or_not_at_all(void **state)
+static void a_team_works_whole_or_not_at_all(void **state)
 {
     struct cpulist allowed;
     uint32_t cpus[2] = {0, CPULIST_CPUS_MAX - 1}; /* the second is nowhere */
@@ -127,10 +127,10 @@ static void a_crew_works_whole_or_not_at_all(void **state)
     assert_int_equal(cpus_allowed(&allowed, NULL), 0);
     while (!cpulist_has(&allowed, cpus[0]))
         cpus[0]++;
-    assert_int_equal(crew_run(cpus, 2, never, &worked, &err), -EINVAL);
+    assert_int_equal(team_run(cpus, 2, never, &worked, &err), -EINVAL);
     assert_string_equal(err.text, "no thread can be bound to CPU 8191: Invalid argument");
     assert_int_equal(worked, 0);
-    assert_int_equal(crew_run(cpus, 1, never, &worked, &err), 0);
+    assert_int_equal(team_run(cpus, 1, never, &worked, &err), 0);
     assert_int_equal(worked, 1);
 }
 
@@ -141,7 +141,7 @@ int main(void)
         cmocka_unit_test(each_core_is_told_once),
         cmocka_unit_test(with_one_cpu_allowed_that_one_is_measured),
         cmocka_unit_test(what_is_late_is_not_begun),
-        cmocka_unit_test(a_crew_works_whole_or_not_at_all),
+        cmocka_unit_test(a_team_works_whole_or_not_at_all),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
