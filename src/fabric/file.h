@@ -1,8 +1,8 @@
 /* fabric/file - a result as a file: JSON that is read again, CSV for spreadsheets.
  *
  * JSON: {"firstlight_fabric": 1, ...}, nodes named by their names. A file of a newer version is
- * refused with both versions; keys that are not known are passed over, so that a report that holds a
- * result and more (suspects) reads as the result. */
+ * refused with both versions; keys that are not known are passed over, so that a report that holds
+ * a result and more (suspects) reads as the result. */
 #ifndef FABRIC_FILE_H
 #define FABRIC_FILE_H
 

@@ -372,9 +372,13 @@ int flows_centre_again(struct flows *flows, bool all)
 int flows_gather(struct arena *arena, const struct fabric_result *result, const uint32_t *group,
                  uint32_t group_count, struct flows *out, uint32_t max)
 {
-    uint32_t count = find_families(result, out, max);
+    struct flows families[FLOW_FAMILIES_MAX];
+    uint32_t count = find_families(result, families, FLOW_FAMILIES_MAX);
 
+    if (count > max)
+        count = max;
     for (uint32_t i = 0; i < count; i++) {
+        out[i] = families[i];
         out[i].node_count = (uint32_t)result->nodes.count;
         out[i].group = group;
         out[i].group_count = group_count;

@@ -48,8 +48,8 @@ struct flows {
 int flows_groups(struct arena *arena, const struct fabric_result *result, uint32_t **group,
                  uint32_t *group_count);
 
-/* One family for each metric of pairs by which nodes are judged and each part that has measures.
- * Returns how many, or -ENOMEM. All in `arena`. */
+/* One family for each metric of pairs by which nodes are judged and each part that has measures, in
+ * the order of metrics; the first `max`. Returns how many, or -ENOMEM. All in `arena`. */
 int flows_gather(struct arena *arena, const struct fabric_result *result, const uint32_t *group,
                  uint32_t group_count, struct flows *out, uint32_t max);
 

@@ -494,7 +494,7 @@ int model_find(struct arena *arena, const struct fabric_result *result,
 }
 
 int model_next_pairs(struct arena *arena, const struct fabric_result *result, struct pair *out,
-                     uint32_t max)
+                     uint32_t max, uint32_t *suspects)
 {
     struct finding *finding = arena_alloc(arena, sizeof(*finding));
 
@@ -505,6 +505,8 @@ int model_next_pairs(struct arena *arena, const struct fabric_result *result, st
     /* Bandwidth, which comes first, decides: what is slow in latency alone is not chased. */
     if (investigate(finding, 1) < 0)
         return -ENOMEM;
+    if (suspects)
+        *suspects = finding->family_count ? finding->accused[0].count : 0;
     return finding->family_count
                ? next_pairs(result, &finding->families[0], &finding->accused[0], out, max)
                : 0;

@@ -246,7 +246,7 @@ static void test_a_link_between_well_nodes_is_named_when_it_was_measured_again(v
     tournament(PHASE_ALONE, bad_link);
     found = find();
     nothing(&found);
-    assert_int_equal(model_next_pairs(arena, result, next, 4), 1);
+    assert_int_equal(model_next_pairs(arena, result, next, 4, NULL), 1);
     assert_int_equal(next[0].a, 1);
     assert_int_equal(next[0].b, 4);
     tournament(PHASE_ALONE, bad_link);
@@ -419,7 +419,7 @@ static void test_the_published_case(void **state)
     assert_non_null(strstr(of_two->sentence, "one of the two, 284 or 678"));
     assert_non_null(strstr(of_two->sentence, "one more run decides"));
     /* Exactly that run: one of them with a node that is known to be fast. */
-    assert_int_equal(model_next_pairs(arena, result, next, 4), 1);
+    assert_int_equal(model_next_pairs(arena, result, next, 4, NULL), 1);
     assert_true(next[0].a == 5 || next[0].b == 5);
     assert_true(next[0].a < 4 || next[0].b < 4);
     assert_true(of_two->decide[0] == 5 && of_two->decide[1] < 4);
