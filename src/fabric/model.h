@@ -65,9 +65,10 @@ int model_find(struct arena *arena, const struct fabric_result *result,
                struct findings_of_fabric *out);
 
 /* Which rounds would help most: pairs (at most max, disjoint) that decide what is open or confirm
- * what is suspected, best first. Returns how many, or -ENOMEM. */
+ * what is suspected, best first. *suspects: how many there are by now; may be NULL. Returns how
+ * many pairs, or -ENOMEM. */
 struct pair;
 int model_next_pairs(struct arena *arena, const struct fabric_result *result, struct pair *out,
-                     uint32_t max);
+                     uint32_t max, uint32_t *suspects);
 
 #endif

@@ -26,6 +26,7 @@ struct session_options {
     bool gpu;               /* GPU buffers where both ends have them */
 };
 
+/* What is called never calls the session: it keeps what is to be done for after the call. */
 struct session_world {
     void *data;
     void (*order)(void *data, uint32_t node, uint32_t seq, const struct order *order);
@@ -54,9 +55,9 @@ void session_tick(struct session *session, int64_t now_ms);
 
 /* What a progress line shows. */
 struct session_view {
-    const char *doing; /* "pairs, all at once: round 3 of 7" */
-    double share;      /* of all that is planned now, 0 to 1 */
-    int64_t left_ms;   /* -1: cannot be told yet */
+    char doing[96];  /* "pairs, all at once: round 3 of 7" */
+    double share;    /* of all that is planned now, 0 to 1 */
+    int64_t left_ms; /* -1: cannot be told yet */
     uint32_t nodes_well, nodes_bad;
     uint32_t suspects; /* so far */
 };

@@ -1,5 +1,6 @@
 #include "measure/order.h"
 
+#include "base/clock.h"
 #include "measure/fields.h"
 
 #include <errno.h>
@@ -109,6 +110,15 @@ static const struct field answer_fields[] = {
     {"wall_ns", FIELD_I64, AT(answer, wall_ns), -NS_MAX, NS_MAX, .needed = true},
     {"mono_ns", FIELD_I64, AT(answer, mono_ns), -NS_MAX, NS_MAX, .needed = true},
 };
+
+void answer_stamp(struct answer *answer)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    answer->wall_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    answer->mono_ns = clock_now_ns();
+}
 
 const char *card_key(uint32_t rank, char out[ORDER_KEY_BYTES])
 {

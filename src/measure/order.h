@@ -82,6 +82,9 @@ struct answer {
     struct fabric_trouble *troubles;
 };
 
+/* Set its clocks to now. */
+void answer_stamp(struct answer *answer);
+
 /* Keys; -ENAMETOOLONG can't happen with KEY_BYTES. */
 #define ORDER_KEY_BYTES 40
 const char *card_key(uint32_t rank, char out[ORDER_KEY_BYTES]);

@@ -2,8 +2,8 @@
 
 #include "base/clock.h"
 #include "probe/cpus.h"
-#include "probe/crew.h"
 #include "probe/matrix.h"
+#include "probe/team.h"
 #include "probe/time.h"
 
 #include <errno.h>
@@ -44,7 +44,7 @@ int cpu_rates(const uint32_t *cores, size_t count, const struct cpu_bench *bench
         /* The first is written over. */
         struct slice slice = {bench, slice_ns, rates + (i ? i - 1 : 0) * count};
 
-        r = crew_run(cores, count, work, &slice, err);
+        r = team_run(cores, count, work, &slice, err);
     }
     return r;
 }

@@ -7,51 +7,24 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#define NEAREST_MAX  3
-#define NAME_CMP_MAX 64
-
-/* How many letters must change, at most NAME_CMP_MAX of each are looked at. */
-static unsigned distance(const char *a, const char *b)
-{
-    size_t a_len = strnlen(a, NAME_CMP_MAX), b_len = strnlen(b, NAME_CMP_MAX);
-    unsigned row[NAME_CMP_MAX + 1];
-
-    for (size_t j = 0; j <= b_len; j++)
-        row[j] = (unsigned)j;
-    for (size_t i = 1; i <= a_len; i++) {
-        unsigned before = row[0];
-
-        row[0] = (unsigned)i;
-        for (size_t j = 1; j <= b_len; j++) {
-            unsigned above = row[j], best = before + (a[i - 1] != b[j - 1]);
-
-            if (above + 1 < best)
-                best = above + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            before = above;
-            row[j] = best;
-        }
-    }
-    return row[b_len];
-}
+#define NEAREST_MAX 3
 
 static int not_found(const struct find_words *words, const char *name,
                      const struct find_item *items, size_t count, struct err *err)
 {
     const char *nearest[NEAREST_MAX];
-    unsigned far[NEAREST_MAX];
+    size_t far[NEAREST_MAX];
     size_t found = 0;
     struct buf list = {0};
 
     if (!count)
         return err_set(err, -ENOENT, "there is no %s '%s': %s", words->one, name, words->none);
     for (size_t i = 0; i < count; i++) {
-        unsigned d = distance(name, items[i].id);
+        size_t d = str_distance(str_of(name), str_of(items[i].id));
         size_t at = found < NEAREST_MAX ? found++ : NEAREST_MAX;
 
-        if (items[i].name && distance(name, items[i].name) < d)
-            d = distance(name, items[i].name);
+        if (items[i].name && str_distance(str_of(name), str_of(items[i].name)) < d)
+            d = str_distance(str_of(name), str_of(items[i].name));
         for (; at > 0 && d < far[at - 1]; at--)
             if (at < NEAREST_MAX) {
                 far[at] = far[at - 1];

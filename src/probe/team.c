@@ -1,4 +1,4 @@
-#include "probe/crew.h"
+#include "probe/team.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -12,15 +12,15 @@
 
 enum gate { GATE_SHUT, GATE_OPEN, GATE_GIVEN_UP };
 
-struct crew {
-    crew_work *work;
+struct team {
+    team_work *work;
     void *arg;
     atomic_size_t ready;
     _Atomic enum gate gate;
 };
 
 struct member {
-    struct crew *crew;
+    struct team *team;
     size_t index;
     pthread_t thread;
 };
@@ -30,14 +30,14 @@ struct member {
 static void *member_main(void *arg)
 {
     struct member *member = arg;
-    struct crew *crew = member->crew;
+    struct team *team = member->team;
     enum gate gate;
 
-    atomic_fetch_add(&crew->ready, 1);
-    while ((gate = atomic_load(&crew->gate)) == GATE_SHUT)
+    atomic_fetch_add(&team->ready, 1);
+    while ((gate = atomic_load(&team->gate)) == GATE_SHUT)
         (void)sched_yield();
     if (gate == GATE_OPEN)
-        crew->work(crew->arg, member->index);
+        team->work(team->arg, member->index);
     return NULL;
 }
 
@@ -64,9 +64,9 @@ static int start(struct member *member, uint32_t cpu)
     return -r;
 }
 
-int crew_run(const uint32_t *cpus, size_t count, crew_work *work, void *arg, struct err *err)
+int team_run(const uint32_t *cpus, size_t count, team_work *work, void *arg, struct err *err)
 {
-    struct crew crew = {.work = work, .arg = arg};
+    struct team team = {.work = work, .arg = arg};
     struct member *members = calloc(count ? count : 1, sizeof(*members));
     size_t started = 0;
     int r = 0;
@@ -74,7 +74,7 @@ int crew_run(const uint32_t *cpus, size_t count, crew_work *work, void *arg, str
     if (!members)
         return err_set(err, -ENOMEM, "no memory for %zu threads", count);
     for (; started < count; started++) {
-        members[started] = (struct member){.crew = &crew, .index = started};
+        members[started] = (struct member){.team = &team, .index = started};
         r = start(&members[started], cpus[started]);
         if (r < 0) {
             (void)err_set(err, r, "no thread can be bound to CPU %u: %s", (unsigned)cpus[started],
@@ -82,9 +82,9 @@ int crew_run(const uint32_t *cpus, size_t count, crew_work *work, void *arg, str
             break;
         }
     }
-    while (r == 0 && atomic_load(&crew.ready) < count)
+    while (r == 0 && atomic_load(&team.ready) < count)
         (void)sched_yield();
-    atomic_store(&crew.gate, r == 0 ? GATE_OPEN : GATE_GIVEN_UP);
+    atomic_store(&team.gate, r == 0 ? GATE_OPEN : GATE_GIVEN_UP);
     for (size_t i = 0; i < started; i++)
         (void)pthread_join(members[i].thread, NULL);
     free(members);
