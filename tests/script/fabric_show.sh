@@ -128,6 +128,7 @@ grep -Eq '^n002 +n007 +5\.[0-9]+$' out || wrong "query says: $(cat out)"
 refuses "there is no fabric test 'fabric-bcdfh'; the nearest: fabric-bcdfg, fabric-older, fabric-cable" fabric-bcdfh
 refuses "'fabric-' is the beginning of 3 fabric tests: fabric-cable, fabric-bcdfg, fabric-older" fabric-
 refuses "there is no metric 'pair.bandwith'; the nearest is pair.bandwidth (from one node to another)" --metric pair.bandwith slow.json
+refuses "gpu.memory was not measured in this test" --metric gpu.memory slow.json
 sed 's/"firstlight_fabric": 1/"firstlight_fabric": 2/' slow.json >newer.json
 refuses "newer.json: written by a newer firstlight (file version 2, this one reads 1)" newer.json
 head -c 20000 slow.json >torn.json
