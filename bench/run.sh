@@ -264,6 +264,15 @@ bench_gemm() {
     gemm -r "${BENCH_TIMES:-9}"
 }
 
+bench_probes() {
+    echo "## probes: a node's memory and cores as the probe measures them; want those of the fastest peer, 0.85 of the peak"
+    probes ${BENCH_CPU:+-c} -r "${BENCH_TIMES:-11}"
+    probes ${BENCH_CPU:+-c} -1 -r "${BENCH_TIMES:-11}"
+    have mbw || return 0
+    echo "mbw itself, one thread, MiB/s copied (twice that is read and written):"
+    mbw -q -n "${BENCH_TIMES:-11}" -t 0 256 | tail -1
+}
+
 # in_turn ROUNDS NAME=COMMAND...: commands that print "NAME WHAT NUMBER", in turn, into $work/train
 in_turn() {
     local rounds=$1 round row
@@ -351,7 +360,7 @@ bench_train() {
     rm -rf "$work/trained"
 }
 
-all="inspect scale peers study launch death store agents ranks gemm train tokenizer data"
+all="inspect scale peers study launch death store agents ranks gemm probes train tokenizer data"
 [ $# -gt 0 ] || set -- $all
 for name in "$@"; do
     if [ "$(type -t "bench_$name")" != function ]; then

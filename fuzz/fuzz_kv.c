@@ -56,7 +56,7 @@ static void must_be_same(const struct kv *a, const struct kv *b)
         abort();
 }
 
-/* The first byte cuts the rest into batches of several nodes. */
+/* The first byte cuts the rest into batches of several nodes; the owner acts in between. */
 static void batches(struct str bytes)
 {
     struct buf journal = {0};
@@ -74,6 +74,10 @@ static void batches(struct str bytes)
         if (kv_take(kv, node, 1 + node, batch, now, &out, &err) < 0 &&
             (!err.text[0] || kv_key_count(kv) != keys))
             abort();
+        if (now % 4 == 0)
+            (void)kv_set(kv, batch, batch, now, &out);
+        else if (now % 4 == 1)
+            (void)kv_delete(kv, batch, now, &out);
         (void)kv_tick(kv, now * 3, &out);
         bytes = str_skip(bytes, 1 + batch.len);
     }

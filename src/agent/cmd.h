@@ -7,6 +7,7 @@ enum { EXIT_WELL = 0, EXIT_FINDINGS = 1, EXIT_TROUBLE = 2 };
 /* argv[0] is the command's name. They return an exit code. */
 int agent_collect(int argc, char **argv);
 int agent_end(int argc, char **argv);
+int agent_probe(int argc, char **argv);
 int agent_run(int argc, char **argv);
 int agent_spread(int argc, char **argv);
 

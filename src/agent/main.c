@@ -10,6 +10,8 @@
 static const char usage[] =
     "usage: firstlight-agent collect [OPTION ...]   what this host says about itself, as a "
     "snapshot\n"
+    "       firstlight-agent probe [OPTION ...]     measures this node and its network, see "
+    "firstlight-probe\n"
     "       firstlight-agent run OPTION ...         this node's part of a run\n"
     "       firstlight-agent spread OPTION ...      start a run's agents on other hosts\n"
     "       firstlight-agent end OPTION ...         kills what is left of that part\n"
@@ -20,10 +22,8 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"collect", agent_collect},
-    {"end", agent_end},
-    {"run", agent_run},
-    {"spread", agent_spread},
+    {"collect", agent_collect}, {"end", agent_end},       {"probe", agent_probe},
+    {"run", agent_run},         {"spread", agent_spread},
 };
 
 int main(int argc, char **argv)

@@ -16,6 +16,7 @@ struct expansion {
     struct arena *arena;
     struct err *err;
     VEC(const char *) names;
+    const char *twice;
     struct map seen;
 };
 
@@ -32,7 +33,7 @@ static bool is_separator(char c)
 static int add_name(struct expansion *x, const char *name, size_t len)
 {
     uint64_t hash = hash64(name, len);
-    const char **slot;
+    const char **slot, *again;
     char *copy;
 
     if (len == 0)
@@ -40,7 +41,10 @@ static int add_name(struct expansion *x, const char *name, size_t len)
     if (!isalnum((unsigned char)name[0]))
         return err_set(x->err, -EINVAL, "host name '%.*s' must begin with a letter or a digit",
                        (int)(len > 64 ? 64 : len), name);
-    if (map_get(&x->seen, hash, name))
+    again = map_get(&x->seen, hash, name);
+    if (again && !x->twice)
+        x->twice = again;
+    if (again)
         return 0;
     if (x->names.count == HOSTLIST_HOSTS_MAX)
         return err_set(x->err, -E2BIG, "more than %d hosts", HOSTLIST_HOSTS_MAX);
@@ -167,7 +171,7 @@ int hostlist_expand(struct arena *arena, struct str text, struct hostlist *out, 
             r = err_set(err, -ENOMEM, "no memory for the host names");
         } else {
             memcpy(names, x.names.items, x.names.count * sizeof(*names));
-            *out = (struct hostlist){names, x.names.count};
+            *out = (struct hostlist){names, x.names.count, x.twice};
         }
     }
     vec_done(&x.names);

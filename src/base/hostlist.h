@@ -17,6 +17,7 @@
 struct hostlist {
     const char **names; /* in the order of the text, each once; NUL-terminated */
     size_t count;
+    const char *twice; /* the first name that came again; NULL: none did */
 };
 
 /* Names have letters, digits and "._-:@%" and begin with a letter or a digit, so that they are safe

@@ -4,43 +4,11 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define WORD_MAX 64
-
 static const struct {
     const char *word;
     bool value;
 } truths[] = {{"true", true}, {"false", false}, {"yes", true}, {"no", false},
               {"on", true},   {"off", false},   {"1", true},   {"0", false}};
-
-/* How many letters one has to change, add, drop or swap with the next to make b of a (Damerau and
- * Levenshtein, each swap once); words longer than WORD_MAX are far from all. */
-static size_t distance(struct str a, struct str b)
-{
-    size_t row[3][WORD_MAX + 1];
-
-    if (a.len > WORD_MAX || b.len > WORD_MAX)
-        return SIZE_MAX;
-    for (size_t j = 0; j <= b.len; j++)
-        row[0][j] = j;
-    for (size_t i = 1; i <= a.len; i++) {
-        size_t *now = row[i % 3], *last = row[(i + 2) % 3], *before = row[(i + 1) % 3];
-
-        now[0] = i;
-        for (size_t j = 1; j <= b.len; j++) {
-            size_t best = last[j - 1] + (a.p[i - 1] != b.p[j - 1]);
-
-            if (last[j] + 1 < best)
-                best = last[j] + 1;
-            if (now[j - 1] + 1 < best)
-                best = now[j - 1] + 1;
-            if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] && a.p[i - 2] == b.p[j - 1] &&
-                before[j - 2] + 1 < best)
-                best = before[j - 2] + 1;
-            now[j] = best;
-        }
-    }
-    return row[a.len % 3][b.len];
-}
 
 /* The part behind the last dot. */
 static struct str last_part(struct str key)
@@ -61,8 +29,8 @@ static const struct setting *nearest(const struct setting *rows, size_t count, s
 
     for (size_t i = 0; i < count; i++) {
         struct str own = str_of(rows[i].key);
-        size_t whole = distance(key, own);
-        size_t part = distance(last_part(key), last_part(own));
+        size_t whole = str_distance(key, own);
+        size_t part = str_distance(last_part(key), last_part(own));
 
         if (part != SIZE_MAX && part + 1 < whole)
             whole = part + 1; /* the right name in the wrong group */
@@ -91,7 +59,7 @@ static int no_such_key(const struct setting *rows, size_t count, struct str key,
 {
     const struct setting *near = nearest(rows, count, key);
 
-    if (key.len > WORD_MAX)
+    if (key.len > STR_WORD_MAX)
         return err_set(err, -ENOENT, "there is no setting of %zu letters", key.len);
     return near ? err_set(err, -ENOENT, "there is no setting '%.*s'; did you mean %s (%s)?",
                           STR_ARG(key), near->key, near->help)

@@ -208,6 +208,34 @@ bool str_glob_any(const char *patterns, struct str text)
     return false;
 }
 
+size_t str_distance(struct str a, struct str b)
+{
+    size_t row[3][STR_WORD_MAX + 1];
+
+    if (a.len > STR_WORD_MAX || b.len > STR_WORD_MAX)
+        return SIZE_MAX;
+    for (size_t j = 0; j <= b.len; j++)
+        row[0][j] = j;
+    for (size_t i = 1; i <= a.len; i++) {
+        size_t *now = row[i % 3], *last = row[(i + 2) % 3], *before = row[(i + 1) % 3];
+
+        now[0] = i;
+        for (size_t j = 1; j <= b.len; j++) {
+            size_t best = last[j - 1] + (a.p[i - 1] != b.p[j - 1]);
+
+            if (last[j] + 1 < best)
+                best = last[j] + 1;
+            if (now[j - 1] + 1 < best)
+                best = now[j - 1] + 1;
+            if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] && a.p[i - 2] == b.p[j - 1] &&
+                before[j - 2] + 1 < best)
+                best = before[j - 2] + 1;
+            now[j] = best;
+        }
+    }
+    return row[a.len % 3][b.len];
+}
+
 void buf_done(struct buf *buf)
 {
     free(buf->p);

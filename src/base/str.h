@@ -97,6 +97,11 @@ bool str_glob(const char *pattern, struct str text);
 #define STR_GLOB_MAX 64
 bool str_glob_any(const char *patterns, struct str text);
 
+/* How many letters one has to change, add, drop or swap with the next to make b of a (Damerau and
+ * Levenshtein, each swap once); words longer than STR_WORD_MAX are SIZE_MAX from all. */
+#define STR_WORD_MAX 64
+size_t str_distance(struct str a, struct str b);
+
 /* A growing text buffer. Zero-initialise; buf_done frees. After a failed allocation `failed` is
  * set, further calls do nothing, and `p` stays NUL-terminated or NULL. */
 struct buf {

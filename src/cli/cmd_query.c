@@ -135,7 +135,7 @@ static int print_schema(const struct query_args *args)
             (void)json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "name", item->name,
                                                         "what", item->what, "sql", item->sql));
         else
-            (void)printf("%-12s %s\n", item->name, item->what);
+            (void)printf("%-15s %s\n", item->name, item->what);
     }
     if (list) {
         (void)json_dumpf(list, stdout, JSON_INDENT(1));

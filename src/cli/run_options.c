@@ -23,7 +23,7 @@ struct run_args {
     const char *topology, *bind, *store, *attempts_without_progress, *attempts_max;
     const char *abort_grace, *stop_grace, *node_timeout, *hold, *start_timeout, *time_limit, *hang;
     const char *checkpoint, *complete_when, *step_pattern, *checkpoint_every, *log_size, *show;
-    bool gpus, tie_stdin, slurm;
+    bool gpus, tie_stdin, slurm, independent;
     struct opt_list env, unset, slurm_opts, set;
     /* the front end's */
     const char *state, *agent, *listen;
@@ -59,6 +59,9 @@ const struct opt run_opts[] = {
      AT(store)},
     {"tie-stdin", 0, OPT_FLAG, NULL, "Rank 0 reads this standard input (local only)",
      AT(tie_stdin)},
+    {"independent", 0, OPT_FLAG, NULL,
+     "Ranks have nothing to do with each other: who dies ends nobody else; no restarts",
+     AT(independent)},
     {"attempts-without-progress", 0, OPT_TEXT, "N",
      "Attempts without a new step until it ends; 0: never restart (3, but a program that fails "
      "by itself, without steps or checkpoints, is not tried again)",
@@ -435,6 +438,7 @@ static int set_job(struct arena *arena, const struct options_world *world,
         return r;
     job->gpus |= args->gpus;
     job->tie_stdin |= args->tie_stdin;
+    job->independent |= args->independent;
     if (args->slurm && args->backend && strcmp(args->backend, "slurm") != 0)
         return err_set(err, -EINVAL, "--slurm and --backend %s are two wishes", args->backend);
     if (args->slurm)

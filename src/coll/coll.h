@@ -21,6 +21,10 @@ struct coll_options {
     const char *name; /* of the group in the store: attempts of one job must differ */
     int64_t meet_ms;  /* how long to wait for the others at first; 0: 300000 */
     int64_t stuck_ms; /* a peer that lives but sends nothing for so long is an error; 0: 600000 */
+    /* May be NULL. Told once when the meeting takes long: "waiting for rank 3 and 4 others of 8".
+     */
+    void (*note)(void *arg, const char *text);
+    void *note_arg;
 };
 
 /* Fill from RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT, TORCHELASTIC_RUN_ID and _RESTART_COUNT as

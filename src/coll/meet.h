@@ -1,23 +1,21 @@
-/* coll/meet - ranks tell each other a few bytes through the store, before they have anything
- * better. All call the same functions in the same order. */
+/* coll/meet - ranks find each other, and tell each other a few bytes before they have anything
+ * better. All call the same functions in the same order.
+ *
+ * The store only says where rank 0's hub is; the rest goes by the hub, so that whoever dies while
+ * it waits for the others is missed at once. */
 #ifndef COLL_MEET_H
 #define COLL_MEET_H
 
 #include "coll/coll.h"
+#include "coll/watch.h"
 #include "peer/store_client.h"
-
-/* Bytes a rank may tell at once: all of them fit one value of the store. */
-static inline size_t meet_card_max(size_t size)
-{
-    return STORE_CLIENT_BYTES_MAX / size < 65536 ? STORE_CLIENT_BYTES_MAX / size - 4 : 65532;
-}
 
 struct meet {
     struct store_client store;
-    const char *host, *port, *name;
-    size_t rank, size;
+    struct watch watch; /* a back end that goes on watching moves it, and leaves fd -1, hub NULL */
+    const struct coll_options *options;
+    char key[STORE_CLIENT_KEY_MAX]; /* of the hub's place */
     int64_t meet_ms, deadline_ms;
-    unsigned round;
 };
 
 struct meet_card {
@@ -25,11 +23,14 @@ struct meet_card {
     size_t len;
 };
 
+/* `options` must outlive it. After an error it is to be closed too. */
 int meet_open(struct meet *meet, const struct coll_options *options, struct err *err);
-void meet_close(struct meet *meet);
+
+/* r < 0: this rank fails, and if it is the first the others hear that. */
+void meet_close(struct meet *meet, int r);
 
 /* Everybody learns what everybody tells: cards (size) point into *all, which the caller frees. Who
- * does not come in time is named to all who do. */
+ * dies, or does not come in time, is named to all who do. */
 int meet_all(struct meet *meet, const void *mine, size_t len, struct meet_card *cards, void **all,
              struct err *err);
 

@@ -112,7 +112,7 @@ static int open_many(const struct coll_options *options, struct coll **out, stru
     for (size_t i = 0; r == 0 && i < ARRAY_LEN(backends); i++)
         if (strcmp(backends[i].name, name) == 0)
             r = backends[i].open(options, &meet, out, err);
-    meet_close(&meet);
+    meet_close(&meet, r);
     return r;
 }
 

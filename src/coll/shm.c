@@ -1,52 +1,25 @@
-/* Ranks of one host exchange through memory they share.
- *
- * The memory is a memfd of rank 0, which the others open by way of /proc: it has no name in
- * /dev/shm, so nothing is left behind whoever is killed when, and no small /dev/shm of a container
- * is its limit. It is filled with pages at once: a lack of memory is a sentence now, not a SIGBUS
- * later.
+/* Ranks of one host exchange through memory they share (shm_memory).
  *
  * Each rank has a ring to each other rank, and one that all others read. Who finds nothing to do
  * sleeps on its own bell (a futex) and is woken by who has moved a ring. A sleeper looks ten times
  * a second whether those it waits for still live (by pidfd). */
 #include "base/clock.h"
 #include "base/str.h"
+#include "coll/fall.h"
 #include "coll/meet.h"
 #include "coll/parts.h"
-#include "coll/ring.h"
+#include "coll/shm_memory.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/futex.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/random.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define ALL_RINGS_BYTES ((size_t)32 << 20) /* shared by all rings ... */
-#define RING_BYTES_MIN  ((size_t)16 << 10) /* ... of which each has at least this */
-#define RING_BYTES_MAX  ((size_t)1 << 20)  /* more would not stay in the cache: slower */
-#define LOOK_MS         100                /* between looks at who lives */
-
-struct bell {
-    _Alignas(RING_LINE) _Atomic uint32_t rung; /* counts */
-    _Atomic uint32_t asleep;                   /* somebody must wake it */
-    _Atomic uint32_t left;                     /* this rank takes no more part */
-};
-
-enum why { WHY_DIED = 1, WHY_FAILED, WHY_LEFT, WHY_STUCK };
-
-/* How the memory begins. Then come (size) bells, the positions of all rings, their data. */
-struct region {
-    uint64_t token; /* of this group: what is mapped is what is meant */
-    /* The first rank whose fall was noticed, plus 1, and why << 32: all name the same. */
-    _Alignas(RING_LINE) _Atomic uint64_t culprit;
-    struct bell bells[];
-};
+#define LOOK_MS  100 /* between looks at who lives */
+#define STUCK_MS 500 /* for others to say that they are stuck too */
 
 struct flow {
     struct ring_message message;
@@ -56,8 +29,7 @@ struct flow {
 
 struct shm {
     struct coll coll;
-    struct region *region;
-    size_t bytes, ring_bytes;
+    struct shm_memory memory;
     int *pidfds; /* (size); -1: this rank */
     struct pollfd *polls;
     struct flow *flows; /* of the exchange under way: at most one each way for each rank */
@@ -65,60 +37,9 @@ struct shm {
     uint64_t exchanges;
 };
 
-/* What each rank tells the others. */
-struct shm_card {
-    int64_t pid;
-    int64_t fd; /* rank 0's */
-    uint64_t token, bytes;
-};
-
-/* Each rank has (size) rings: to each other rank, and at its own place the one for all. */
-static size_t positions_of_rank(size_t size)
-{
-    return 2 * (size - 1) + size; /* a tail and a head to each other; a tail and heads for all */
-}
-
-static size_t ring_bytes_for(size_t size)
-{
-    size_t bytes = RING_BYTES_MAX;
-
-    while (bytes > RING_BYTES_MIN && bytes * size * size > ALL_RINGS_BYTES)
-        bytes /= 2;
-    return bytes;
-}
-
-static size_t positions_begin(size_t size)
-{
-    return sizeof(struct region) + size * sizeof(struct bell);
-}
-
-static size_t data_begin(size_t size)
-{
-    size_t at = positions_begin(size) + size * positions_of_rank(size) * RING_LINE;
-
-    return (at + 4095) / 4096 * 4096;
-}
-
-/* The ring from a rank to another, or to all others when they are the same. */
-static struct ring ring_at(const struct shm *shm, size_t from, size_t to)
-{
-    size_t size = shm->coll.size;
-    char *base = (char *)shm->region;
-    struct ring_position *positions = (struct ring_position *)(base + positions_begin(size));
-    /* The ring for all comes last: it has more heads. */
-    size_t place = from == to ? size - 1 : to < from ? to : to - 1;
-
-    positions += from * positions_of_rank(size) + 2 * place;
-    return (struct ring){.tail = positions,
-                         .heads = positions + 1,
-                         .readers = from == to ? size - 1 : 1,
-                         .data = base + data_begin(size) + (from * size + to) * shm->ring_bytes,
-                         .space = shm->ring_bytes};
-}
-
 static void wake(struct shm *shm, size_t rank)
 {
-    struct bell *bell = &shm->region->bells[rank];
+    struct bell *bell = &shm->memory.region->bells[rank];
 
     (void)atomic_fetch_add(&bell->rung, 1);
     if (atomic_load(&bell->asleep))
@@ -135,7 +56,7 @@ static void wake_all(struct shm *shm)
 /* Until the bell has rung since it was at `seen`. False: it was a long time (LOOK_MS). */
 static bool sleep_on_bell(struct shm *shm, uint32_t seen)
 {
-    struct bell *bell = &shm->region->bells[shm->coll.rank];
+    struct bell *bell = &shm->memory.region->bells[shm->coll.rank];
     const struct timespec limit = {0, LOOK_MS * 1000000};
     long r;
 
@@ -147,23 +68,21 @@ static bool sleep_on_bell(struct shm *shm, uint32_t seen)
 }
 
 /* The first fall counts; whoever notices another one names this. */
-static void blame(struct shm *shm, size_t rank, enum why why)
+static void blame(struct shm *shm, size_t rank, enum fall_why why)
 {
     uint64_t none = 0;
 
-    (void)atomic_compare_exchange_strong(&shm->region->culprit, &none,
+    (void)atomic_compare_exchange_strong(&shm->memory.region->culprit, &none,
                                          (uint64_t)why << 32 | (rank + 1));
     wake_all(shm);
 }
 
 static int fallen(struct shm *shm, struct err *err)
 {
-    static const char *const words[] = {"", "has died", "has failed", "has left the group",
-                                        "lives, but has sent nothing for too long"};
-    uint64_t culprit = atomic_load(&shm->region->culprit), why = culprit >> 32;
+    uint64_t culprit = atomic_load(&shm->memory.region->culprit);
+    const struct fall fall = {.rank = (uint32_t)culprit - 1, .why = (uint32_t)(culprit >> 32)};
 
-    return err_set(err, -ECONNRESET, "rank %lu %s", (unsigned long)((uint32_t)culprit - 1),
-                   words[why < ARRAY_LEN(words) ? why : 0]);
+    return fall_say(&fall, err);
 }
 
 static bool is_done(const struct flow *flow)
@@ -215,31 +134,62 @@ static void look(struct shm *shm)
     for (size_t peer = 0; peer < shm->coll.size; peer++) {
         struct pollfd *polled = &shm->polls[peer];
 
-        if (polled->fd >= 0 && atomic_load(&shm->region->bells[peer].left))
-            blame(shm, peer, WHY_LEFT);
+        if (polled->fd >= 0 && atomic_load(&shm->memory.region->bells[peer].left))
+            blame(shm, peer, FALL_LEFT);
         else if (polled->fd >= 0 && polled->revents)
-            blame(shm, peer, WHY_DIED);
+            blame(shm, peer, FALL_DIED);
         polled->fd = -1;
     }
 }
 
-/* Nothing has moved for too long: it is somebody from whom something is missing. */
+/* From whom something is missing, or who does not read: of a ring for all, the last one. */
+static size_t waited_for(const struct shm *shm)
+{
+    size_t rank = shm->coll.rank, last = 0;
+    const struct flow *flow = shm->flows, *end = flow + shm->flow_count;
+    const struct ring_position *heads;
+
+    while (flow < end && (is_done(flow) || !flow->in))
+        flow++;
+    for (const struct flow *out = shm->flows; flow == end; out++)
+        if (!is_done(out))
+            flow = out;
+    if (flow->peer != rank)
+        return flow->peer;
+    heads = flow->message.ring.heads;
+    for (size_t i = 1; i < flow->message.ring.readers; i++)
+        if (atomic_load(&heads[i].at) < atomic_load(&heads[last].at))
+            last = i;
+    return last + (last >= rank);
+}
+
+/* Nothing has moved for too long. The one it is up to may wait for another one itself, who says so
+ * too: the one at the end of that chain is stuck. */
 static int stuck(struct shm *shm, struct err *err)
 {
-    size_t i = 0;
+    size_t peer = waited_for(shm), culprit = peer;
 
-    while (i + 1 < shm->flow_count && (is_done(&shm->flows[i]) || !shm->flows[i].in))
-        i++;
-    blame(shm, shm->flows[i].peer, WHY_STUCK);
-    return err_set(err, -ETIMEDOUT, "rank %zu lives, but nothing has come from it for %g s",
-                   shm->flows[i].peer, (double)shm->coll.stuck_ms / 1000);
+    atomic_store(&shm->memory.region->bells[shm->coll.rank].waits_for, (uint32_t)peer + 1);
+    (void)poll(NULL, 0, STUCK_MS);
+    for (size_t i = 0; i < shm->coll.size; i++) {
+        uint32_t next = atomic_load(&shm->memory.region->bells[culprit].waits_for);
+
+        if (next == 0 || next > shm->coll.size)
+            break;
+        culprit = next - 1;
+    }
+    blame(shm, culprit, FALL_STUCK);
+    if (atomic_load(&shm->memory.region->culprit) != ((uint64_t)FALL_STUCK << 32 | (peer + 1)))
+        return fallen(shm, err);
+    return err_set(err, -ETIMEDOUT, "rank %zu lives, but nothing has come from it for %g s", peer,
+                   (double)shm->coll.stuck_ms / 1000);
 }
 
 /* Until all flows are done. What was sent before its sender fell is still read: a fall counts only
  * when nothing has moved since it was known. */
 static int run_flows(struct shm *shm, struct err *err)
 {
-    struct bell *bell = &shm->region->bells[shm->coll.rank];
+    struct bell *bell = &shm->memory.region->bells[shm->coll.rank];
     int64_t moved_ms = clock_now_ms();
     bool known = false;
 
@@ -263,7 +213,7 @@ static int run_flows(struct shm *shm, struct err *err)
             if (clock_now_ms() - moved_ms > shm->coll.stuck_ms)
                 return stuck(shm, err);
         }
-        known = atomic_load(&shm->region->culprit) != 0;
+        known = atomic_load(&shm->memory.region->culprit) != 0;
     }
 }
 
@@ -285,8 +235,8 @@ static int shm_exchange(struct coll *coll, const struct coll_piece *send,
     for (size_t k = 1; k < size; k++) { /* each begins with its neighbour */
         size_t to = (rank + k) % size, from = (rank + size - k) % size;
 
-        add_flow(shm, false, to, ring_at(shm, rank, to), 0, send[to]);
-        add_flow(shm, true, from, ring_at(shm, from, rank), 0, receive[from]);
+        add_flow(shm, false, to, shm_memory_ring(&shm->memory, rank, to), 0, send[to]);
+        add_flow(shm, true, from, shm_memory_ring(&shm->memory, from, rank), 0, receive[from]);
     }
     return run_flows(shm, err);
 }
@@ -303,7 +253,7 @@ static int shm_gather_parts(struct coll *coll, char *buf, const size_t *begin, s
         size_t from = (rank + k) % size, reader = rank - (rank > from);
         struct coll_piece piece = {buf + begin[from], begin[from + 1] - begin[from]};
 
-        add_flow(shm, from != rank, from, ring_at(shm, from, from), reader, piece);
+        add_flow(shm, from != rank, from, shm_memory_ring(&shm->memory, from, from), reader, piece);
     }
     return run_flows(shm, err);
 }
@@ -312,11 +262,11 @@ static void shm_leave(struct coll *coll, bool failed)
 {
     struct shm *shm = (struct shm *)coll;
 
-    if (!shm->region)
+    if (!shm->memory.region)
         return;
     if (failed)
-        blame(shm, coll->rank, WHY_FAILED);
-    atomic_store(&shm->region->bells[coll->rank].left, 1);
+        blame(shm, coll->rank, FALL_FAILED);
+    atomic_store(&shm->memory.region->bells[coll->rank].left, 1);
     wake_all(shm);
 }
 
@@ -327,8 +277,7 @@ static void shm_free(struct coll *coll)
     for (size_t i = 0; shm->pidfds && i < coll->size; i++)
         if (shm->pidfds[i] >= 0)
             (void)close(shm->pidfds[i]);
-    if (shm->region)
-        (void)munmap(shm->region, shm->bytes);
+    shm_memory_unmap(&shm->memory);
     free(shm->pidfds);
     free(shm->polls);
     free(shm->flows);
@@ -340,53 +289,6 @@ static const struct coll_ops shm_ops = {.exchange = shm_exchange,
                                         .leave = shm_leave,
                                         .free = shm_free};
 
-/* Rank 0 makes the memory. It can't shrink any more: nobody can be made to fall by that. */
-static int make_memory(const struct shm *shm, struct shm_card *card, struct err *err)
-{
-    int r, fd = memfd_create("firstlight-coll", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-    if (fd < 0)
-        return err_set(err, -errno, "memory to share: %s", strerror(errno));
-    r = -posix_fallocate(fd, 0, (off_t)shm->bytes);
-    if (r == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0)
-        r = -errno;
-    if (r == 0 && getrandom(&card->token, sizeof(card->token), 0) != sizeof(card->token))
-        r = -EIO;
-    if (r == 0 && pwrite(fd, &card->token, sizeof(card->token), 0) != sizeof(card->token))
-        r = -EIO;
-    card->fd = fd;
-    if (r < 0)
-        return err_set(err, r, "%zu MiB of memory for %zu ranks to share: %s", shm->bytes >> 20,
-                       shm->coll.size, strerror(-r));
-    return 0;
-}
-
-static int map_memory(struct shm *shm, const struct shm_card *first, struct err *err)
-{
-    char path[64];
-    struct stat at;
-    void *p;
-    int r = 0, fd;
-
-    (void)snprintf(path, sizeof(path), "/proc/%lld/fd/%lld", (long long)first->pid,
-                   (long long)first->fd);
-    fd = open(path, O_RDWR | O_CLOEXEC);
-    if (fd < 0)
-        return err_set(err, -errno, "the memory of rank 0, %s: %s", path, strerror(errno));
-    if (fstat(fd, &at) < 0 || at.st_size != (off_t)shm->bytes || first->bytes != shm->bytes)
-        r = err_set(err, -EPROTO, "%s is not the memory of rank 0", path);
-    p = r == 0 ? mmap(NULL, shm->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : MAP_FAILED;
-    if (r == 0 && p == MAP_FAILED)
-        r = err_set(err, -errno, "%zu MiB of shared memory: %s", shm->bytes >> 20, strerror(errno));
-    (void)close(fd);
-    if (r < 0)
-        return r;
-    shm->region = p;
-    if (shm->region->token != first->token)
-        return err_set(err, -EPROTO, "%s is the memory of another group", path);
-    return 0;
-}
-
 /* Map the memory, and take hold of each peer: it is still in the meeting, so the pid is its own. */
 static int join(struct shm *shm, const struct meet_card *cards, struct err *err)
 {
@@ -397,7 +299,7 @@ static int join(struct shm *shm, const struct meet_card *cards, struct err *err)
             return err_set(err, -EPROTO, "rank %zu is another version of this program", i);
         memcpy(&card, cards[i].p, sizeof(card));
         if (i == 0) {
-            int r = map_memory(shm, &card, err);
+            int r = shm_memory_map(&shm->memory, &card, err);
 
             if (r < 0)
                 return r;
@@ -421,8 +323,7 @@ static struct shm *shm_new(const struct coll_options *options)
         return NULL;
     if (options->stuck_ms)
         shm->coll.stuck_ms = options->stuck_ms;
-    shm->ring_bytes = ring_bytes_for(size);
-    shm->bytes = data_begin(size) + size * size * shm->ring_bytes;
+    shm_memory_plan(&shm->memory, size);
     shm->pidfds = malloc(size * sizeof(*shm->pidfds));
     shm->polls = calloc(size, sizeof(*shm->polls));
     shm->flows = calloc(2 * size, sizeof(*shm->flows));
@@ -448,9 +349,9 @@ int coll_open_shm(const struct coll_options *options, struct meet *meet, struct 
     if (!shm || !cards) {
         r = err_set(err, -ENOMEM, "no memory for a group of %zu ranks", options->size);
     } else {
-        mine.bytes = shm->bytes;
+        mine.bytes = shm->memory.bytes;
         if (options->rank == 0)
-            r = make_memory(shm, &mine, err);
+            r = shm_memory_make(&shm->memory, &mine, err);
     }
     r = meet_agree(meet, r, err);
     if (r == 0)

@@ -22,7 +22,9 @@ static void send_start(struct control *c, uint32_t node)
     struct msg_start *start = &message.start;
 
     if (!live->linked || !live->clean || live->attempt == fold->attempt ||
-        fold->nodes[node].started || !c->live[fold->assigned[0]].hello)
+        fold->nodes[node].settled)
+        return;
+    if (!c->live[fold->assigned[0]].hello && !fold->nodes[fold->assigned[0]].empty)
         return; /* the first node's address is told to all */
     start->attempt = fold->attempt;
     start->node_rank = (uint32_t)fold->nodes[node].node_rank;
@@ -166,6 +168,13 @@ void act_on_force(struct control *c)
         each_node(c, stop_node);
 }
 
+/* The first node's address is known now, or nobody is there any more to have one. */
+void act_on_first(struct control *c, uint32_t node)
+{
+    if (c->fold.state == RUN_SPAWNING && node == c->fold.assigned[0])
+        each_node(c, send_start);
+}
+
 void act_on_node(struct control *c, uint32_t node)
 {
     const struct fold *fold = &c->fold;
@@ -179,11 +188,10 @@ void act_on_node(struct control *c, uint32_t node)
     }
     if (!live->clean && !(ours && live->attempt == fold->attempt))
         send_stop(c, node, live->attempt, STOP_KILL, "it is left from an older attempt");
+    act_on_first(c, node);
     if (!ours)
         return;
-    if (fold->state == RUN_SPAWNING && node == fold->assigned[0])
-        each_node(c, send_start);
-    else if (fold->state == RUN_SPAWNING)
+    if (fold->state == RUN_SPAWNING)
         send_start(c, node);
     else if (fold->state >= RUN_ABORTING)
         stop_node(c, node);

@@ -33,31 +33,34 @@ static bool attempt_lives(const struct fold *fold)
 }
 
 /* Which state follows, when something happened that one kind of state minds. */
-static void step_on(struct fold *fold, enum run_event_kind kind)
+static void step_on(struct control *control, enum run_event_kind kind)
 {
     static const struct {
         enum run_state from;
         enum run_event_kind on;
         enum run_state to;
+        bool together; /* only where ranks need each other */
     } table[] = {
         {RUN_GATHERING, EV_ATTEMPT_BEGUN, RUN_SPAWNING},
         {RUN_SPAWNING, EV_ATTEMPT_RUNNING, RUN_RUNNING},
-        {RUN_SPAWNING, EV_RANK_EXITED, RUN_ABORTING}, /* these four: only when it is a failure */
-        {RUN_RUNNING, EV_RANK_EXITED, RUN_ABORTING},
-        {RUN_SPAWNING, EV_NODE_LOST, RUN_ABORTING},
-        {RUN_RUNNING, EV_NODE_LOST, RUN_ABORTING},
-        {RUN_SPAWNING, EV_SPAWN_FAILED, RUN_ABORTING},
-        {RUN_RUNNING, EV_HANG, RUN_ABORTING},
+        {RUN_SPAWNING, EV_RANK_EXITED, RUN_ABORTING, true}, /* these four: only when it is a */
+        {RUN_RUNNING, EV_RANK_EXITED, RUN_ABORTING, true},  /* failure */
+        {RUN_SPAWNING, EV_NODE_LOST, RUN_ABORTING, true},
+        {RUN_RUNNING, EV_NODE_LOST, RUN_ABORTING, true},
+        {RUN_SPAWNING, EV_SPAWN_FAILED, RUN_ABORTING, true},
+        {RUN_RUNNING, EV_HANG, RUN_ABORTING, true},
         {RUN_GATHERING, EV_STOP_ASKED, RUN_LEAVING},
         {RUN_SPAWNING, EV_STOP_ASKED, RUN_STOPPING},
         {RUN_RUNNING, EV_STOP_ASKED, RUN_STOPPING},
         {RUN_GATHERING, EV_FAILED, RUN_LEAVING},
         {RUN_LEAVING, EV_RUN_ENDED, RUN_ENDED},
     };
+    struct fold *fold = &control->fold;
 
     for (size_t i = 0; i < ARRAY_LEN(table); i++)
         if (table[i].from == fold->state && table[i].on == kind) {
-            fold->state = table[i].to;
+            if (!table[i].together || !control->config.job->independent)
+                fold->state = table[i].to;
             return;
         }
 }
@@ -161,10 +164,17 @@ static bool write_off(struct control *control, struct node_fact *node,
     return lived > 0;
 }
 
+static void node_settles(struct fold *fold, struct node_fact *node)
+{
+    fold->nodes_settled += !node->settled;
+    node->settled = true;
+}
+
 static void node_is_empty(struct fold *fold, struct node_fact *node)
 {
     node->empty = true;
     fold->nodes_empty++;
+    node_settles(fold, node);
 }
 
 static void node_lost_event(struct control *control, const struct run_event *event)
@@ -181,7 +191,7 @@ static void node_lost_event(struct control *control, const struct run_event *eve
         return;
     node_is_empty(fold, node);
     if (write_off(control, node, event))
-        step_on(fold, EV_NODE_LOST);
+        step_on(control, EV_NODE_LOST);
 }
 
 static void node_excluded(struct control *control, const struct run_event *event)
@@ -243,10 +253,11 @@ static void forget_attempt(struct control *control)
         node->node_rank = -1;
         node->ended = 0;
         node->spawn_errno = 0;
-        node->started = node->empty = false;
+        node->started = node->empty = node->settled = false;
     }
     memset(fold->rank_ends, RANK_LIVES, control->world_max);
-    fold->nodes_started = fold->nodes_empty = fold->ranks_ended = fold->ranks_died = 0;
+    fold->nodes_started = fold->nodes_settled = fold->nodes_empty = 0;
+    fold->ranks_ended = fold->ranks_well = fold->ranks_died = 0;
     fold->running_at = fold->rendezvous_at = fold->step_told_at = 0;
     fold->step = -1;
     fold->progress = fold->hang = false;
@@ -271,7 +282,7 @@ static void attempt_begun(struct control *control, const struct run_event *event
     memcpy(fold->assigned, control->listed, nnodes * sizeof(*fold->assigned));
     for (uint32_t i = 0; i < nnodes; i++)
         fold->nodes[fold->assigned[i]].node_rank = (int32_t)i;
-    step_on(fold, EV_ATTEMPT_BEGUN);
+    step_on(control, EV_ATTEMPT_BEGUN);
 }
 
 static void checkpoint_chosen(struct control *control, const struct run_event *event)
@@ -304,6 +315,7 @@ static void ranks_started_event(struct control *control, const struct run_event 
         return;
     node->started = true;
     control->fold.nodes_started++;
+    node_settles(&control->fold, node);
 }
 
 static void spawn_failed(struct control *control, const struct run_event *event)
@@ -318,15 +330,16 @@ static void spawn_failed(struct control *control, const struct run_event *event)
     fold->ranks_ended += fold_ranks_of(control, (uint32_t)event->node, &first) - node->ended;
     node->ended = fold_ranks_of(control, (uint32_t)event->node, &first);
     memset(fold->rank_ends + first, RANK_LOST, node->ended);
+    node_settles(fold, node);
     if (!fold->spawn_text[0])
         text_keep(fold->spawn_text, SENTENCE_MAX, event->text);
-    step_on(fold, EV_SPAWN_FAILED);
+    step_on(control, EV_SPAWN_FAILED);
 }
 
 static void attempt_running(struct control *control, const struct run_event *event)
 {
     control->fold.running_at = event->at_ns;
-    step_on(&control->fold, EV_ATTEMPT_RUNNING);
+    step_on(control, EV_ATTEMPT_RUNNING);
 }
 
 static void rendezvous(struct control *control, const struct run_event *event)
@@ -375,12 +388,14 @@ static void rank_exited(struct control *control, const struct run_event *event)
     node->ended++;
     fold->ranks_ended++;
     fold->rank_ends[event->rank] = event->a ? RANK_DIED : RANK_LEFT_WELL;
-    if (!event->a)
+    if (!event->a) {
+        fold->ranks_well++;
         return;
+    }
     fold->ranks_died++;
     add_death(fold, event, (uint32_t)event->rank, false);
     keep_words(fold, event);
-    step_on(fold, EV_RANK_EXITED);
+    step_on(control, EV_RANK_EXITED);
 }
 
 static void node_empty(struct control *control, const struct run_event *event)
@@ -394,7 +409,7 @@ static void node_empty(struct control *control, const struct run_event *event)
     /* Ranks that went without a word of their end: while nobody had asked, that is a failure. */
     if ((fold->state == RUN_SPAWNING || fold->state == RUN_RUNNING) &&
         write_off(control, node, event))
-        step_on(fold, EV_NODE_LOST);
+        step_on(control, EV_NODE_LOST);
 }
 
 /* A program's own exit code blames nobody the first time. */
@@ -431,7 +446,7 @@ static void failed(struct control *control, const struct run_event *event)
     if (fold->state == RUN_GATHERING) {
         fold->cause = (enum run_cause)event->a;
         text_keep(fold->end_text, SENTENCE_MAX, event->text);
-        step_on(fold, EV_FAILED);
+        step_on(control, EV_FAILED);
         return;
     }
     fold->failed = (enum run_cause)event->a;
@@ -453,7 +468,7 @@ static void stop_asked(struct control *control, const struct run_event *event)
     text_keep(fold->end_text, SENTENCE_MAX, event->text);
     if (fold->state == RUN_GATHERING)
         fold->cause = fold->stop_cause;
-    step_on(fold, EV_STOP_ASKED);
+    step_on(control, EV_STOP_ASKED);
 }
 
 static void attempt_ended(struct control *control, const struct run_event *event)
@@ -471,21 +486,25 @@ static void attempt_ended(struct control *control, const struct run_event *event
         fold->progress = true;
     fold->without_progress = fold->progress ? 0 : fold->without_progress + 1;
     fold->cause = fold->stop_cause;
-    fold->state = fold->stop_cause ? RUN_LEAVING : RUN_GATHERING;
+    if (control->config.job->independent && !fold->cause) { /* there is no second attempt */
+        fold->cause = fold->failed;
+        memcpy(fold->end_text, fold->failed_text, SENTENCE_MAX);
+    }
+    fold->state = fold->cause ? RUN_LEAVING : RUN_GATHERING;
 }
 
 static void hang(struct control *control, const struct run_event *event)
 {
     control->fold.hang = true;
     text_keep(control->fold.hang_text, SENTENCE_MAX, event->text);
-    step_on(&control->fold, EV_HANG);
+    step_on(control, EV_HANG);
 }
 
 static void run_ended(struct control *control, const struct run_event *event)
 {
     control->fold.exit_code = (int)event->a;
     text_keep(control->fold.end_text, SENTENCE_MAX, event->text);
-    step_on(&control->fold, EV_RUN_ENDED);
+    step_on(control, EV_RUN_ENDED);
 }
 
 void control_apply(struct control *control, const struct run_event *event)

@@ -408,6 +408,18 @@ void control_tick(struct control *c, int64_t now_ns)
     control_settle(c);
 }
 
+int control_store_set(struct control *c, struct str key, struct str value, int64_t now_ns)
+{
+    take_time(c, now_ns);
+    return meeting_set(c, key, value);
+}
+
+int control_store_delete(struct control *c, struct str key, int64_t now_ns)
+{
+    take_time(c, now_ns);
+    return meeting_delete(c, key);
+}
+
 void control_wish(struct control *c, enum control_wish wish, const char *why, int64_t now_ns)
 {
     take_time(c, now_ns);

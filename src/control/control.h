@@ -45,6 +45,9 @@ struct control_world {
     void (*event)(void *data, const struct run_event *event);
     void (*metric)(void *data, const struct store_metric *metric);
     void (*journal)(void *data, uint32_t attempt, struct str bytes); /* of the attempt's kv */
+    /* A rank of the attempt at hand has set this key of its store; NULL: nobody wants to know. The
+     * texts are gone afterwards. */
+    void (*stored)(void *data, struct str key, struct str value);
     void (*send)(void *data, uint32_t node, const struct message *message);
     void (*launch)(void *data, uint32_t node); /* start an agent there (again) */
     void (*forget)(void *data, uint32_t node); /* cut its link; end its agent by force */
@@ -95,6 +98,12 @@ void control_wish(struct control *control, enum control_wish wish, const char *w
 /* Unix time at which the allocation ends; a stop is begun stop_grace_s + 30 s before. */
 void control_time_limit(struct control *control, int64_t ends_at_wall_ns);
 
+/* A key of the attempt's store is set, or deleted, as by a rank. They make no event, and so may be
+ * called from inside world.event too. Returns 0, -EAGAIN (no attempt is
+ * spawning or running), -ENOSPC, -EMSGSIZE or -ENOMEM (see kv_set). */
+int control_store_set(struct control *control, struct str key, struct str value, int64_t now_ns);
+int control_store_delete(struct control *control, struct str key, int64_t now_ns);
+
 /* What `run`'s live status, `attach` and the run's row show. Texts live until the next call. */
 struct control_view {
     enum run_state state;
@@ -115,6 +124,8 @@ void control_view(struct control *control, int64_t now_ns, struct control_view *
 
 /* Where a rank of the attempt at hand lives; -1. For LOG_READ. */
 int64_t control_node_of_rank(const struct control *control, uint32_t rank);
+/* The nodes of the attempt at hand by node rank, until it ends; NULL: none is. */
+const uint32_t *control_nodes(const struct control *control, uint32_t *count);
 
 /* Everything durable as text, for tests: two machines that hold the same print the same. */
 void control_print_durable(const struct control *control, struct buf *out);

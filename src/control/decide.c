@@ -17,7 +17,7 @@ static void end_attempt(struct control *c, int64_t how)
 
 static bool all_left_well(const struct fold *fold)
 {
-    return fold->ranks_ended == fold->world && !fold->ranks_died;
+    return fold->ranks_well == fold->world;
 }
 
 /* Nodes that are not empty in time are given up, and with them what may live there. */
@@ -36,24 +36,29 @@ static void drain(struct control *c, double bound_s)
 
 static void spawning(struct control *c)
 {
-    if (c->fold.nodes_started < c->fold.nnodes)
+    if (c->fold.nodes_settled < c->fold.nnodes)
         return;
     control_phase(c, PHASE_SPAWN);
     control_emit(c, event_of(EV_ATTEMPT_RUNNING));
 }
 
+/* Nobody is left who could do anything: what is not empty yet has its time for that. */
 static void running(struct control *c)
 {
     int64_t bound_ns = (int64_t)(c->config.job->abort_grace_s * 1e9) + DRAIN_EXTRA_S * SECOND_NS;
+    bool well = all_left_well(&c->fold);
 
-    if (!all_left_well(&c->fold))
+    if (!well && !(c->config.job->independent && c->fold.ranks_ended == c->fold.world))
         return;
     if (!c->known_ns)
         c->known_ns = c->now_ns; /* that it is over */
-    if (c->fold.nodes_empty == c->fold.nnodes || c->now_ns - c->known_ns >= bound_ns)
-        end_attempt(c, 0);
-    else
+    if (c->fold.nodes_empty < c->fold.nnodes && c->now_ns - c->known_ns < bound_ns) {
         control_wake(c, c->known_ns + bound_ns);
+        return;
+    }
+    if (!well && !c->fold.failed)
+        verdict_failed(c);
+    end_attempt(c, well ? 0 : 1);
 }
 
 static void aborting(struct control *c)

@@ -160,6 +160,16 @@ static bool any_link(const struct driver *driver)
     return false;
 }
 
+/* All that one turn of the loop has brought, and what follows from it. */
+static void carry_out(struct driver *driver)
+{
+    do {
+        flush(driver);
+        if (!driver->stalled)
+            driver_tell_front(driver);
+    } while (output_left(driver) && !driver->stalled && !driver->ended);
+}
+
 /* LEAVE is on its way; an agent that has cleaned up closes its link. */
 static void await_leave(struct driver *driver)
 {
@@ -173,14 +183,10 @@ static void await_leave(struct driver *driver)
 
 int driver_run(struct driver *driver)
 {
-    do {
-        flush(driver);
-    } while (output_left(driver) && !driver->stalled && !driver->ended);
+    carry_out(driver);
     while (!driver->ended) {
         (void)event_base_loop(driver->base, EVLOOP_ONCE);
-        do {
-            flush(driver);
-        } while (output_left(driver) && !driver->stalled && !driver->ended);
+        carry_out(driver);
         if (driver->view_due)
             show_view(driver);
     }
@@ -209,6 +215,16 @@ void driver_time_is_over(struct driver *driver)
 void driver_view(struct driver *driver, struct control_view *view)
 {
     control_view(driver->control, driver_now_ns(), view);
+}
+
+int driver_store_set(struct driver *driver, struct str key, struct str value)
+{
+    return control_store_set(driver->control, key, value, driver_now_ns());
+}
+
+int driver_store_delete(struct driver *driver, struct str key)
+{
+    return control_store_delete(driver->control, key, driver_now_ns());
 }
 
 void driver_log_read(struct driver *driver, const struct msg_log_read *ask, uint32_t node,
@@ -267,6 +283,8 @@ void driver_free(struct driver *driver)
     ledger_done(&driver->ledger);
     vec_done(&driver->log_asks);
     vec_done(&driver->launch_failed);
+    vec_done(&driver->told);
+    buf_done(&driver->told_bytes);
     free(driver->links);
     if (driver->lock_fd >= 0)
         (void)close(driver->lock_fd);

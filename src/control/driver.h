@@ -25,6 +25,12 @@ struct driver_front {
     uint64_t (*output)(void *data, const struct msg_log *log, const char *node_name);
     void (*view)(void *data, const struct control_view *view); /* each second, and on events */
     void (*trouble)(void *data, const char *sentence);
+    /* An attempt begins, or was at hand when this controller took over: its nodes by node rank.
+     * Nodes that never came are not among them. */
+    void (*begun)(void *data, uint32_t attempt, const uint32_t *nodes, uint32_t count);
+    /* A rank of the attempt at hand has set this key; once for each SET, when it is on the disk.
+     * Not told again of what was set before this controller began. May call driver_store_*. */
+    void (*stored)(void *data, struct str key, struct str value);
 };
 
 struct driver_config {
@@ -49,6 +55,12 @@ void driver_wish(struct driver *driver, enum control_wish wish, const char *why)
 /* The scheduler says that time is nearly over: a polite stop whose cause is the time limit. */
 void driver_time_is_over(struct driver *driver);
 void driver_view(struct driver *driver, struct control_view *view);
+
+/* A key of the store of the attempt at hand is set, or deleted, as by a rank: stored, and whoever
+ * waits for it is answered. From the loop, also from inside front.event. Returns 0, -EAGAIN (no
+ * attempt is spawning or running), -ENOSPC, -EMSGSIZE (see kv_set) or -ENOMEM. */
+int driver_store_set(struct driver *driver, struct str key, struct str value);
+int driver_store_delete(struct driver *driver, struct str key);
 
 /* Ask for a part of a rank's log; `answer` is called once, also when the agent is gone. */
 void driver_log_read(struct driver *driver, const struct msg_log_read *ask, uint32_t node,

@@ -209,6 +209,7 @@ int driver_begin(struct driver *driver, struct err *err)
     if (driver->config.ends_at_s)
         control_time_limit(driver->control, driver->config.ends_at_s * 1000000000LL);
     control_begin(driver->control, driver_now_ns(), driver_clock_ns(CLOCK_REALTIME));
+    driver->begun_due = driver->begun_due || control_attempt(driver->control);
     driver_set_timer(driver->view, 0);
     return 0;
 }

@@ -28,6 +28,11 @@ struct log_ask {
     void *data;
 };
 
+/* A key that a rank has set, not yet told to the front: two texts in `told_bytes`. */
+struct told {
+    size_t at, key_len, value_len;
+};
+
 struct driver {
     struct driver_config config;
     struct saved saved;
@@ -42,12 +47,14 @@ struct driver {
     struct ledger ledger;
     struct link **links; /* by node; NULL: none */
     VEC(struct log_ask) log_asks;
+    VEC(struct told) told;
+    struct buf told_bytes;
     VEC(uint32_t) launch_failed; /* nodes whose launch failed in this turn */
     char launch_sentence[ERR_TEXT_MAX];
     uint64_t log_id;
     int64_t wake_ns, created_ns;
     int lock_fd, exit_code;
-    bool ended, stalled, view_due;
+    bool ended, stalled, view_due, begun_due;
 };
 
 int64_t driver_clock_ns(clockid_t id);
@@ -57,6 +64,8 @@ const char *driver_node_name(const struct driver *driver, int64_t node); /* "" f
 
 extern const struct control_world driver_world; /* its data is the driver */
 extern const struct ledger_doer driver_doer;    /* likewise */
+/* What ranks have set, and which attempt has begun, for the front: outside the machine. */
+void driver_tell_front(struct driver *driver);
 /* More live output may come from a node. */
 void driver_give_credit(struct driver *driver, uint32_t node, uint64_t bytes);
 void driver_launch_failed(void *data, uint32_t node, const char *sentence);

@@ -3,6 +3,7 @@
 #include "control/keep.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* What the machine asks for; see control_world. */
 
@@ -12,6 +13,7 @@ static void world_event(void *data, const struct run_event *event)
 
     ledger_event(&driver->ledger, event);
     driver->view_due = true;
+    driver->begun_due = driver->begun_due || event->kind == EV_ATTEMPT_BEGUN;
     if (driver->config.front.event)
         driver->config.front.event(driver->config.front.data, event,
                                    driver_node_name(driver, event->node));
@@ -25,6 +27,54 @@ static void world_metric(void *data, const struct store_metric *metric)
 static void world_journal(void *data, uint32_t attempt, struct str bytes)
 {
     ledger_journal(&((struct driver *)data)->ledger, attempt, bytes);
+}
+
+static void world_stored(void *data, struct str key, struct str value)
+{
+    struct driver *driver = data;
+    struct told *told;
+
+    if (!driver->config.front.stored)
+        return;
+    told = vec_push(&driver->told);
+    if (told)
+        *told = (struct told){driver->told_bytes.len, key.len, value.len};
+    buf_add(&driver->told_bytes, key.p, key.len);
+    buf_add(&driver->told_bytes, value.p, value.len);
+    if (!told || driver->told_bytes.failed)
+        driver->ledger.failed = true; /* what is on the disk would never be told */
+}
+
+static void tell_begun(struct driver *driver)
+{
+    uint32_t count;
+    const uint32_t *nodes = control_nodes(driver->control, &count);
+
+    driver->begun_due = false;
+    if (nodes && driver->config.front.begun)
+        driver->config.front.begun(driver->config.front.data, control_attempt(driver->control),
+                                   nodes, count);
+}
+
+/* Whoever is told may ask for more, which is told in the next turn. */
+void driver_tell_front(struct driver *driver)
+{
+    __typeof__(driver->told) told = driver->told;
+    struct buf bytes = driver->told_bytes;
+
+    if (driver->begun_due)
+        tell_begun(driver);
+    memset(&driver->told, 0, sizeof(driver->told));
+    driver->told_bytes = (struct buf){0};
+    for (size_t i = 0; i < told.count; i++) {
+        const char *p = bytes.p + told.items[i].at;
+
+        driver->config.front.stored(
+            driver->config.front.data, (struct str){p, told.items[i].key_len},
+            (struct str){p + told.items[i].key_len, told.items[i].value_len});
+    }
+    vec_done(&told);
+    buf_done(&bytes);
 }
 
 static void world_send(void *data, uint32_t node, const struct message *message)
@@ -153,6 +203,7 @@ const struct control_world driver_world = {
     .event = world_event,
     .metric = world_metric,
     .journal = world_journal,
+    .stored = world_stored,
     .send = world_send,
     .launch = world_launch,
     .forget = world_forget,

@@ -3,10 +3,11 @@
 
 static void print_node(const struct node_fact *node, uint32_t i, struct buf *out)
 {
-    buf_printf(out, "node %u: %llx %llx slot %d rank %d ended %u errno %d blame %d %d%d%d%d%d%d\n",
-               i, (unsigned long long)node->incarnation, (unsigned long long)node->previous,
-               node->slot, node->node_rank, node->ended, node->spawn_errno, node->blame,
-               node->starting, node->up, node->lost, node->excluded, node->started, node->empty);
+    buf_printf(
+        out, "node %u: %llx %llx slot %d rank %d ended %u errno %d blame %d %d%d%d%d%d%d%d\n", i,
+        (unsigned long long)node->incarnation, (unsigned long long)node->previous, node->slot,
+        node->node_rank, node->ended, node->spawn_errno, node->blame, node->starting, node->up,
+        node->lost, node->excluded, node->started, node->empty, node->settled);
 }
 
 static void print_attempt(const struct fold *fold, struct buf *out)

@@ -24,15 +24,11 @@ void gather_begin(struct control *c)
 {
     gather_drop_plan(c);
     meeting_close(c);
+    c->nobody_comes = false;
     c->enough_ns = 0;
     c->check_complaints = 0;
     c->check_ns = c->now_ns;
     c->scan_ns = c->now_ns;
-}
-
-static bool ready(const struct control *c, uint32_t node)
-{
-    return c->live[node].linked && c->live[node].clean;
 }
 
 static bool same_group(const struct control *c, uint32_t a, uint32_t b)
@@ -48,7 +44,7 @@ static int64_t spare_for(const struct control *c, uint32_t old, bool blamed, con
     int64_t any = -1;
 
     for (uint32_t i = 0; i < c->config.node_count; i++) {
-        if (taken[i] || !ready(c, i) || (c->fold.nodes[i].blame != BLAME_NONE) != blamed)
+        if (taken[i] || !node_is_ready(c, i) || (c->fold.nodes[i].blame != BLAME_NONE) != blamed)
             continue;
         if (same_group(c, i, old))
             return i;
@@ -88,11 +84,11 @@ static void make_plan(struct control *c)
         uint32_t node = c->fold.slots[s];
 
         c->plan[s] = -1;
-        put(c, s, ready(c, node) && !c->fold.nodes[node].blame ? (int64_t)node : -1, taken);
+        put(c, s, node_is_ready(c, node) && !c->fold.nodes[node].blame ? (int64_t)node : -1, taken);
     }
     fill_from_spares(c, false, taken);
     for (uint32_t s = 0; s < c->config.job->nodes; s++)
-        put(c, s, ready(c, c->fold.slots[s]) ? (int64_t)c->fold.slots[s] : -1, taken);
+        put(c, s, node_is_ready(c, c->fold.slots[s]) ? (int64_t)c->fold.slots[s] : -1, taken);
     fill_from_spares(c, true, taken);
 }
 
@@ -176,8 +172,11 @@ static void end_short(struct control *c)
     const struct job *job = c->config.job;
     struct buf text = {0};
 
-    buf_printf(&text, "%u of the %lld nodes that are needed came within %.0f s; ", c->ready,
-               (long long)(job->min_nodes ? job->min_nodes : job->nodes), job->start_timeout_s);
+    buf_printf(&text, "%u of the %lld nodes that are needed came", c->ready,
+               (long long)(job->min_nodes ? job->min_nodes : job->nodes));
+    if (!c->nobody_comes)
+        buf_printf(&text, " within %.0f s", job->start_timeout_s);
+    buf_puts(&text, "; ");
     print_missing(c, &text);
     event.a = CAUSE_NODES_SHORT;
     event.text = (struct str){text.p, text.len};
@@ -241,6 +240,18 @@ static void say_smaller(struct control *c)
     buf_done(&text);
 }
 
+/* Of an independent job each is named: what it was to do, nobody does. */
+static void say_left_out(struct control *c)
+{
+    for (uint32_t s = 0; s < c->config.job->nodes; s++) {
+        const char *why = c->live[c->fold.slots[s]].why;
+
+        if (c->plan[s] < 0)
+            control_say(c, EV_NODE_EXCLUDED, c->fold.slots[s], "%s",
+                        why[0] ? why : "it did not come in time");
+    }
+}
+
 /* The nodes in rank order by index: "0-62,64". */
 static void print_plan(const struct control *c, struct buf *out)
 {
@@ -268,11 +279,13 @@ static void begin_attempt(struct control *c)
     struct buf text = {0};
 
     for (uint32_t s = 0; s < c->config.job->nodes; s++)
-        if (c->plan[s] >= 0 && !ready(c, (uint32_t)c->plan[s])) {
+        if (c->plan[s] >= 0 && !node_is_ready(c, (uint32_t)c->plan[s])) {
             gather_drop_plan(c); /* verified: nobody begins without its link, or on old ranks */
             return;
         }
-    if (c->planned < c->config.job->nodes)
+    if (c->config.job->independent)
+        say_left_out(c);
+    else if (c->planned < c->config.job->nodes)
         say_smaller(c);
     say_swaps(c);
     say_excluded(c);
@@ -369,7 +382,7 @@ void gather_decide(struct control *c)
 {
     const struct job *job = c->config.job;
     int64_t deadline_ns = c->entered_ns + (int64_t)(job->start_timeout_s * 1e9);
-    bool late = c->now_ns >= deadline_ns;
+    bool late = c->now_ns >= deadline_ns || c->nobody_comes;
     int64_t enough = late && job->min_nodes > 0 ? job->min_nodes : job->nodes;
 
     if (c->checking) {

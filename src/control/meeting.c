@@ -23,9 +23,19 @@ static void send_down(void *data, uint32_t node_rank, struct str bytes)
         control->world.send(control->world.data, node, &message);
 }
 
+static void stored(void *data, uint32_t node_rank, struct str key, struct str value)
+{
+    struct control *control = data;
+
+    (void)node_rank;
+    if (control->world.stored)
+        control->world.stored(control->world.data, key, value);
+}
+
 static struct kv_out out_of(struct control *control)
 {
-    return (struct kv_out){.data = control, .journal = journal, .send = send_down};
+    return (struct kv_out){
+        .data = control, .journal = journal, .send = send_down, .stored = stored};
 }
 
 static bool at_hand(const struct control *control, uint32_t attempt)
@@ -56,6 +66,12 @@ uint32_t control_attempt(const struct control *control)
     return fold->state >= RUN_SPAWNING && fold->state <= RUN_STOPPING ? fold->attempt : 0;
 }
 
+const uint32_t *control_nodes(const struct control *control, uint32_t *count)
+{
+    *count = control_attempt(control) ? control->fold.nnodes : 0;
+    return *count ? control->fold.assigned : NULL;
+}
+
 int control_replay_journal(struct control *control, struct str bytes, struct err *err)
 {
     control->journal_good = 0;
@@ -83,6 +99,47 @@ static void tick(struct control *control)
         control_wake(control, control->kv_ns);
 }
 
+/* Something was done: what it makes due is pushed, unless a push is near anyway. */
+static void tick_soon(struct control *control)
+{
+    if (control->kv_ns > control->now_ns + KV_PUSH_MS * MS_NS)
+        tick(control);
+}
+
+/* 0 when the store takes what its owner does. */
+static int may_change(const struct control *control)
+{
+    const struct fold *fold = &control->fold;
+
+    if (!control->begun || (fold->state != RUN_SPAWNING && fold->state != RUN_RUNNING))
+        return -EAGAIN;
+    return at_hand(control, fold->attempt) ? 0 : -ENOMEM;
+}
+
+int meeting_set(struct control *control, struct str key, struct str value)
+{
+    const struct kv_out out = out_of(control);
+    int r = may_change(control);
+
+    if (r == 0)
+        r = kv_set(control->kv, key, value, control->now_ns / MS_NS, &out);
+    if (r == 0)
+        tick_soon(control);
+    return r;
+}
+
+int meeting_delete(struct control *control, struct str key)
+{
+    const struct kv_out out = out_of(control);
+    int r = may_change(control);
+
+    if (r == 0)
+        r = kv_delete(control->kv, key, control->now_ns / MS_NS, &out);
+    if (r == 0)
+        tick_soon(control);
+    return r;
+}
+
 void meeting_take(struct control *control, uint32_t node, const struct msg_store *up)
 {
     const struct node_fact *fact = &control->fold.nodes[node];
@@ -93,8 +150,7 @@ void meeting_take(struct control *control, uint32_t node, const struct msg_store
         return;
     if (kv_take(control->kv, (uint32_t)fact->node_rank, fact->incarnation, up->bytes,
                 control->now_ns / MS_NS, &out, &err) == 0) {
-        if (control->kv_ns > control->now_ns + KV_PUSH_MS * MS_NS)
-            tick(control); /* else it is soon enough */
+        tick_soon(control);
         return;
     }
     if (!control->live[node].garbage)

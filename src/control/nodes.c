@@ -10,6 +10,7 @@
 #define SCAN_MANY     1000
 #define WATCH_NS      SECOND_NS /* hangs and waiting are looked at so often */
 #define BACKOFF_MAX_S 30
+#define TWICE_S       2 /* the backoff of a node whose start has failed twice */
 #define ACK_NS        (5 * (int64_t)1000000) /* events come in bursts: one ACK for many */
 #define BURST_NS      (2 * SECOND_NS)        /* a start has better to do */
 #define CLOCK_TELL_NS (60 * SECOND_NS)
@@ -32,8 +33,14 @@ void node_count(struct control *c, uint32_t node, bool linked, bool clean)
     c->ready += live->linked && live->clean;
 }
 
+bool node_is_ready(const struct control *c, uint32_t node)
+{
+    return c->live[node].linked && c->live[node].clean;
+}
+
 void node_link_lost(struct control *c, uint32_t node)
 {
+    c->nobody_comes = false; /* it may come back */
     node_count(c, node, false, c->live[node].clean);
     for (uint32_t s = 0; s < c->config.job->nodes && c->checking; s++)
         if (c->plan[s] == node)
@@ -58,6 +65,7 @@ void node_lost(struct control *c, uint32_t node, const char *why)
     node_link_lost(c, node);
     control_emit(c, event);
     c->world.forget(c->world.data, node);
+    act_on_first(c, node);
 }
 
 void node_failed_to_start(struct control *c, uint32_t node, const char *why)
@@ -150,6 +158,16 @@ static int64_t look(struct control *c, uint32_t node)
     return live->ping_ns < silent_ns ? live->ping_ns : silent_ns;
 }
 
+/* A lost node, or one whose start failed twice, is not waited for where others can do without. */
+static bool nobody_comes(const struct control *c)
+{
+    for (uint32_t i = 0; i < c->config.node_count; i++)
+        if (!node_is_ready(c, i) &&
+            (c->live[i].linked || (c->live[i].backoff_s < TWICE_S && !c->fold.nodes[i].lost)))
+            return false;
+    return true;
+}
+
 void nodes_scan(struct control *c)
 {
     int64_t floor_ns = c->config.node_count > SCAN_MANY ? SCAN_MANY_NS : SCAN_FLOOR_NS;
@@ -164,6 +182,8 @@ void nodes_scan(struct control *c)
         next_ns = at_ns < next_ns ? at_ns : next_ns;
     }
     launch_what_is_needed(c, &next_ns);
+    c->nobody_comes =
+        c->config.job->independent && c->fold.state == RUN_GATHERING && nobody_comes(c);
     if (next_ns < c->now_ns + floor_ns)
         next_ns = c->now_ns + floor_ns;
     if (next_ns < c->scan_ns)

@@ -38,6 +38,7 @@ struct node_fact {
     enum blame blame;
     bool starting, up, lost, excluded;
     bool started, empty; /* in the attempt; a lost node counts as empty */
+    bool settled;        /* its start is over, however it went */
 };
 
 struct death_words {
@@ -56,7 +57,8 @@ struct fold {
     uint32_t attempt, nnodes, world;
     uint32_t *assigned; /* (nnodes) node by node rank */
     uint8_t *rank_ends; /* (world) enum rank_end */
-    uint32_t nodes_started, nodes_empty, ranks_ended, ranks_died;
+    uint32_t nodes_started, nodes_settled, nodes_empty;
+    uint32_t ranks_ended, ranks_well, ranks_died; /* ended: these two, and those that were lost */
     int64_t running_at, rendezvous_at, step_told_at;
     int64_t step; /* that was told last in this attempt; -1: none */
     bool progress;
@@ -149,6 +151,7 @@ struct control {
     int64_t *plan; /* (job->nodes) node by slot; -1: nobody */
     uint32_t planned;
     bool checking, check_sent;
+    bool nobody_comes; /* of an independent job: whoever is not there has failed to start */
     int64_t enough_ns; /* since when there are enough nodes; 0 */
     int64_t check_ns;  /* not asked before */
     uint32_t check_complaints;
@@ -210,10 +213,12 @@ void gather_drop_plan(struct control *control);
 void act_on_state(struct control *control);
 void act_on_force(struct control *control);
 void act_on_node(struct control *control, uint32_t node);
+void act_on_first(struct control *control, uint32_t node);
 void act_save(struct control *control, const char *why);
 void act_leave_bound(struct control *control);
 /* nodes.c */
 void nodes_scan(struct control *control);
+bool node_is_ready(const struct control *control, uint32_t node); /* for a new attempt's ranks */
 void nodes_watch(struct control *control);
 void node_link_lost(struct control *control, uint32_t node);
 void node_lost(struct control *control, uint32_t node, const char *why);
@@ -240,6 +245,8 @@ void waiting_watch(struct control *control);
 /* meeting.c: the rendezvous store */
 void meeting_open(struct control *control);
 void meeting_close(struct control *control);
+int meeting_set(struct control *control, struct str key, struct str value);
+int meeting_delete(struct control *control, struct str key);
 void meeting_take(struct control *control, uint32_t node, const struct msg_store *up);
 void meeting_node_up(struct control *control, uint32_t node);
 void meeting_tick(struct control *control);

@@ -35,6 +35,9 @@ static void say_detect(struct control *c, int64_t died_at)
 
 static void emit_failed(struct control *c, struct run_event event, struct buf *text)
 {
+    if (c->config.job->independent)
+        buf_printf(text, "; %u of %u ranks ended badly", c->fold.world - c->fold.ranks_well,
+                   c->fold.world);
     event.kind = EV_FAILED;
     event.text = (struct str){text->p, text->len};
     control_emit(c, event);
@@ -100,14 +103,16 @@ static void failed_by_death(struct control *c)
     cause_sentence(deaths, &cause, control_node_name, c, 0, &text);
     if (cause.candidates == 1)
         add_words(fold, deaths[0].rank, &text);
-    say_detect(c, deaths[0].at_ns);
+    if (!c->config.job->independent) /* there nobody waits for it to be known */
+        say_detect(c, deaths[0].at_ns);
     free(deaths);
     emit_failed(c, event, &text);
 }
 
 void verdict_failed(struct control *c)
 {
-    if (c->fold.spawn_text[0])
+    /* Independent ranks: the first that died by itself, though others could not be started. */
+    if (c->fold.spawn_text[0] && !(c->config.job->independent && c->fold.death_count))
         failed_to_spawn(c);
     else if (c->fold.hang)
         failed_by_hang(c);

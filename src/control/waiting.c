@@ -60,7 +60,7 @@ void waiting_watch(struct control *c)
 
     if (c->fold.state == RUN_GATHERING && !c->checking)
         gather_print_missing(c, &text);
-    else if (c->fold.state == RUN_RUNNING)
+    else if (c->fold.state == RUN_RUNNING && !c->config.job->independent)
         print_ranks(c, &text);
     text_keep(c->waiting, SENTENCE_MAX, (struct str){text.p, text.len});
     buf_done(&text);

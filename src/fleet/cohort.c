@@ -62,8 +62,8 @@ static int makeup_parts(struct arena *arena, const struct layout *layout, struct
         return -ENOMEM;
     for (uint32_t i = 0; i < layout->count; i++)
         if (layout->seats[i].kind == SUBJECT_PCI)
-            parts[count++] = (struct part){device_id(&layout->seats[i]), 1,
-                                           layout->seats[i].device == DEVICE_GPU};
+            parts[count++] =
+                (struct part){device_id(&layout->seats[i]), 1, layout->seats[i].device == TOPO_GPU};
     qsort(parts, count, sizeof(*parts), by_id);
     for (uint32_t i = 0; i < count; i++) {
         if (kept && parts[kept - 1].id == parts[i].id)
@@ -211,7 +211,7 @@ static const char *cohort_name(struct fleet *fleet, const struct record *record,
     char letter[16];
 
     for (uint32_t i = 0; i < layout->count; i++)
-        if (layout->seats[i].device == DEVICE_GPU) {
+        if (layout->seats[i].device == TOPO_GPU) {
             if (!gpus++)
                 model = gpu_model(fleet->arena, &layout->seats[i]);
         }

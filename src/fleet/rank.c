@@ -76,8 +76,8 @@ double rank_score(const struct fleet *fleet, const struct diff *diff, const stru
         paths += fold->deviations[i].order == 0;
         inventory &= field->key != 0 && rank_is_inventory(field->path);
         vital |= field->key == 0 && !field->rule &&
-                 (column->device == DEVICE_GPU || column->device == DEVICE_NIC ||
-                  column->device == DEVICE_NVSWITCH);
+                 (column->device == TOPO_GPU || column->device == TOPO_NIC ||
+                  column->device == TOPO_NVSWITCH);
     }
     if (fold->rule) {
         verdict = fabs(rank_verdict(fleet, diff->nodes, fold->nodes, fold->rule)) >= 0.5;

@@ -40,11 +40,11 @@ struct recorder {
 };
 
 /* The word for rules. */
-static const char *device_who(enum device_kind kind)
+static const char *device_who(enum topo_kind kind)
 {
     static const char *const words[] = {
-        [DEVICE_OTHER] = "other",       [DEVICE_GPU] = "gpu",   [DEVICE_NIC] = "nic",
-        [DEVICE_NVSWITCH] = "nvswitch", [DEVICE_NVME] = "nvme", [DEVICE_BRIDGE] = "port",
+        [TOPO_OTHER] = "other",       [TOPO_GPU] = "gpu",   [TOPO_NIC] = "nic",
+        [TOPO_NVSWITCH] = "nvswitch", [TOPO_NVME] = "nvme", [TOPO_BRIDGE] = "port",
     };
 
     return words[kind];
@@ -469,8 +469,8 @@ static int identities_of(struct recorder *recorder, struct arena *arena, const s
         const struct subject *subject = &node->subjects[subjects[s]];
 
         /* A switch's serial number is often the same for the whole series. */
-        if (layout->seats[s].kind == SUBJECT_PCI && layout->seats[s].device != DEVICE_GPU &&
-            layout->seats[s].device != DEVICE_NIC)
+        if (layout->seats[s].kind == SUBJECT_PCI && layout->seats[s].device != TOPO_GPU &&
+            layout->seats[s].device != TOPO_NIC)
             continue;
         for (uint32_t u = 0; u < ARRAY_LEN(unique_paths); u++) {
             const struct fact_ref *ref = node_block(node, subjects[s], tables->unique_blocks[u]);

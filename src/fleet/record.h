@@ -38,7 +38,7 @@ struct seat {
     int32_t parent; /* seat of the bridge above, -1 */
     int16_t root;   /* root bus, -1 when not PCI */
     uint8_t kind;   /* enum subject_kind */
-    uint8_t device; /* enum device_kind */
+    uint8_t device; /* enum topo_kind */
 };
 
 struct layout {

@@ -150,8 +150,8 @@ static uint32_t telling_columns(const struct alignment *alignment, const struct 
         }
     for (int pass = 0; pass < 2; pass++)
         for (uint32_t c = 0; c < alignment->column_count && count < FIELDS_SHOWN; c++) {
-            bool vital = alignment->columns[c].device == DEVICE_GPU ||
-                         alignment->columns[c].device == DEVICE_NIC;
+            bool vital = alignment->columns[c].device == TOPO_GPU ||
+                         alignment->columns[c].device == TOPO_NIC;
 
             if (any[c] && vital == (pass == 0))
                 out[count++] = c;

@@ -262,8 +262,8 @@ int split_order(struct splitter *splitter, struct fold *fold)
         deviation->claim = CLAIM_NONE;
         if (field_is_presence(field)) {
             /* Devices before settings; a GPU or NIC before the bridges that went with it. */
-            deviation->claim = CLAIM_SETTING + 1 +
-                               (column->device != DEVICE_OTHER && column->device != DEVICE_BRIDGE);
+            deviation->claim =
+                CLAIM_SETTING + 1 + (column->device != TOPO_OTHER && column->device != TOPO_BRIDGE);
         } else if (field->rule) {
             /* Below the facts that the rule rests on. */
             deviation->claim = CLAIM_NONE;

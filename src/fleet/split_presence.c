@@ -29,7 +29,7 @@ void splitter_mark_presence(struct splitter *splitter, bool on)
         struct part *part = &splitter->parts.items[p];
         uint32_t column = part_field(splitter, part)->column;
 
-        if (splitter->diff->alignment->columns[column].device != DEVICE_BRIDGE)
+        if (splitter->diff->alignment->columns[column].device != TOPO_BRIDGE)
             continue;
         for (uint32_t c = 0; !part->beside && c < splitter->diff->alignment->column_count; c++)
             part->beside = splitter->presence[c] &&
@@ -112,8 +112,8 @@ int splitter_split_presence(struct splitter *splitter, struct node_set nodes)
                 (other_top == top || (above >= 0 ? columns[other_top].parent == above
                                                  : share_lost_root(splitter, top, other_top)));
 
-            if (other->taken || !(same || (above >= 0 && column == above &&
-                                           columns[above].device == DEVICE_BRIDGE)))
+            if (other->taken ||
+                !(same || (above >= 0 && column == above && columns[above].device == TOPO_BRIDGE)))
                 continue;
             rule = heavier(rule, presence_rule(splitter, other));
             r = splitter_take_part(splitter, other);

@@ -4,8 +4,8 @@
 #ifndef HOST_KLOG_H
 #define HOST_KLOG_H
 
+#include "base/cpulist.h"
 #include "base/map.h"
-#include "host/cpulist.h"
 #include "host/dmesg.h"
 #include "host/gather.h"
 

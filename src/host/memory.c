@@ -1,6 +1,6 @@
 #include "host/memory.h"
 
-#include "host/cpulist.h"
+#include "base/cpulist.h"
 #include "host/denied.h"
 #include "host/gather.h"
 #include "host/scan.h"

@@ -225,6 +225,31 @@ static int check_times(const struct job *job, struct err *err)
     return 0;
 }
 
+/* Whose ranks are never started again has no use for what is about that. */
+static int check_independent(const struct job *job, struct err *err)
+{
+    const struct {
+        bool given;
+        const char *key;
+    } rows[] = {
+        {job->spares > 0, "spares"},
+        {job->attempts_without_progress > 0, "attempts_without_progress"},
+        {job->attempts_max > 1, "attempts_max"},
+        {job->checkpoint != NULL, "checkpoint"},
+        {job->hang_s > 0, "hang"},
+    };
+
+    for (size_t i = 0; job->independent && i < ARRAY_LEN(rows); i++)
+        if (rows[i].given)
+            return err_set(err, -EINVAL,
+                           "independent ranks are never started again: %s does not go with them",
+                           rows[i].key);
+    if (job->independent && job->store == JOB_STORE_RANK0)
+        return err_set(err, -EINVAL,
+                       "independent ranks do not end with rank 0: it can't serve their store");
+    return 0;
+}
+
 static int check_unset(const struct job *job, struct err *err)
 {
     for (size_t i = 0; i < job->unset.count; i++)
@@ -316,6 +341,8 @@ int job_check(struct arena *arena, struct job *job, struct err *err)
         r = check_checkpoint(job, err);
     if (r == 0)
         r = check_times(job, err);
+    if (r == 0)
+        r = check_independent(job, err);
     if (r == 0)
         r = check_unset(job, err);
     if (r == 0)

@@ -55,6 +55,8 @@ struct job {
     bool tie_stdin;       /* rank 0 reads the caller's stdin (local only) */
 
     /* when it ends */
+    bool independent; /* ranks have nothing to do with each other: who dies ends nobody else, and
+                         nothing is started again; it ends when every rank has */
     int64_t attempts_without_progress; /* 0: never restart; -1: JOB_ATTEMPTS of them, but what a
                                           program brought on itself is tried again only where
                                           steps or checkpoints tell whether that gets it further */

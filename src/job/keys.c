@@ -44,6 +44,9 @@ const struct job_key job_keys[] = {
     {"store", KEY_CHOICE, AT(store), .choices = stores, .doc = "Who serves the TCPStore"},
     {"tie_stdin", KEY_FLAG, AT(tie_stdin), .doc = "Rank 0 reads the caller's stdin (local)"},
 
+    {"independent", KEY_FLAG, AT(independent),
+     .doc = "Ranks that have nothing to do with each other: one that dies, or a lost node, ends "
+            "nobody else, and nothing is started again"},
     {"attempts_without_progress", KEY_NUMBER, AT(attempts_without_progress), COUNT(-1, 1000000),
      .doc = "Attempts without a new step until the run ends; 0: never restart; -1: 3, but a "
             "program without steps or checkpoints that fails by itself is not started again"},

@@ -13,6 +13,8 @@
     X(ucp_config_release)                                                                          \
     X(ucp_init_version)                                                                            \
     X(ucp_cleanup)                                                                                 \
+    X(ucp_get_version_string)                                                                      \
+    X(ucp_context_print_info)                                                                      \
     X(ucp_worker_create)                                                                           \
     X(ucp_worker_destroy)                                                                          \
     X(ucp_worker_get_address)                                                                      \

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define OWN_NAME   "firstlight-agent"
 #define USUAL_PATH "/usr/local/bin:/usr/bin:/bin"
 
 /* AddressSanitizer marks the stack of a function that never returns; the parent would trip on it.
@@ -277,7 +278,8 @@ static int look(int at, const char *path)
     return 0;
 }
 
-/* As a shell does: the first on PATH that may be run. A program with a '/' is no matter of PATH. */
+/* As a shell does: the first on PATH that may be run. A program with a '/' is no matter of PATH,
+ * nor is the agent itself. */
 static int find_program(struct launch *launch, struct arena *arena, const char *path,
                         struct err *err)
 {
@@ -286,6 +288,10 @@ static int find_program(struct launch *launch, struct arena *arena, const char *
     bool seen = false;
 
     launch->program = launch->name;
+    if (strcmp(launch->name, OWN_NAME) == 0) {
+        launch->program = "/proc/self/exe"; /* there on each node, whatever is installed */
+        return 0;
+    }
     if (strchr(launch->name, '/')) {
         int r = look(at, launch->name);
 

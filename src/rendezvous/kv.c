@@ -110,6 +110,52 @@ int kv_take(struct kv *kv, uint32_t node, uint64_t incarnation, struct str bytes
     return kv->failed ? err_set(err, -ENOMEM, "no memory for the store") : 0;
 }
 
+static int apply_own(struct kv *kv, const struct item *item)
+{
+    struct kv_key *key = item->kind == UP_SET ? key_need(kv, item->key) : key_find(kv, item->key);
+    bool full = false;
+
+    if (item->kind == UP_SET)
+        full = !key || !key_put(kv, key, item->value);
+    else if (key)
+        (void)key_delete(kv, key);
+    if (key)
+        key_tidy(kv, key);
+    session_flush_all(kv);
+    return kv->failed ? -ENOMEM : full ? -ENOSPC : 0;
+}
+
+int kv_own(struct kv *kv, const struct item *item, int64_t now_ms, const struct kv_out *out)
+{
+    int r;
+
+    if (item->key.len > KV_KEY_BYTES_MAX || item->value.len > KV_VALUE_BYTES_MAX)
+        return -EMSGSIZE;
+    if (kv->failed)
+        return -ENOMEM;
+    kv->out = out;
+    kv->now_ms = now_ms;
+    journal_own(kv, item);
+    r = apply_own(kv, item);
+    kv->out = NULL;
+    return r;
+}
+
+int kv_set(struct kv *kv, struct str key, struct str value, int64_t now_ms,
+           const struct kv_out *out)
+{
+    const struct item item = {.kind = UP_SET, .key = key, .value = value};
+
+    return kv_own(kv, &item, now_ms, out);
+}
+
+int kv_delete(struct kv *kv, struct str key, int64_t now_ms, const struct kv_out *out)
+{
+    const struct item item = {.kind = UP_DELETE, .key = key};
+
+    return kv_own(kv, &item, now_ms, out);
+}
+
 /* A counter that still moves is told rarely when many listen: a push costs a message each. */
 static int64_t due_ms(const struct kv_key *key)
 {

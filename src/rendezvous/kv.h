@@ -10,9 +10,9 @@
  * Counters that many nodes poll (torch's barriers ask ADD 0 every 10 ms) are pushed to the nodes
  * that asked, at most every KV_PUSH_MS, later when very many ask.
  *
- * Crash: every batch that came in is a record in a journal, and the store is a function of them. So
- * one that is read back from its journal has the same keys, and answers a repeated batch as before
- * it died.
+ * Crash: every batch that came in, and what the owner sets, is a record in a journal, and the store
+ * is a function of them. So one that is read back from its journal has the same keys, and answers a
+ * repeated batch as before it died.
  *
  * When there is no memory, kv_take says -ENOMEM from then on: the attempt is over. */
 #ifndef RENDEZVOUS_KV_H
@@ -40,11 +40,21 @@ struct kv_out {
     void *data;
     void (*journal)(void *data, struct str bytes); /* NULL: none */
     void (*send)(void *data, uint32_t node, struct str bytes);
+    /* A node has set this key; once for each SET, not again for one that is repeated. NULL: nobody
+     * wants to know. The texts are gone afterwards. */
+    void (*stored)(void *data, uint32_t node, struct str key, struct str value);
 };
 
 /* A batch from a node. Garbage is -EPROTO with a sentence, and nothing of it counts. */
 int kv_take(struct kv *kv, uint32_t node, uint64_t incarnation, struct str bytes, int64_t now_ms,
             const struct kv_out *out, struct err *err);
+
+/* What the store's owner sets and deletes: in the journal, and told, as if a node had asked for it.
+ * Returns 0, -ENOSPC (the store is full), -EMSGSIZE (a text longer than a node's may be), -ENOMEM.
+ * To delete what is not there is well. */
+int kv_set(struct kv *kv, struct str key, struct str value, int64_t now_ms,
+           const struct kv_out *out);
+int kv_delete(struct kv *kv, struct str key, int64_t now_ms, const struct kv_out *out);
 
 /* Push what is due; also after a kv_take, which may make something due. Returns when to call again
  * (the time, in ms), or -1: nothing waits. */

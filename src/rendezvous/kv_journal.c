@@ -2,7 +2,7 @@
  * back gives the same keys, the same answers and the same numbers of messages.
  *
  * A head of 16 bytes, then records: u32 length, u32 checksum, then that many bytes: kind, node,
- * incarnation, time and the batch. */
+ * incarnation, time and the batch; of what the owner did: kind, time and the item. */
 #include "base/hash.h"
 #include "rendezvous/kv_parts.h"
 
@@ -13,7 +13,7 @@
 #define RECORD_BYTES 8 /* length and checksum */
 #define RECORD_MAX   (64u << 20)
 
-enum { RECORD_BATCH = 1, RECORD_TICK };
+enum { RECORD_BATCH = 1, RECORD_TICK, RECORD_OWN };
 
 static void write_record(struct kv *kv, const struct buf *body)
 {
@@ -59,6 +59,33 @@ void journal_tick(struct kv *kv)
     buf_done(&body);
 }
 
+void journal_own(struct kv *kv, const struct item *item)
+{
+    struct buf body = {0};
+
+    if (!kv->out || !kv->out->journal)
+        return;
+    buf_add(&body, &(char){RECORD_OWN}, 1);
+    batch_put_number(&body, (uint64_t)kv->now_ms);
+    batch_put(&body, item);
+    write_record(kv, &body);
+    buf_done(&body);
+}
+
+/* It may have found the store full then; so it does now. */
+static int replay_own(struct kv *kv, struct str body, struct err *err)
+{
+    struct item item;
+    uint64_t now_ms;
+    int r;
+
+    if (!batch_take_number(&body, &now_ms) || batch_take(&body, true, &item) <= 0 || body.len ||
+        (item.kind != UP_SET && item.kind != UP_DELETE))
+        return err_set(err, -EPROTO, "a record of the owner that no store has written");
+    r = kv_own(kv, &item, (int64_t)now_ms, NULL);
+    return r == -ENOMEM ? err_set(err, r, "no memory for the store") : 0;
+}
+
 static int replay_record(struct kv *kv, struct str body, struct err *err)
 {
     uint64_t node, incarnation, now_ms;
@@ -69,6 +96,8 @@ static int replay_record(struct kv *kv, struct str body, struct err *err)
         (void)kv_tick(kv, (int64_t)now_ms, NULL);
         return 0;
     }
+    if (kind == RECORD_OWN)
+        return replay_own(kv, body, err);
     if (kind == RECORD_BATCH && batch_take_number(&body, &node) && node < kv->nodes &&
         batch_take_number(&body, &incarnation) && batch_take_number(&body, &now_ms))
         return kv_take(kv, (uint32_t)node, incarnation, body, (int64_t)now_ms, NULL, err);

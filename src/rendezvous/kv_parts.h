@@ -77,6 +77,9 @@ struct kv {
     const struct kv_out *out;
 };
 
+/* kv.c: UP_SET or UP_DELETE of the store's owner; see kv_set. */
+int kv_own(struct kv *kv, const struct item *item, int64_t now_ms, const struct kv_out *out);
+
 /* kv_session.c: what goes to a node. */
 void session_put(struct kv *kv, uint32_t node, const struct item *item);
 void session_touch(struct kv *kv, uint32_t node);
@@ -110,6 +113,7 @@ void request_do(struct kv *kv, uint32_t node, uint64_t number, const struct item
 
 /* kv_journal.c */
 void journal_batch(struct kv *kv, uint32_t node, uint64_t incarnation, struct str bytes);
+void journal_own(struct kv *kv, const struct item *item);
 void journal_tick(struct kv *kv);
 
 #endif

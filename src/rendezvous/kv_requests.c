@@ -113,6 +113,8 @@ static void do_set(struct kv *kv, uint32_t node, uint64_t number, struct kv_key 
 {
     if (!key_put(kv, key, item->value))
         answer_full(kv, node, number);
+    else if (kv->out && kv->out->stored)
+        kv->out->stored(kv->out->data, node, item->key, item->value);
 }
 
 /* A key that is not there takes the new value when nothing was expected, and else pretends to have

@@ -66,9 +66,9 @@ static bool is_gpu_link(const struct check *check, const struct link *link)
     const struct topo *topo = check->topo;
     int device = (int)(link->device - topo->devices);
 
-    if (link->device->kind == DEVICE_GPU)
+    if (link->device->kind == TOPO_GPU)
         return true;
-    if (link->device->kind != DEVICE_BRIDGE || link->device->vendor_device >> 16 != 0x1002)
+    if (link->device->kind != TOPO_BRIDGE || link->device->vendor_device >> 16 != 0x1002)
         return false;
     for (uint32_t i = 0; i < topo->gpu_count; i++)
         for (int up = topo->devices[topo->gpus[i]].parent; up >= 0; up = topo->devices[up].parent)

@@ -6,8 +6,8 @@
 static uint32_t kind_bits(const struct topo_device *device)
 {
     static const uint32_t bits[] = {
-        [DEVICE_OTHER] = WHO_OTHER,       [DEVICE_GPU] = WHO_GPU,   [DEVICE_NIC] = WHO_NIC,
-        [DEVICE_NVSWITCH] = WHO_NVSWITCH, [DEVICE_NVME] = WHO_NVME, [DEVICE_BRIDGE] = WHO_PORT,
+        [TOPO_OTHER] = WHO_OTHER,       [TOPO_GPU] = WHO_GPU,   [TOPO_NIC] = WHO_NIC,
+        [TOPO_NVSWITCH] = WHO_NVSWITCH, [TOPO_NVME] = WHO_NVME, [TOPO_BRIDGE] = WHO_PORT,
     };
 
     return bits[device->kind] | (device->rdma ? (uint32_t)WHO_RDMA : 0);

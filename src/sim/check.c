@@ -123,6 +123,25 @@ void check_all(struct sim *sim)
     }
 }
 
+static bool happened(const struct sim *sim, enum run_event_kind kind)
+{
+    for (size_t i = 0; i < sim->disk.events.count; i++)
+        if (sim->disk.events.items[i].kind == kind)
+            return true;
+    return false;
+}
+
+/* Independent ranks are ended only when somebody wants the run's end, on a node that was written
+ * off, or by an agent that has been alone for too long. */
+void check_signal(struct sim *sim, uint32_t index)
+{
+    const struct sim_node *node = &sim->nodes[index];
+
+    if (sim->config.job->independent && node->alive && ranks_welcomed(node->machine) &&
+        !happened(sim, EV_STOP_ASKED) && !written_off(sim, node, node->spawned_attempt))
+        sim_break(sim, "independent ranks of node %u are ended, and nobody wanted that", index);
+}
+
 static uint32_t newest_attempt(const struct sim *sim)
 {
     for (size_t i = sim->disk.events.count; i-- > 0;)
@@ -177,9 +196,28 @@ void check_fold(struct sim *sim)
     buf_done(&folded);
 }
 
-/* Nothing of a run that has ended lives where the controller could end it. */
-void check_end(struct sim *sim)
+/* It ended well when every rank exited 0, and only then. */
+static void check_ends_of_all(struct sim *sim, int exit_code)
 {
+    uint32_t well = 0, world = 0;
+
+    for (size_t i = 0; i < sim->disk.events.count; i++) {
+        const struct run_event *event = &sim->disk.events.items[i];
+
+        if (event->kind == EV_ATTEMPT_BEGUN)
+            world = (uint32_t)event->b;
+        well += event->kind == EV_RANK_EXITED && event->a == 0;
+    }
+    if (!happened(sim, EV_STOP_ASKED) && (exit_code == 0) != (world && well == world))
+        sim_break(sim, "%u of %u independent ranks exited 0, and the run with %d", well, world,
+                  exit_code);
+}
+
+/* Nothing of a run that has ended lives where the controller could end it. */
+void check_end(struct sim *sim, int exit_code)
+{
+    if (sim->config.checks && sim->config.job->independent)
+        check_ends_of_all(sim, exit_code);
     for (uint32_t i = 0; i < sim->config.nodes; i++)
         if (sim->nodes[i].alive && sim->nodes[i].link_up && sim->nodes[i].greeted)
             sim_break(sim, "the run has ended, and %u ranks live on node %u", sim->nodes[i].alive,

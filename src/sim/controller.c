@@ -219,7 +219,7 @@ static void do_deed(struct sim *sim, struct sim_deed *deed)
         break;
     case SIM_END:
         sim->ended = true;
-        check_end(sim);
+        check_end(sim, deed->exit_code);
         sim->result.exit_code = deed->exit_code;
         break;
     }

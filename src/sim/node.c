@@ -129,7 +129,11 @@ static void rank_starts(struct sim *sim, const struct sim_event *event)
 {
     struct sim_rank *rank = &sim->nodes[event->node].ranks[event->a];
 
-    if (rank->life == event->epoch && rank->attempt && rank->node->proxy)
+    if (rank->life != event->epoch || !rank->attempt || !rank->node->proxy)
+        return;
+    if (sim->config.job->independent)
+        node_rank_dies(sim, rank, 0, (int64_t)(rng_unit(&sim->rng) * sim->config.work_s * SIM_S));
+    else
         rank_meets(sim, rank);
 }
 
@@ -188,6 +192,7 @@ static void on_signal(void *data, uint32_t local_rank, int signo)
     struct sim_node *node = data;
 
     check_obeys(sim_of(node), node->index);
+    check_signal(sim_of(node), node->index);
     signal_rank(node, &node->ranks[local_rank], signo);
 }
 
@@ -196,6 +201,7 @@ static void on_signal_group(void *data, int signo)
     struct sim_node *node = data;
 
     check_obeys(sim_of(node), node->index);
+    check_signal(sim_of(node), node->index);
     for (uint32_t i = 0; i < node->rank_count; i++)
         signal_rank(node, &node->ranks[i], signo);
 }

@@ -47,6 +47,7 @@ struct sim_config {
      * starting it takes start_s, loading load_s */
     double step_s, start_s, load_s, checkpoint_s, checkpoint_write_s;
     double report_s;            /* rank 0 says its step so often */
+    double work_s;              /* of an independent job: each rank exits 0 after so long at most */
     int64_t steps_total;        /* it ends well then; 0: only time ends it */
     double saves, stops, kills; /* wishes of a person */
     double find_failures;       /* chance that looking for a checkpoint ends in a complaint */

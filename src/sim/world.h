@@ -174,13 +174,14 @@ void program_asked(struct sim *sim, uint32_t attempt, uint32_t how); /* 1: to st
 
 void faults_begin(struct sim *sim);
 void check_spawn(struct sim *sim, uint32_t attempt, uint32_t rank, uint32_t world);
+void check_signal(struct sim *sim, uint32_t node); /* of the agent to its ranks */
 void check_ack(struct sim *sim, uint32_t node, uint64_t number);
 void check_all(struct sim *sim);
 void check_start(struct sim *sim, uint32_t node, const struct msg_start *start);
 void check_obeys(struct sim *sim, uint32_t node);  /* before it does as it was told */
 void check_return(struct sim *sim, uint32_t node); /* its link is up */
 void check_fold(struct sim *sim);                  /* all that was said is stored */
-void check_end(struct sim *sim);
+void check_end(struct sim *sim, int exit_code);
 void check_progress(struct sim *sim);
 
 #endif

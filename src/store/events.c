@@ -47,16 +47,6 @@ static int know_seq(struct store *store, const char *run, struct err *err)
     return r;
 }
 
-static int step_once(struct store *store, sqlite3_stmt *statement, struct err *err)
-{
-    int code = sqlite3_step(statement), r = 0;
-
-    if (code != SQLITE_DONE)
-        r = sql_error(store, code, err);
-    (void)sqlite3_reset(statement);
-    return r;
-}
-
 static int add_events(struct store *store, const char *run, const struct store_event *events,
                       size_t count, struct err *err)
 {
@@ -81,7 +71,7 @@ static int add_events(struct store *store, const char *run, const struct store_e
         sql_bind_text(statement, 8, event->kind);
         sql_bind_text(statement, 9, event->text ? event->text : "");
         sql_bind_text(statement, 10, event->fields ? event->fields : "{}");
-        r = step_once(store, statement, err);
+        r = sql_step(store, statement, err);
     }
     return r;
 }
@@ -103,7 +93,7 @@ static int add_metrics(struct store *store, const char *run, const struct store_
         (void)sqlite3_bind_int64(statement, 5, metric->at_ns);
         sql_bind_told(statement, 6, metric->tokens);
         (void)sqlite3_bind_double(statement, 7, metric->loss); /* NaN becomes NULL */
-        r = step_once(store, statement, err);
+        r = sql_step(store, statement, err);
     }
     return r;
 }
@@ -133,13 +123,6 @@ int store_append(struct store *store, const char *run, const struct store_event 
     return r;
 }
 
-static const char *text_at(sqlite3_stmt *statement, int at)
-{
-    const char *text = (const char *)sqlite3_column_text(statement, at);
-
-    return text ? text : "";
-}
-
 int store_events(struct store *store, const char *run, uint64_t after,
                  bool (*each)(void *data, const struct store_event *event), void *data,
                  struct err *err)
@@ -160,9 +143,9 @@ int store_events(struct store *store, const char *run, uint64_t after,
             .attempt = (uint32_t)sqlite3_column_int64(statement, 3),
             .node = sql_told(statement, 4),
             .rank = sql_told(statement, 5),
-            .kind = text_at(statement, 6),
-            .text = text_at(statement, 7),
-            .fields = text_at(statement, 8),
+            .kind = sql_text(statement, 6),
+            .text = sql_text(statement, 7),
+            .fields = sql_text(statement, 8),
         };
 
         more = each(data, &event);

@@ -1,52 +1,30 @@
+#include "store/find.h"
+
 #include "store/store.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
-#define NEAREST_MAX  3
-#define NAME_CMP_MAX 64
+#define NEAREST_MAX 3
 
-/* How many letters must change, at most NAME_CMP_MAX of each are looked at. */
-static unsigned distance(const char *a, const char *b)
-{
-    size_t a_len = strnlen(a, NAME_CMP_MAX), b_len = strnlen(b, NAME_CMP_MAX);
-    unsigned row[NAME_CMP_MAX + 1];
-
-    for (size_t j = 0; j <= b_len; j++)
-        row[j] = (unsigned)j;
-    for (size_t i = 1; i <= a_len; i++) {
-        unsigned before = row[0];
-
-        row[0] = (unsigned)i;
-        for (size_t j = 1; j <= b_len; j++) {
-            unsigned above = row[j], best = before + (a[i - 1] != b[j - 1]);
-
-            if (above + 1 < best)
-                best = above + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            before = above;
-            row[j] = best;
-        }
-    }
-    return row[b_len];
-}
-
-static int not_found(const char *name, const struct store_run *runs, size_t count, struct err *err)
+static int not_found(const struct find_words *words, const char *name,
+                     const struct find_item *items, size_t count, struct err *err)
 {
     const char *nearest[NEAREST_MAX];
-    unsigned far[NEAREST_MAX];
+    size_t far[NEAREST_MAX];
     size_t found = 0;
     struct buf list = {0};
 
     if (!count)
-        return err_set(err, -ENOENT, "there is no run '%s': nothing was run yet", name);
+        return err_set(err, -ENOENT, "there is no %s '%s': %s", words->one, name, words->none);
     for (size_t i = 0; i < count; i++) {
-        unsigned by_id = distance(name, runs[i].id), by_name = distance(name, runs[i].name);
-        unsigned d = by_id < by_name ? by_id : by_name;
+        size_t d = str_distance(str_of(name), str_of(items[i].id));
         size_t at = found < NEAREST_MAX ? found++ : NEAREST_MAX;
 
+        if (items[i].name && str_distance(str_of(name), str_of(items[i].name)) < d)
+            d = str_distance(str_of(name), str_of(items[i].name));
         for (; at > 0 && d < far[at - 1]; at--)
             if (at < NEAREST_MAX) {
                 far[at] = far[at - 1];
@@ -54,68 +32,77 @@ static int not_found(const char *name, const struct store_run *runs, size_t coun
             }
         if (at < NEAREST_MAX) {
             far[at] = d;
-            nearest[at] = runs[i].id;
+            nearest[at] = items[i].id;
         }
     }
     for (size_t i = 0; i < found; i++)
         buf_printf(&list, "%s%s", i ? ", " : "", nearest[i]);
-    (void)err_set(err, -ENOENT, "there is no run '%s'; the nearest: %s", name,
+    (void)err_set(err, -ENOENT, "there is no %s '%s'; the nearest: %s", words->one, name,
                   list.p && !list.failed ? list.p : "");
     buf_done(&list);
     return -ENOENT;
 }
 
-static int ambiguous(const char *name, const struct store_run *runs, size_t count, size_t matches,
-                     struct err *err)
+static int ambiguous(const struct find_words *words, const char *name,
+                     const struct find_item *items, size_t count, size_t matches, struct err *err)
 {
     struct buf list = {0};
     size_t shown = 0;
 
     for (size_t i = 0; i < count && shown < NEAREST_MAX; i++)
-        if (str_starts(str_of(runs[i].id), name))
-            buf_printf(&list, "%s%s", shown++ ? ", " : "", runs[i].id);
-    (void)err_set(err, -EINVAL, "'%s' is the beginning of %zu runs: %s%s", name, matches,
+        if (str_starts(str_of(items[i].id), name))
+            buf_printf(&list, "%s%s", shown++ ? ", " : "", items[i].id);
+    (void)err_set(err, -EINVAL, "'%s' is the beginning of %zu %s: %s%s", name, matches, words->many,
                   list.p && !list.failed ? list.p : "", matches > shown ? ", ..." : "");
     buf_done(&list);
     return -EINVAL;
 }
 
-/* `runs` begin with the newest. */
-static int choose(const char *name, const struct store_run *runs, size_t count,
-                  const struct store_run **out, struct err *err)
+int find_item(const struct find_words *words, const char *name, const struct find_item *items,
+              size_t count, size_t *at, struct err *err)
 {
     size_t matches = 0;
 
-    *out = NULL;
-    for (size_t i = 0; i < count && !*out; i++)
-        if (!strcmp(runs[i].id, name))
-            *out = &runs[i];
-    if (!*out && count && !strcmp(name, "last"))
-        *out = &runs[0];
-    for (size_t i = 0; i < count && !*out; i++)
-        if (!strcmp(runs[i].name, name))
-            *out = &runs[i];
-    if (*out)
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(items[i].id, name)) {
+            *at = i;
+            return 0;
+        }
+    if (count && !strcasecmp(name, "last")) {
+        *at = 0;
         return 0;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (items[i].name && !strcmp(items[i].name, name)) {
+            *at = i;
+            return 0;
+        }
     for (size_t i = 0; *name && i < count; i++)
-        if (str_starts(str_of(runs[i].id), name) && matches++ == 0)
-            *out = &runs[i];
+        if (str_starts(str_of(items[i].id), name) && matches++ == 0)
+            *at = i;
     if (matches > 1)
-        return ambiguous(name, runs, count, matches, err);
-    return matches ? 0 : not_found(name, runs, count, err);
+        return ambiguous(words, name, items, count, matches, err);
+    return matches ? 0 : not_found(words, name, items, count, err);
 }
 
 int store_run_find(struct store *store, struct arena *arena, const char *name,
                    struct store_run *out, struct err *err)
 {
-    const struct store_run *run;
+    static const struct find_words words = {"run", "runs", "nothing was run yet"};
+    struct find_item *items;
     struct store_run *runs;
-    size_t count;
+    size_t count, at;
     int r = store_run_list(store, arena, &runs, &count, err);
 
+    if (r < 0)
+        return r;
+    items = arena_alloc(arena, (count + 1) * sizeof(*items));
+    if (!items)
+        return err_set(err, -ENOMEM, "no memory for the list of runs");
+    for (size_t i = 0; i < count; i++)
+        items[i] = (struct find_item){runs[i].id, runs[i].name};
+    r = find_item(&words, name, items, count, &at, err);
     if (r == 0)
-        r = choose(name, runs, count, &run, err);
-    if (r == 0)
-        *out = *run;
+        *out = runs[at];
     return r;
 }

@@ -4,6 +4,8 @@
 #include <string.h>
 
 /* clang-format off */
+#define WORD(at) "(SELECT id FROM fabric_words WHERE word = " at ")"
+
 static const char *const texts[SQL_STATEMENT_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
@@ -35,6 +37,42 @@ static const char *const texts[SQL_STATEMENT_COUNT] = {
         "step, total, attempt, world, nodes, exit_code, (SELECT loss FROM metrics "
         "WHERE run = id ORDER BY attempt DESC, step DESC LIMIT 1) "
         "FROM runs ORDER BY created_ns DESC, rowid DESC",
+    [SQL_FABRIC_TEST_PUT] =
+        "INSERT INTO fabric_tests(run, level, tests, headline, began_ns, ended_ns, whole, rounds, "
+        "pairs_planned, pairs_done, suspects) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) "
+        "ON CONFLICT(run) DO UPDATE SET level = ?2, tests = ?3, headline = ?4, began_ns = ?5, "
+        "ended_ns = ?6, whole = ?7, rounds = ?8, pairs_planned = ?9, pairs_done = ?10, "
+        "suspects = ?11",
+    [SQL_FABRIC_TEST_NUMBER] =
+        "SELECT number, (SELECT coalesce(max(seq), 0) FROM fabric_measures WHERE test = number), "
+        "(SELECT coalesce(max(seq), 0) FROM fabric_troubles WHERE test = number) "
+        "FROM fabric_tests WHERE run = ?1",
+    [SQL_FABRIC_LIST] =
+        "SELECT run, level, tests, headline, began_ns, ended_ns, whole, rounds, pairs_planned, "
+        "pairs_done, suspects, (SELECT count(*) FROM fabric_nodes WHERE test = number) "
+        "FROM fabric_tests ORDER BY began_ns DESC, number DESC",
+    [SQL_FABRIC_WORD_ADD] = "INSERT OR IGNORE INTO fabric_words(word) VALUES(?1)",
+    [SQL_FABRIC_NODE_PUT] =
+        "INSERT OR REPLACE INTO fabric_nodes(test, node, name, \"group\", fate, words, card) "
+        "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [SQL_FABRIC_MEASURE_ADD] =
+        "INSERT INTO fabric_measures(test, seq, node, peer, bytes, value, low, high, metric, unit, "
+        "phase, part, via) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
+        WORD("?9") ", " WORD("?10") ", " WORD("?11") ", " WORD("?12") ", " WORD("?13") ")",
+    [SQL_FABRIC_TROUBLE_ADD] =
+        "INSERT INTO fabric_troubles(test, seq, kind, what, node, peer, words) "
+        "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [SQL_FABRIC_NODES] =
+        "SELECT node, name, \"group\", fate, words, card FROM fabric_nodes WHERE test = ?1 "
+        "ORDER BY node",
+    [SQL_FABRIC_MEASURES] =
+        "SELECT node, peer, bytes, value, low, high, m.word, u.word, p.word, d.word, v.word "
+        "FROM fabric_measures f JOIN fabric_words m ON m.id = f.metric "
+        "JOIN fabric_words u ON u.id = f.unit JOIN fabric_words p ON p.id = f.phase "
+        "JOIN fabric_words d ON d.id = f.part JOIN fabric_words v ON v.id = f.via "
+        "WHERE f.test = ?1 ORDER BY f.seq",
+    [SQL_FABRIC_TROUBLES] =
+        "SELECT kind, what, node, peer, words FROM fabric_troubles WHERE test = ?1 ORDER BY seq",
 };
 /* clang-format on */
 
@@ -113,6 +151,23 @@ int sql_run(struct store *store, const char *text, struct err *err)
     int code = sqlite3_exec(store->db, text, NULL, NULL, NULL);
 
     return code == SQLITE_OK ? 0 : sql_error(store, code, err);
+}
+
+int sql_step(struct store *store, sqlite3_stmt *statement, struct err *err)
+{
+    int code = sqlite3_step(statement), r = 0;
+
+    if (code != SQLITE_DONE)
+        r = sql_error(store, code, err);
+    (void)sqlite3_reset(statement);
+    return r;
+}
+
+const char *sql_text(sqlite3_stmt *statement, int at)
+{
+    const char *text = (const char *)sqlite3_column_text(statement, at);
+
+    return text ? text : "";
 }
 
 void sql_bind_text(sqlite3_stmt *statement, int at, const char *text)

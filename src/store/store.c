@@ -19,17 +19,22 @@
  * run should not wait for. Reading it again takes the next opener at most 0.5 ms. */
 #define WAL_STAYS_BYTES (1 << 20)
 
-/* All or nothing, so that a database without tables is a new one. No fsync here: until the first
- * checkpoint there is nothing that a power cut could spoil but this run's first second. */
-static int make_tables(struct store *store, struct err *err)
+/* What a database of `version` (0: a new one) lacks. All or nothing, so that one without tables is
+ * a new one. No fsync for a new one: until the first checkpoint there is nothing that a power cut
+ * could spoil but this run's first second. */
+static int make_tables(struct store *store, int version, struct err *err)
 {
-    char pragma[64];
-    int r = sql_run(store, "PRAGMA synchronous=OFF; PRAGMA journal_mode=WAL; BEGIN IMMEDIATE", err);
+    char pragma[128];
+    int r = sql_run(store,
+                    version ? "BEGIN IMMEDIATE"
+                            : "PRAGMA synchronous=OFF; PRAGMA journal_mode=WAL; BEGIN IMMEDIATE",
+                    err);
 
     if (r < 0)
         return r;
     for (size_t i = 0; r == 0 && i < schema_item_count; i++)
-        r = sql_run(store, schema_items[i].sql, err);
+        if (schema_items[i].since > version)
+            r = sql_run(store, schema_items[i].sql, err);
     (void)snprintf(pragma, sizeof(pragma), "PRAGMA application_id=%d; PRAGMA user_version=%d",
                    SCHEMA_APPLICATION_ID, SCHEMA_VERSION);
     if (r == 0)
@@ -41,8 +46,9 @@ static int make_tables(struct store *store, struct err *err)
     return r;
 }
 
-/* Returns 1 when the database is new and empty, 0 when it is ours, or an error. One statement,
- * since another process may make the tables between two. */
+/* Returns 1 when the database is new and empty or older than this program (store->version says
+ * which, 0 when it is new), 0 when it is ours, or an error. One statement, since another process
+ * may make the tables between two. */
 static int look_at(struct store *store, struct err *err)
 {
     sqlite3_stmt *statement;
@@ -62,6 +68,7 @@ static int look_at(struct store *store, struct err *err)
     }
     if (code != SQLITE_ROW)
         return sql_error(store, code, err);
+    store->version = (int)version;
     if (application == 0 && version == 0 && tables == 0)
         return 1;
     if (application != SCHEMA_APPLICATION_ID)
@@ -71,7 +78,7 @@ static int look_at(struct store *store, struct err *err)
                        "%s: its version is %lld, this firstlight knows up to %d: take a newer "
                        "firstlight, or another folder with --state",
                        store->path, (long long)version, SCHEMA_VERSION);
-    return 0;
+    return version < SCHEMA_VERSION;
 }
 
 /* Two that come first at once: one makes the tables, the other waits at the folder's lock. */
@@ -86,7 +93,9 @@ static int make_once(struct store *store, struct err *err)
     r = r < 0 ? err_set(err, -errno, "%s: cannot be locked: %s", store->dir, strerror(errno))
               : look_at(store, err);
     if (r > 0)
-        r = make_tables(store, err);
+        r = make_tables(store, store->version, err);
+    if (r == 0)
+        store->version = SCHEMA_VERSION;
     (void)close(fd);
     return r;
 }
@@ -122,10 +131,12 @@ static int open_database(struct store *store, struct err *err)
     (void)sqlite3_extended_result_codes(store->db, 1);
     (void)sqlite3_busy_timeout(store->db, BUSY_MS);
     r = look_at(store, err);
-    if (r > 0)
-        r = store->readonly
-                ? err_set(err, -ENOENT, "%s: it is empty: nothing was run yet", store->path)
-                : make_once(store, err);
+    if (r > 0 && !store->readonly)
+        r = make_once(store, err);
+    else if (r > 0 && !store->version)
+        r = err_set(err, -ENOENT, "%s: it is empty: nothing was run yet", store->path);
+    else if (r > 0) /* an older one is read as it is: what it lacks is empty */
+        r = 0;
     if (r == 0)
         r = sql_run(store, "PRAGMA synchronous=NORMAL", err);
     return r;

@@ -85,7 +85,7 @@ void topo_mark_peer_paths(struct topo *topo)
     bool nvswitch = false;
 
     for (uint32_t i = 0; i < topo->count; i++)
-        nvswitch = nvswitch || topo->devices[i].kind == DEVICE_NVSWITCH;
+        nvswitch = nvswitch || topo->devices[i].kind == TOPO_NVSWITCH;
     for (uint32_t i = 0; i < gpus; i++) {
         int nic = topo_nearest_nic(topo, topo->gpus[i]);
 

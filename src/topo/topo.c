@@ -33,20 +33,20 @@ static struct wanted wanted_keys(struct fact_pool *pool)
     };
 }
 
-static enum device_kind kind_of(const char *text)
+static enum topo_kind kind_of(const char *text)
 {
     static const struct {
         const char *text;
-        enum device_kind kind;
+        enum topo_kind kind;
     } kinds[] = {
-        {"gpu", DEVICE_GPU},   {"nic", DEVICE_NIC},       {"nvswitch", DEVICE_NVSWITCH},
-        {"nvme", DEVICE_NVME}, {"bridge", DEVICE_BRIDGE},
+        {"gpu", TOPO_GPU},   {"nic", TOPO_NIC},       {"nvswitch", TOPO_NVSWITCH},
+        {"nvme", TOPO_NVME}, {"bridge", TOPO_BRIDGE},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (!strcmp(kinds[i].text, text))
             return kinds[i].kind;
-    return DEVICE_OTHER;
+    return TOPO_OTHER;
 }
 
 static enum port_type port_of(const char *text)
@@ -142,8 +142,8 @@ static struct gather gather_device(const struct node *node, const struct wanted 
     if (vendor || id)
         out.device.vendor_device = vendor << 16 | id;
     if (out.secondary >= 0)
-        out.device.kind = DEVICE_BRIDGE;
-    out.device.rdma = out.device.kind == DEVICE_NIC && does_rdma(class, vendor, driver);
+        out.device.kind = TOPO_BRIDGE;
+    out.device.rdma = out.device.kind == TOPO_NIC && does_rdma(class, vendor, driver);
     return out;
 }
 
@@ -216,23 +216,23 @@ static int name_slots(struct topo *topo)
  * takes the number of the one before and adds its own: "nic3", "nic3.1". */
 static int name_roles(struct topo *topo)
 {
-    static const char *const words[] = {[DEVICE_GPU] = "gpu",
-                                        [DEVICE_NIC] = "nic",
-                                        [DEVICE_NVSWITCH] = "nvswitch",
-                                        [DEVICE_NVME] = "nvme",
-                                        [DEVICE_BRIDGE] = "switch"};
+    static const char *const words[] = {[TOPO_GPU] = "gpu",
+                                        [TOPO_NIC] = "nic",
+                                        [TOPO_NVSWITCH] = "nvswitch",
+                                        [TOPO_NVME] = "nvme",
+                                        [TOPO_BRIDGE] = "switch"};
     struct {
         int count;
         uint64_t card;
-    } kinds[DEVICE_BRIDGE + 1] = {0};
+    } kinds[TOPO_BRIDGE + 1] = {0};
     struct arena *arena = topo->node->arena;
 
     for (uint32_t i = 0; i < topo->count; i++) {
         struct topo_device *device = &topo->devices[i];
         uint64_t card = device->bdf >> 3;
-        enum device_kind kind = device->kind;
+        enum topo_kind kind = device->kind;
 
-        if (kind == DEVICE_OTHER || (kind == DEVICE_BRIDGE && device->port != PORT_UP))
+        if (kind == TOPO_OTHER || (kind == TOPO_BRIDGE && device->port != PORT_UP))
             continue;
         if (kinds[kind].count && kinds[kind].card == card)
             device->role = arena_printf(arena, "%s%d.%x", words[kind], kinds[kind].count - 1,
@@ -291,9 +291,9 @@ static int list_kinds(struct topo *topo)
         const struct topo_device *device = &topo->devices[i];
 
         topo->by_subject[device->subject] = (int)i;
-        if (device->kind == DEVICE_GPU)
+        if (device->kind == TOPO_GPU)
             topo->gpus[topo->gpu_count++] = (int)i;
-        else if (device->kind == DEVICE_NIC)
+        else if (device->kind == TOPO_NIC)
             topo->nics[topo->nic_count++] = (int)i;
         topo->shape += hash_mix(device->vendor_device ? device->vendor_device
                                                       : hash64(device->name, strlen(device->name)),

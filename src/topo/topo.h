@@ -7,14 +7,7 @@
 
 #include "facts/node.h"
 
-enum device_kind {
-    DEVICE_OTHER,
-    DEVICE_GPU,
-    DEVICE_NIC,
-    DEVICE_NVSWITCH,
-    DEVICE_NVME,
-    DEVICE_BRIDGE
-};
+enum topo_kind { TOPO_OTHER, TOPO_GPU, TOPO_NIC, TOPO_NVSWITCH, TOPO_NVME, TOPO_BRIDGE };
 
 /* Express.type; PORT_NONE when the device shows no Express capability. */
 enum port_type {
@@ -30,7 +23,7 @@ enum port_type {
 struct topo_device {
     uint32_t subject; /* in node->subjects */
     uint64_t bdf;
-    enum device_kind kind;
+    enum topo_kind kind;
     enum port_type port;
     int parent;             /* index of the bridge above, -1 on a root bus */
     int root_bus;           /* 0, 1, ...: which root bus, in (domain, bus) order */

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Two network namespaces stand for two hosts: ranks in them reach each other by UCX over TCP alone,
-# and know within seconds when one is killed.
+# and know within seconds when one is killed or its host is gone.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
 skip() { echo "skipped: $*"; exit 77; }
-command -v unshare >/dev/null && command -v ip >/dev/null || skip "no unshare or ip"
+command -v unshare >/dev/null && command -v ip >/dev/null && command -v ss >/dev/null || skip "no unshare, ip or ss"
 command -v python3 >/dev/null || skip "no python3"
 [ -x "$FIRSTLIGHT_BIN/coll-rank" ] || skip "no coll-rank"
 ldconfig -p 2>/dev/null | grep -q 'libucp\.so\.0' || skip "no libucp.so.0 (package libucx0)"
@@ -99,12 +99,14 @@ start_three() { # RUN ARGS
     TORCHELASTIC_RUN_ID=$run RANK=2 nsenter -t "$other" -n -m "$FIRSTLIGHT_BIN/coll-rank" ucx "$@" 2>"$work/err2" &
     c=$!
 }
-names_rank_2() { # SECONDS: ranks 0 and 1 end with an error by then
-    local begin
+names_rank_2() { # SECONDS SENTENCE: ranks 0 and 1 both end with it by then
+    local begin rank
     begin=$(date +%s)
     for pid in $a $b; do if wait "$pid"; then wrong "rank ended well"; fi; done
     [ $(($(date +%s) - begin)) -le "$1" ] || wrong "it took $(($(date +%s) - begin)) s"
-    cat "$work/err0" "$work/err1" | grep -q 'rank 2 has died or can.t be reached' || wrong "$(cat "$work"/err*)"
+    for rank in 0 1; do
+        grep -q "^coll-rank: rank $rank: rank 2 has died$2" "$work/err$rank" || wrong "$(cat "$work"/err*)"
+    done
 }
 running() {
     for _ in $(seq 500); do grep -q '^3 ranks: ucx over tcp$' "$work/out" && return; sleep 0.02; done
@@ -119,21 +121,32 @@ echo "one is killed on the other host"
 start_three two for-ever
 running
 kill -9 "$c"
-names_rank_2 5
+names_rank_2 5 '$'
 
-echo "the other host is gone, without a word"
-start_three three barriers
+# While data to it are unacknowledged TCP tries for a quarter of an hour, and its keepalive is silent.
+echo "the other host is gone without a word, with data on the way to it"
+start_three three for-ever
 running
-kill -STOP "$c"
-sleep 0.5 # what is on its way arrives
 there ip link set there down
-names_rank_2 10
+names_rank_2 15 " or can't be reached"
+kill -9 "$c" 2>/dev/null || true # it may have found the others dead
+wait "$c" || true
+there ip link set there up
+
+echo "one is killed while it waits for the others"
+rank waits 0 "" for-ever >"$work/out" 2>"$work/err0" &
+a=$!
+TORCHELASTIC_RUN_ID=waits RANK=2 nsenter -t "$other" -n -m "$FIRSTLIGHT_BIN/coll-rank" ucx for-ever 2>"$work/err2" &
+c=$!
+for _ in $(seq 500); do [ -n "$(ss -Htn state established src 10.77.0.1 dst 10.77.0.2 sport != 29777)" ] && break; sleep 0.02; done
 kill -9 "$c"
+rank waits 1 "" for-ever 2>"$work/err1" &
+b=$!
+names_rank_2 5 '$'
 
 echo "UCX is not installed"
 library=$(ldconfig -p | sed -n 's/.*libucp\.so\.0 .*=> //p' | head -1)
 mount --bind /dev/null "$library"
-there ip link set there up
 start_three four rounds 1
 for pid in $a $b; do if wait "$pid"; then wrong "it runs without UCX"; fi; done
 grep -q 'ranks on several hosts need UCX: install the package libucx0' "$work/err0" || wrong "$(cat "$work/err0")"

@@ -10,7 +10,7 @@ cd "$work/root/opt/firstlight"
 failed=0
 wrong() { echo "WRONG: $*"; failed=1; }
 expected() {
-    printf '%s\n' bin/firstlight bin/firstlight-agent bin/firstlight-train include/firstlight.h \
+    printf '%s\n' bin/firstlight bin/firstlight-agent bin/firstlight-probe bin/firstlight-train include/firstlight.h \
         lib/libfirstlight.a share/firstlight/firstlight.py
     (cd "$FIRSTLIGHT_SOURCE/man" && printf 'share/man/man1/%s\n' *.1)
     for program in firstlight firstlight-train; do
@@ -20,7 +20,7 @@ expected() {
 }
 diff <(expected | sort) <(find . -type f -printf '%P\n' | sort) || wrong "other files than expected"
 [ -z "$(find "$work/root" -mindepth 1 -maxdepth 1 ! -name opt)" ] || wrong "files outside the prefix"
-for program in firstlight firstlight-agent firstlight-train; do
+for program in firstlight firstlight-agent firstlight-probe firstlight-train; do
     [ -x "bin/$program" ] || wrong "$program is not executable"
     "bin/$program" --version | grep -q "^$program [0-9]" || wrong "$program does not run: $("bin/$program" --version)"
 done

@@ -71,13 +71,15 @@ for _ in $(seq 3000); do
     [ -z "$saved" ] || break
     sleep 0.02
 done
-[ "$saved" = "$(newest stop)" ] || wrong "it did not save when asked: '$saved'"
+# On a busy machine one node hears of it a step before the other, and they save twice.
+[ -d "stop/step_$saved" ] || wrong "it did not save when asked: '$saved', and there is $(ls stop)"
+last=$(newest stop)
 "$firstlight" stop "$run" || wrong "stop: exit code $?"
 code=0
 wait $run_pid || code=$?
 run_pid=
 [ "$code" = 9 ] || wrong "a polite stop: exit code $code"
-[ "$(newest stop)" -gt "$saved" ] || wrong "it did not save again: $(newest stop) after $saved"
+[ "$(newest stop)" -gt "$last" ] || wrong "it did not save again: $(newest stop) after $last"
 grep -q "^stopped at step $(newest stop)," out || wrong "it did not leave by itself: $(cat out)"
 "$firstlight" events "$run" >events
 for kind in 'a save asked' "saved step $saved" 'a polite stop asked' "saved step $(newest stop)" 'left when asked'; do

@@ -139,6 +139,7 @@ unset SLURM_JOB_END_TIME
 # 5. Submitted and followed: warned of its end it saves, is queued again, and goes on as the same run
 # from its checkpoint, though one of its nodes is another now.
 mkdir "$work/ckpt"
+: >"$work/out" # or what the run before said is taken for this one's beginning
 "$firstlight" run --slurm -N 2 --name again --checkpoint "$work/ckpt/step_*" --complete-when 'file done' \
     -- python3 "$work/steps.py" 1000 "$work/ckpt" >"$work/out" 2>"$work/err" &
 follower=$!

@@ -172,6 +172,20 @@ static void what_is_folded_expands_to_the_same(void **state)
     }
 }
 
+static void a_name_that_comes_again_is_told(void **state)
+{
+    struct arena *arena = arena_new(0);
+    struct hostlist list;
+
+    (void)state;
+    assert_int_equal(hostlist_expand(arena, STR("n[1-3],login,n[2-4],login"), &list, NULL), 0);
+    assert_int_equal(list.count, 5);
+    assert_string_equal(list.twice, "n2");
+    assert_int_equal(hostlist_expand(arena, STR("n[1-3]"), &list, NULL), 0);
+    assert_null(list.twice);
+    arena_free(arena);
+}
+
 static void an_arena_too_small_is_no_crash(void **state)
 {
     (void)state;
@@ -195,6 +209,7 @@ int main(void)
         cmocka_unit_test(names_fold_to_the_short_form),
         cmocka_unit_test(folding_no_names_is_empty),
         cmocka_unit_test(what_is_folded_expands_to_the_same),
+        cmocka_unit_test(a_name_that_comes_again_is_told),
         cmocka_unit_test(an_arena_too_small_is_no_crash),
     };
 

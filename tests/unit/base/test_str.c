@@ -221,10 +221,39 @@ static void words_are_wrapped_and_never_cut(void **state)
     }
 }
 
+static void words_are_as_far_apart_as_letters_must_change(void **state)
+{
+    static const struct {
+        const char *a, *b;
+        size_t want;
+    } cases[] = {
+        {"", "", 0},
+        {"abc", "abc", 0},
+        {"abc", "", 3},
+        {"abc", "abd", 1},
+        {"abc", "acb", 1},
+        {"memory.raed", "memory.read", 1},
+        {"kitten", "sitting", 3},
+        {"pair", "repair", 2},
+    };
+    char long_word[STR_WORD_MAX + 2];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_int_equal(str_distance(str_of(cases[i].a), str_of(cases[i].b)), cases[i].want);
+        assert_int_equal(str_distance(str_of(cases[i].b), str_of(cases[i].a)), cases[i].want);
+    }
+    memset(long_word, 'x', sizeof(long_word));
+    assert_true(str_distance((struct str){long_word, STR_WORD_MAX}, str_of("x")) ==
+                STR_WORD_MAX - 1);
+    assert_true(str_distance((struct str){long_word, STR_WORD_MAX + 1}, str_of("x")) == SIZE_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_are_wrapped_and_never_cut),
+        cmocka_unit_test(words_are_as_far_apart_as_letters_must_change),
         cmocka_unit_test(numbers_are_whole_or_nothing),
         cmocka_unit_test(globs_match_whole_texts),
         cmocka_unit_test(one_of_several_globs_is_enough),

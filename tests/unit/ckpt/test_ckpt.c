@@ -5,6 +5,7 @@
 #include "base/manifest.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "support/tsan.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -331,7 +332,7 @@ static void a_flipped_byte_anywhere_is_seen(void **state)
     struct rng rng = {7};
 
     (void)state;
-    for (int n = 0; n < 240; n++) {
+    for (int n = 0; n < (under_tsan ? 60 : 240); n++) {
         const char *path = at("out/step-00000020/%s", hurt_files[n % 4]);
         uint8_t mask = (uint8_t)(1 << rng_below(&rng, 8));
         uint64_t place;
@@ -422,7 +423,7 @@ static void vectors_may_change_after_hold(void **state)
     run_init(&run, 6 * SLICE + 5, 2);
     ckpt_writer_reserve(run.rank[0].writer, 3 << 20); /* less than it takes */
     ckpt_writer_reserve(run.rank[1].writer, 64 << 20);
-    for (int n = 0; n < 12; n++) {
+    for (int n = 0; n < (under_tsan ? 6 : 12); n++) {
         const char *folder = fresh_folder();
         struct err err = {0};
         struct ckpt *ckpt;
@@ -675,7 +676,7 @@ static void a_kill_at_any_time_leaves_a_whole_one(void **state)
     int64_t step = 0;
 
     (void)state;
-    for (int n = 0; n < 25; n++) {
+    for (int n = 0; n < (under_tsan ? 8 : 25); n++) {
         struct err err = {0};
         struct ckpt *ckpt;
         int status, r;

@@ -8,6 +8,7 @@
 
 #define BACKEND      "shm"
 #define BACKEND_NAME "shm"
+#define MEETING_US   15000
 #include "backend_tests.h"
 
 int main(void)

@@ -8,6 +8,7 @@
 
 #define BACKEND      "ucx"
 #define BACKEND_NAME "ucx over tcp"
+#define MEETING_US   150000
 #include "backend_tests.h"
 
 #include <dlfcn.h>

@@ -63,6 +63,8 @@ struct cluster {
     const char *complaint;
     struct buf journal; /* of the attempt at hand */
     uint32_t journal_attempt;
+    struct buf stored; /* what ranks have set: "key=value;" */
+    void (*on_event)(struct cluster *k, const struct run_event *event);     /* NULL: nobody minds */
     void (*store_down)(struct cluster *k, uint32_t node, struct str bytes); /* NULL: not heard */
 };
 
@@ -81,6 +83,8 @@ static inline void world_event(void *data, const struct run_event *event)
     *copy = *event;
     copy->text.p = strndup(event->text.p ? event->text.p : "", event->text.len);
     arena_free(arena);
+    if (k->on_event)
+        k->on_event(k, event);
 }
 
 static inline void world_metric(void *data, const struct store_metric *metric)
@@ -98,6 +102,11 @@ static inline void world_journal(void *data, uint32_t attempt, struct str bytes)
         buf_clear(&k->journal);
     k->journal_attempt = attempt;
     buf_add(&k->journal, bytes.p, bytes.len);
+}
+
+static inline void world_stored(void *data, struct str key, struct str value)
+{
+    buf_printf(&((struct cluster *)data)->stored, "%.*s=%.*s;", STR_ARG(key), STR_ARG(value));
 }
 
 static inline struct sent *push(struct cluster *k, enum sent_kind kind, uint32_t node)
@@ -172,6 +181,7 @@ static inline struct control_world world_of(struct cluster *k)
                                   .event = world_event,
                                   .metric = world_metric,
                                   .journal = world_journal,
+                                  .stored = world_stored,
                                   .send = world_send,
                                   .launch = world_launch,
                                   .forget = world_forget,
@@ -498,6 +508,7 @@ static inline void cluster_free(struct cluster *k)
     for (uint32_t i = 0; i < NODES_MAX; i++)
         vec_done(&k->agents[i].unacked);
     buf_done(&k->journal);
+    buf_done(&k->stored);
     vec_done(&k->events);
     vec_done(&k->metrics);
     vec_done(&k->queue);

@@ -31,6 +31,21 @@ int kv_take(struct kv *kv, uint32_t node, uint64_t incarnation, struct str bytes
     return 0;
 }
 
+int kv_set(struct kv *kv, struct str key, struct str value, int64_t now_ms,
+           const struct kv_out *out)
+{
+    (void)kv;
+    (void)value;
+    (void)now_ms;
+    out->journal(out->data, key);
+    return 0;
+}
+
+int kv_delete(struct kv *kv, struct str key, int64_t now_ms, const struct kv_out *out)
+{
+    return kv_set(kv, key, key, now_ms, out);
+}
+
 int64_t kv_tick(struct kv *kv, int64_t now_ms, const struct kv_out *out)
 {
     (void)kv;

@@ -76,6 +76,7 @@ static void a_random_run_is_what_its_events_say(void **state)
         struct cluster *k = cluster_new(nodes, (uint32_t)rng_below(&rng, 3), 1 + seed % 3);
 
         k->job.attempts_without_progress = 20;
+        k->job.independent = rng_below(&rng, 3) == 0;
         k->job.min_nodes = 1 + (int64_t)rng_below(&rng, nodes);
         control_starts(k);
         for (int i = 0; i < 300 && k->ended < 0; i++)

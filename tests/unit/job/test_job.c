@@ -480,6 +480,14 @@ static const struct {
     {"command: a\nnode_timeout: 0", "node_timeout takes at least 0.1 s, not 0", 0},
     {"command: a\nunset: [A=1]", "unset takes names of variables, not 'A=1'", 0},
     {"command: a\nslurm: -p gpu", "words for Slurm ('-p') without the backend slurm", 0},
+    {"command: a\nindependent: true\nnodes: 2\nspares: 1",
+     "independent ranks are never started again: spares does not go with them", 0},
+    {"command: a\nindependent: true\ncheckpoint: c_*", "checkpoint does not go with them", 0},
+    {"command: a\nindependent: true\nhang: 5", "hang does not go with them", 0},
+    {"command: a\nindependent: true\nattempts_max: 2", "attempts_max does not go with them", 0},
+    {"command: a\nindependent: true\nattempts_without_progress: 1",
+     "attempts_without_progress does not go with them", 0},
+    {"command: a\nindependent: true\nstore: rank0", "it can't serve their store", 0},
     {"command: a\nhosts: n1\ntie_stdin: true", "rank 0 can read this stdin only", 0},
 };
 

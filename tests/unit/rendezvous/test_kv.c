@@ -336,6 +336,126 @@ static void a_journal_is_read_back_wherever_it_was_torn(void **state)
     bench_done(&bench);
 }
 
+static void on_stored(void *data, uint32_t node, struct str key, struct str value)
+{
+    buf_printf(&((struct bench *)data)->said, "stored %u:%.*s=%.*s;", node, STR_ARG(key),
+               STR_ARG(value));
+}
+
+static const char *own(struct bench *bench, const char *key, const char *value)
+{
+    struct str name = str_of(key);
+
+    buf_clear(&bench->said);
+    buf_puts(&bench->said, "");
+    assert_int_equal(value ? kv_set(bench->kv, name, str_of(value), 1000, &bench->out)
+                           : kv_delete(bench->kv, name, 1000, &bench->out),
+                     0);
+    return bench->said.p;
+}
+
+static void the_owner_is_one_more_that_sets_and_deletes(void **state)
+{
+    struct bench bench;
+    struct str value;
+    size_t good;
+
+    (void)state;
+    bench_init(&bench, 1 << 20);
+    bench.out.stored = on_stored;
+    (void)ask(&bench, 0, 1, A(UP_READ, "order", .amount = 1 << 1));
+    assert_string_equal(own(&bench, "order", "go"), "0:VALUE order=go 1;");
+    assert_string_equal(ask(&bench, 1, 1, A(UP_READ, "order")), "1:VALUE order=go 1;");
+    assert_string_equal(own(&bench, "order", NULL), "0:DROP order;1:DROP order;");
+    assert_string_equal(own(&bench, "order", NULL), "");
+    assert_string_equal(ask(&bench, 1, 2, A(UP_SET, "answer", .value = STR("3"))),
+                        "stored 1:answer=3;");
+    assert_string_equal(ask(&bench, 1, 2, A(UP_SET, "answer", .value = STR("3"))), ""); /* again */
+    (void)own(&bench, "kept", "yes");
+    kv_free(bench.kv);
+
+    bench.kv = kv_new(NODES, 1 << 20);
+    buf_clear(&bench.said);
+    assert_int_equal(
+        kv_replay(bench.kv, (struct str){bench.journal.p, bench.journal.len}, &good, NULL), 0);
+    assert_int_equal(good, bench.journal.len);
+    assert_int_equal(bench.said.len, 0); /* what was told once is not told again */
+    assert_int_equal(kv_key_count(bench.kv), 2);
+    assert_true(kv_peek(bench.kv, STR("kept"), &value) && str_is(value, "yes"));
+    assert_true(kv_peek(bench.kv, STR("answer"), &value) && str_is(value, "3"));
+    assert_string_equal(ask(&bench, 1, 3, A(UP_READ, "order")), "1:ABSENT order;");
+    bench_done(&bench);
+}
+
+static void the_owner_has_the_same_bounds(void **state)
+{
+    static char long_key[KV_KEY_BYTES_MAX + 1];
+    struct str value = {long_key, 5000}, peeked;
+    struct bench bench;
+    size_t good;
+
+    (void)state;
+    bench_init(&bench, 6000);
+    assert_int_equal(kv_set(bench.kv, (struct str){long_key, sizeof(long_key)}, value, 1, NULL),
+                     -EMSGSIZE);
+    assert_int_equal(kv_set(bench.kv, STR("a"), value, 1, &bench.out), 0);
+    assert_int_equal(kv_set(bench.kv, STR("b"), value, 1, &bench.out), -ENOSPC);
+    assert_false(kv_peek(bench.kv, STR("b"), &peeked));
+    kv_free(bench.kv);
+    bench.kv = kv_new(NODES, 6000);
+    assert_int_equal(
+        kv_replay(bench.kv, (struct str){bench.journal.p, bench.journal.len}, &good, NULL), 0);
+    assert_int_equal(kv_key_count(bench.kv), 1);
+    bench_done(&bench);
+}
+
+static void count_sent(void *data, uint32_t node, struct str bytes)
+{
+    uint32_t *sent = data;
+
+    assert_true(bytes.len < 64);
+    sent[node]++;
+}
+
+/* Every node of a large cluster waits for a key of its own, round for round: one short message
+ * each, and nothing is left. */
+static void a_round_of_orders_is_a_message_a_node(void **state)
+{
+    enum { MANY = 12500, ROUNDS = 3 };
+    static uint32_t sent[MANY];
+    const struct kv_out out = {.data = sent, .send = count_sent};
+    struct kv *kv = kv_new(MANY, KV_BYTES_MAX);
+    char key[32];
+
+    (void)state;
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        memset(sent, 0, sizeof(sent));
+        for (uint32_t node = 0; node < MANY; node++) {
+            int len = snprintf(key, sizeof(key), "order/%u/%u", node, round);
+            const struct item item = {.kind = UP_READ, .key = {key, (size_t)len}, .amount = 1 << 1};
+            struct buf batch = {0};
+
+            /* so many messages have come: ABSENT, VALUE, DROP, each round */
+            batch_put_up(&batch, &(struct up_head){3 * round, round + 1});
+            batch_put(&batch, &item);
+            assert_int_equal(kv_take(kv, node, 7, (struct str){batch.p, batch.len}, 1, &out, NULL),
+                             0);
+            buf_done(&batch);
+        }
+        for (uint32_t node = 0; node < MANY; node++) {
+            int len = snprintf(key, sizeof(key), "order/%u/%u", node, round);
+
+            assert_int_equal(sent[node], 1);
+            assert_int_equal(kv_set(kv, (struct str){key, (size_t)len}, STR("{}"), 1, &out), 0);
+            assert_int_equal(sent[node], 2);
+            assert_int_equal(kv_delete(kv, (struct str){key, (size_t)len}, 1, &out), 0);
+            assert_int_equal(sent[node], 3);
+        }
+        assert_int_equal(kv_key_count(kv) + kv_bytes(kv), 0);
+    }
+    kv_free(kv);
+}
+
 static void it_says_who_waits(void **state)
 {
     struct kv_wait waits[2];
@@ -407,6 +527,9 @@ int main(void)
         cmocka_unit_test(what_does_not_fit_is_said),
         cmocka_unit_test(bad_batches_are_refused_whole),
         cmocka_unit_test(a_journal_is_read_back_wherever_it_was_torn),
+        cmocka_unit_test(the_owner_is_one_more_that_sets_and_deletes),
+        cmocka_unit_test(the_owner_has_the_same_bounds),
+        cmocka_unit_test(a_round_of_orders_is_a_message_a_node),
         cmocka_unit_test(it_says_who_waits),
         cmocka_unit_test(a_table_finds_what_is_in_it),
     };

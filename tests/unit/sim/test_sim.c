@@ -107,6 +107,22 @@ static void make(uint64_t seed, struct job *job, struct sim_config *config)
     config->idle_h_max = idle_of(config);
 }
 
+/* The same for ranks that have nothing to do with each other. No fault keeps such a run from its
+ * end: nothing is started again. */
+static void make_independent(uint64_t seed, struct job *job, struct sim_config *config)
+{
+    struct rng rng = {seed * 104729};
+
+    make(seed, job, config);
+    job->independent = true;
+    job->checkpoint = NULL;
+    job->time_limit_s = 0;
+    job->checkpoint_every_s = 0;
+    job->attempts_without_progress = -1;
+    config->work_s = one_of(&rng, 5, 120, 1200);
+    config->idle_h_max = 1;
+}
+
 static uint64_t number_of(const char *name, uint64_t otherwise)
 {
     const char *text = getenv(name);
@@ -115,43 +131,72 @@ static uint64_t number_of(const char *name, uint64_t otherwise)
     return text && str_to_u64(str_of(text), 10, &value) == 0 ? value : otherwise;
 }
 
-static void test_invariants_hold_for_every_seed(void **state)
+struct sums {
+    uint64_t count, ended, watched, well, attempts, swaps, adoptions;
+};
+
+static struct sums run_seeds(void (*make_one)(uint64_t seed, struct job *job,
+                                              struct sim_config *config),
+                             uint64_t count)
 {
     uint64_t first = number_of("FIRSTLIGHT_SIM_FIRST", 1);
-    uint64_t count = number_of("FIRSTLIGHT_SIM_SEEDS", SEEDS);
-    uint64_t ended = 0, watched = 0, attempts = 0, swaps = 0, adoptions = 0;
+    struct sums sums = {.count = count};
 
-    (void)state;
     for (uint64_t seed = first; seed < first + count; seed++) {
         struct job job;
         struct sim_config config;
         struct sim_result result = {0}, again = {0};
         struct err err = {0};
 
-        make(seed, &job, &config);
+        make_one(seed, &job, &config);
         if (sim_run(&config, &result, &err) < 0)
             fail_msg("%s", err.text);
-        ended += result.exit_code >= 0;
-        watched += config.idle_h_max > 0;
-        attempts += result.attempts;
-        swaps += result.swaps;
-        adoptions += result.adoptions;
+        sums.ended += result.exit_code >= 0;
+        sums.well += result.exit_code == 0;
+        sums.watched += config.idle_h_max > 0;
+        sums.attempts += result.attempts;
+        sums.swaps += result.swaps;
+        sums.adoptions += result.adoptions;
         if (seed % REPEAT_EACH)
             continue;
         assert_int_equal(sim_run(&config, &again, &err), 0);
         assert_memory_equal(&result, &again, sizeof(result));
     }
-    print_message("%llu seeds: %llu ended, %llu watched for progress, %llu attempts, %llu swaps, "
-                  "%llu controllers\n",
-                  (unsigned long long)count, (unsigned long long)ended, (unsigned long long)watched,
-                  (unsigned long long)attempts, (unsigned long long)swaps,
-                  (unsigned long long)adoptions);
+    print_message("%llu seeds: %llu ended, %llu well, %llu watched for progress, %llu attempts, "
+                  "%llu swaps, %llu controllers\n",
+                  (unsigned long long)sums.count, (unsigned long long)sums.ended,
+                  (unsigned long long)sums.well, (unsigned long long)sums.watched,
+                  (unsigned long long)sums.attempts, (unsigned long long)sums.swaps,
+                  (unsigned long long)sums.adoptions);
+    return sums;
+}
+
+static void test_invariants_hold_for_every_seed(void **state)
+{
+    uint64_t count = number_of("FIRSTLIGHT_SIM_SEEDS", SEEDS);
+    struct sums sums = run_seeds(make, count);
+
+    (void)state;
     if (count >= SEEDS) { /* the seeds do reach what they are for */
-        assert_true(ended > count / 10);
-        assert_true(watched > count / 20);
-        assert_true(attempts > 2 * count);
-        assert_true(swaps > 0);
-        assert_true(adoptions > count);
+        assert_true(sums.ended > count / 10);
+        assert_true(sums.watched > count / 20);
+        assert_true(sums.attempts > 2 * count);
+        assert_true(sums.swaps > 0);
+        assert_true(sums.adoptions > count);
+    }
+}
+
+static void test_independent_ranks_end_one_by_one(void **state)
+{
+    uint64_t count = (number_of("FIRSTLIGHT_SIM_SEEDS", SEEDS) + 2) / 3;
+    struct sums sums = run_seeds(make_independent, count);
+
+    (void)state;
+    assert_true(sums.attempts <= count);
+    assert_int_equal(sums.ended, count);
+    if (count >= SEEDS / 3) {
+        assert_true(sums.well > count / 10 && sums.well < count - count / 10);
+        assert_true(sums.adoptions > count);
     }
 }
 
@@ -219,6 +264,7 @@ int main(void)
         cmocka_unit_test(test_the_queue_keeps_order),
         cmocka_unit_test(test_a_calm_cluster_trains_to_the_end),
         cmocka_unit_test(test_invariants_hold_for_every_seed),
+        cmocka_unit_test(test_independent_ranks_end_one_by_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include "coll/parts.h"
 #include "data/build.h"
 #include "token/train.h"
+#include "train/meta.h"
 
 #include <errno.h>
 #include <math.h>
@@ -20,6 +21,7 @@
 #define RANKS_MAX      4
 #define STEPS          8
 #define GRADIENT_BYTES 8192 /* an exchange with a longer piece is one of gradients */
+#define FADE_FROM      4    /* the last step at which the router is steered, where its bias fades */
 
 /* What goes wrong, on one rank. */
 enum spoil {
@@ -473,6 +475,106 @@ static void a_run_does_not_go_back_behind_its_folders_checkpoints(void **state)
     assert_int_equal(ranks[0].summary.hash, calm_hash());
 }
 
+/* Each step has its checkpoint, and the router's bias falls in the last half of them. */
+static void prepare_fade(size_t count)
+{
+    prepare(count);
+    for (size_t i = 0; i < count; i++) {
+        ranks[i].config.router.bias_rate = 0.01;
+        ranks[i].config.router.bias_fade = 1 - (double)FADE_FROM / STEPS;
+        ranks[i].config.checkpoint.every = ranks[i].config.checkpoint.keep_every = 1;
+    }
+}
+
+/* The router's biases after a step, as its checkpoint has them. */
+static void bias_of(int64_t step, float *bias, size_t count)
+{
+    char name[64];
+    struct ckpt *ckpt;
+    struct meta meta;
+    struct err err = {0};
+
+    (void)snprintf(name, sizeof(name), "out/step-%08d", (int)step);
+    if (ckpt_open(in_folder(name), NULL, NULL, &ckpt, &err) < 0 || meta_read(ckpt, &meta, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(meta.experts, count);
+    memcpy(bias, meta.router_bias, count * sizeof(*bias));
+    meta_done(&meta);
+    ckpt_close(ckpt);
+}
+
+static void expect_linear_fade(void)
+{
+    float full[4], bias[4];
+    double largest = 0;
+
+    bias_of(FADE_FROM, full, 4);
+    for (size_t e = 0; e < 4; e++)
+        largest = fmax(largest, fabs((double)full[e]));
+    assert_true(largest >= 0.01); /* there is something to fall */
+    for (int64_t step = FADE_FROM; step <= STEPS; step++) {
+        double left = (double)(STEPS - step) / (STEPS - FADE_FROM);
+
+        bias_of(step, bias, 4);
+        for (size_t e = 0; e < 4; e++)
+            if (fabs((double)bias[e] - (double)full[e] * left) > 1e-6 * largest * left)
+                fail_msg("step %d, expert %zu: %g of %g", (int)step, e, (double)bias[e],
+                         (double)full[e]);
+    }
+}
+
+static void the_routers_bias_falls_linearly_to_nothing(void **state)
+{
+    (void)state;
+    folder_remove(in_folder("out"));
+    prepare_fade(1);
+    run(1, NULL);
+    all_went_well(1);
+    expect_linear_fade();
+    folder_remove(in_folder("out"));
+    prepare_fade(2); /* also where a step is not applied */
+    ranks[1].spoil = NAN_GRADIENT;
+    ranks[1].at = FADE_FROM + 2;
+    run(2, NULL);
+    all_went_well(2);
+    assert_int_equal(ranks[0].verdict[FADE_FROM + 2], WATCH_NOT_FINITE);
+    expect_linear_fade();
+}
+
+static void a_run_killed_while_the_bias_falls_ends_with_the_same_weights(void **state)
+{
+    uint64_t want;
+
+    (void)state;
+    folder_remove(in_folder("out"));
+    prepare_fade(1);
+    run(1, NULL);
+    all_went_well(1);
+    want = ranks[0].summary.hash;
+    for (uint64_t call = 2; call < 12; call += 3) {
+        struct coll_fault fault = {call % 2, call};
+        struct err err = {0};
+        int64_t newest;
+
+        folder_remove(in_folder("out"));
+        prepare_fade(3);
+        ranks[1].stop_at = FADE_FROM + 1; /* its last checkpoint is of the fade's beginning */
+        run(3, NULL);
+        all_went_well(3);
+        prepare_fade(2);
+        run(2, &fault);
+        assert_true(ranks[0].result < 0 && ranks[1].result < 0);
+        assert_int_equal(ckpt_newest(in_folder("out"), &newest, &err), 0);
+        assert_in_range(newest, FADE_FROM + 1, STEPS - 1);
+        prepare_fade(2);
+        run(2, NULL);
+        all_went_well(2);
+        assert_true(ranks[0].loss[newest] == 0 && ranks[0].loss[newest + 1] > 0); /* resumed */
+        assert_int_equal(ranks[0].summary.hash, want);
+        expect_linear_fade();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -486,6 +588,8 @@ int main(void)
         cmocka_unit_test(weights_that_change_in_memory_are_noticed_before_they_spread),
         cmocka_unit_test(ranks_that_were_told_different_things_do_not_begin),
         cmocka_unit_test(a_run_does_not_go_back_behind_its_folders_checkpoints),
+        cmocka_unit_test(the_routers_bias_falls_linearly_to_nothing),
+        cmocka_unit_test(a_run_killed_while_the_bias_falls_ends_with_the_same_weights),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -1,0 +1,420 @@
+#include "fabric/against.h"
+
+#include "base/hash.h"
+#include "base/map.h"
+#include "base/stats.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+/* Everything is compared as logarithms of speeds. What two tests of the same nodes differ in when
+ * nothing has changed is known from three sides: the intervals of both levels, the noise of a
+ * single pair, and how much all the other nodes moved. The largest counts; the last one only from
+ * SCATTER_FROM nodes on, since of fewer the one that changed would itself be the scatter. */
+
+#define SCATTER_FROM   8
+#define CHANCE         0.05 /* that anything at all is named when nothing has changed */
+#define INTERVAL_WIDTH 3.92 /* standard deviations of a 95 % interval */
+#define SPREAD_MIN     0.003
+#define MAD_TO_SIGMA   1.4826
+
+struct work {
+    struct arena *arena;
+    const struct fabric_result *older, *newer;
+    double noise;
+    uint32_t *older_of;     /* per newer node: its index in the older, or MEASURE_NOBODY */
+    struct change *changes; /* room for all */
+    double *spread; /* per change: a standard deviation of log(ratio) when nothing changed */
+    double *middle; /* per change: of all changes by its metric */
+    bool *moved;    /* per newer node: a telling change of its own, by any metric of pairs */
+    uint32_t count;
+};
+
+static int match_nodes(struct work *work, struct changes *out, struct err *err)
+{
+    struct map names = {0};
+    size_t newer = work->newer->nodes.count, older = work->older->nodes.count;
+    int r = 0;
+
+    work->older_of = arena_alloc(work->arena, (newer + 1) * sizeof(*work->older_of));
+    work->moved = arena_alloc(work->arena, newer + 1);
+    if (!work->older_of || !work->moved)
+        return -ENOMEM;
+    for (size_t i = 0; r == 0 && i < older; i++) {
+        const char *name = work->older->nodes.items[i].name;
+        uint64_t hash = hash64(name, strlen(name));
+
+        if (!map_get(&names, hash, NULL))
+            r = map_add(&names, hash, (void *)(i + 1));
+    }
+    for (size_t i = 0; r == 0 && i < newer; i++) {
+        const char *name = work->newer->nodes.items[i].name;
+        uint32_t found = (uint32_t)(uintptr_t)map_get(&names, hash64(name, strlen(name)), NULL);
+
+        work->older_of[i] = found - 1; /* nobody's is MEASURE_NOBODY */
+        out->nodes += found != 0;
+    }
+    map_done(&names);
+    out->added = (uint32_t)newer - out->nodes;
+    out->missing = (uint32_t)older - out->nodes;
+    if (r == 0 && !out->nodes)
+        r = err_set(err, -EINVAL, "the two tests have no node in common");
+    return r;
+}
+
+/* log(speed after / speed before). */
+static double log_ratio(const struct metric *metric, double before, double after)
+{
+    return metric->lower_is_better ? log(before / after) : log(after / before);
+}
+
+/* Clocks have no speed. */
+static bool can_compare(const struct metric *metric, double before, double after)
+{
+    return metric->test != TEST_CLOCK && before > 0 && after > 0 && isfinite(before) &&
+           isfinite(after);
+}
+
+static double interval_spread(const struct node_level *level)
+{
+    if (level->low > 0 && level->high > level->low && isfinite(level->high))
+        return log(level->high / level->low) / INTERVAL_WIDTH;
+    return 0;
+}
+
+static void add_change(struct work *work, struct change change, double spread)
+{
+    change.ratio = exp(log_ratio(change.metric, change.before, change.after));
+    work->spread[work->count] = fmax(spread, SPREAD_MIN);
+    work->changes[work->count++] = change;
+}
+
+/* The middle of all log ratios from `begin` on, and how they scatter round it. */
+static int scatter(struct work *work, uint32_t begin, double *middle, double *sigma)
+{
+    uint32_t count = work->count - begin;
+    double *values = arena_alloc(work->arena, (count + 1) * sizeof(*values));
+
+    if (!values)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < count; i++)
+        values[i] = log(work->changes[begin + i].ratio);
+    *middle = stats_median(values, count);
+    for (uint32_t i = 0; i < count; i++)
+        values[i] = fabs(log(work->changes[begin + i].ratio) - *middle);
+    *sigma = count < SCATTER_FROM ? 0 : MAD_TO_SIGMA * stats_median(values, count);
+    return 0;
+}
+
+/* Changes from `begin` on are of one kind: what all of them did is no change of one. */
+static int settle(struct work *work, uint32_t begin)
+{
+    double middle, sigma;
+    int r = scatter(work, begin, &middle, &sigma);
+
+    for (uint32_t i = begin; r == 0 && i < work->count; i++) {
+        work->spread[i] = fmax(work->spread[i], sigma);
+        work->middle[i] = work->count - begin < SCATTER_FROM ? 0 : middle;
+    }
+    return r;
+}
+
+/* ---- nodes ---- */
+
+/* What all nodes did together: the medians before and after. */
+static int add_middle(struct work *work, uint32_t begin)
+{
+    uint32_t count = work->count - begin;
+    double *before = arena_alloc(work->arena, (count + 1) * sizeof(*before));
+    double *after = arena_alloc(work->arena, (count + 1) * sizeof(*after));
+    struct change change = {.node = MEASURE_NOBODY, .peer = MEASURE_NOBODY};
+    double widest = 0;
+
+    if (!before || !after)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < count; i++) {
+        before[i] = work->changes[begin + i].before;
+        after[i] = work->changes[begin + i].after;
+        widest = fmax(widest, work->spread[begin + i]);
+    }
+    change.metric = work->changes[begin].metric;
+    change.before = stats_median(before, count);
+    change.after = stats_median(after, count);
+    add_change(work, change, widest * 1.2533 / sqrt(count)); /* of a median */
+    work->middle[work->count - 1] = 0;
+    return 0;
+}
+
+static const struct node_level **levels_by_node(struct work *work,
+                                                const struct findings_of_fabric *findings,
+                                                size_t nodes, const struct metric *metric)
+{
+    const struct node_level **by_node = arena_alloc(work->arena, (nodes + 1) * sizeof(*by_node));
+
+    for (uint32_t i = 0; by_node && i < findings->level_count; i++)
+        if (findings->levels[i].metric == metric)
+            by_node[findings->levels[i].node] = &findings->levels[i];
+    return by_node;
+}
+
+static int compare_metric(struct work *work, const struct metric *metric,
+                          const struct findings_of_fabric *before,
+                          const struct findings_of_fabric *after)
+{
+    const struct node_level **old = levels_by_node(work, before, work->older->nodes.count, metric);
+    const struct node_level **new = levels_by_node(work, after, work->newer->nodes.count, metric);
+    uint32_t begin = work->count;
+    int r;
+
+    if (!old || !new)
+        return -ENOMEM;
+    for (uint32_t n = 0; n < work->newer->nodes.count; n++) {
+        const struct node_level *a =
+            work->older_of[n] == MEASURE_NOBODY ? NULL : old[work->older_of[n]];
+
+        if (!a || !new[n] || !can_compare(metric, a->value, new[n]->value))
+            continue;
+        add_change(work,
+                   (struct change){.metric = metric,
+                                   .node = n,
+                                   .peer = MEASURE_NOBODY,
+                                   .before = a->value,
+                                   .after = new[n]->value},
+                   hypot(interval_spread(a), interval_spread(new[n])));
+    }
+    if (work->count == begin)
+        return 0;
+    r = settle(work, begin);
+    return r == 0 && work->count - begin >= SCATTER_FROM ? add_middle(work, begin) : r;
+}
+
+/* ---- links ---- */
+
+struct link {
+    uint32_t node, peer; /* in the newer result */
+    enum phase phase;
+    uint64_t bytes;
+    bool newer;
+    double value;
+};
+
+static int by_link(const void *a, const void *b)
+{
+    const struct link *x = a, *y = b;
+
+    if (x->node != y->node)
+        return x->node < y->node ? -1 : 1;
+    if (x->peer != y->peer)
+        return x->peer < y->peer ? -1 : 1;
+    if (x->phase != y->phase)
+        return x->phase < y->phase ? -1 : 1;
+    if (x->bytes != y->bytes)
+        return x->bytes < y->bytes ? -1 : 1;
+    if (x->newer != y->newer)
+        return x->newer ? 1 : -1;
+    return x->value < y->value ? -1 : x->value > y->value;
+}
+
+static bool same_link(const struct link *a, const struct link *b)
+{
+    return a->node == b->node && a->peer == b->peer && a->phase == b->phase &&
+           a->bytes == b->bytes && a->newer == b->newer;
+}
+
+/* Measures of pairs between nodes that both tests have; `newer_of`: per node of `result`. */
+static uint32_t take_links(const struct fabric_result *result, const uint32_t *newer_of, bool newer,
+                           const struct metric *metric, struct link *out)
+{
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < result->measures.count; i++) {
+        const struct measure *m = &result->measures.items[i];
+
+        if (m->metric != metric || newer_of[m->node] == MEASURE_NOBODY ||
+            newer_of[m->peer] == MEASURE_NOBODY)
+            continue;
+        out[count++] = (struct link){
+            newer_of[m->node], newer_of[m->peer], m->phase, m->bytes, newer, m->value};
+    }
+    return count;
+}
+
+/* Of repeats of one link in one test the median; returns how many links. */
+static uint32_t fold_repeats(struct link *links, uint32_t count)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0, end; i < count; i = end) {
+        end = i + 1;
+        while (end < count && same_link(&links[i], &links[end]))
+            end++;
+        links[kept++] = links[i + (end - i) / 2];
+    }
+    return kept;
+}
+
+static int newer_indices(struct work *work, uint32_t **identity, uint32_t **newer_of)
+{
+    size_t newer = work->newer->nodes.count, older = work->older->nodes.count;
+
+    *identity = arena_alloc(work->arena, (newer + 1) * sizeof(**identity));
+    *newer_of = arena_alloc(work->arena, (older + 1) * sizeof(**newer_of));
+    if (!*identity || !*newer_of)
+        return -ENOMEM;
+    for (size_t i = 0; i < older; i++)
+        (*newer_of)[i] = MEASURE_NOBODY;
+    for (uint32_t i = 0; i < newer; i++) {
+        (*identity)[i] = work->older_of[i] == MEASURE_NOBODY ? MEASURE_NOBODY : i;
+        if (work->older_of[i] != MEASURE_NOBODY)
+            (*newer_of)[work->older_of[i]] = i;
+    }
+    return 0;
+}
+
+/* A link has several numbers, of both phases and several sizes: it moved as far as the one that
+ * moved least. */
+static void add_link(struct work *work, uint32_t begin, struct change change)
+{
+    struct change *last = work->count > begin ? &work->changes[work->count - 1] : NULL;
+    double off = log_ratio(change.metric, change.before, change.after);
+
+    if (last && last->node == change.node && last->peer == change.peer) {
+        if (fabs(log(last->ratio)) <= fabs(off))
+            return;
+        work->count--;
+    }
+    add_change(work, change, work->noise * M_SQRT2);
+}
+
+/* Both ends of a link that got slower are well: else it is not the link. */
+static int compare_links(struct work *work, const struct metric *metric)
+{
+    size_t most = work->older->measures.count + work->newer->measures.count;
+    struct link *links = arena_alloc(work->arena, (most + 1) * sizeof(*links));
+    uint32_t *identity, *newer_of, count, begin = work->count;
+
+    if (!links || newer_indices(work, &identity, &newer_of) < 0)
+        return -ENOMEM;
+    count = take_links(work->older, newer_of, false, metric, links);
+    count += take_links(work->newer, identity, true, metric, links + count);
+    if (count)
+        qsort(links, count, sizeof(*links), by_link);
+    count = fold_repeats(links, count);
+    for (uint32_t i = 0; i + 1 < count; i++) {
+        const struct link *a = &links[i], *b = &links[i + 1];
+
+        if (!a->newer && b->newer && a->node == b->node && a->peer == b->peer &&
+            a->phase == b->phase && a->bytes == b->bytes && !work->moved[a->node] &&
+            !work->moved[a->peer] && can_compare(metric, a->value, b->value))
+            add_link(work, begin,
+                     (struct change){.metric = metric,
+                                     .node = a->node,
+                                     .peer = a->peer,
+                                     .before = a->value,
+                                     .after = b->value});
+    }
+    return work->count > begin ? settle(work, begin) : 0;
+}
+
+/* ---- which of them tell ---- */
+
+/* How many standard deviations something must be off, to be beyond chance among `tries`: the normal
+ * distribution's tail by its first term, which errs on the careful side. */
+static double beyond_chance(uint32_t tries)
+{
+    double tail = CHANCE / (2.0 * (tries ? tries : 1)), z = 1;
+
+    for (int i = 0; i < 60; i++) /* a fixed point: z grows with the logarithm of the tail */
+        z = sqrt(fmax(1, -2 * log(tail * z * 2.5066)));
+    return z;
+}
+
+static void judge_changes(struct work *work, uint32_t begin, double least)
+{
+    double z = beyond_chance(work->count - begin);
+
+    for (uint32_t i = begin; i < work->count; i++) {
+        struct change *change = &work->changes[i];
+        double off = log(change->ratio) - work->middle[i];
+
+        change->telling = fabs(off) > z * work->spread[i] && fabs(change->ratio - 1) >= least &&
+                          fabs(off) >= least;
+        if (change->telling && change->node != MEASURE_NOBODY && change->metric->of_pair &&
+            change->peer == MEASURE_NOBODY)
+            work->moved[change->node] = true;
+    }
+}
+
+static int slowest_first(const void *a, const void *b)
+{
+    const struct change *x = a, *y = b;
+
+    if (x->telling != y->telling)
+        return x->telling ? -1 : 1;
+    if (x->ratio != y->ratio)
+        return x->ratio < y->ratio ? -1 : 1;
+    if (x->metric != y->metric)
+        return x->metric < y->metric ? -1 : 1;
+    if (x->node != y->node)
+        return x->node < y->node ? -1 : 1;
+    return x->peer < y->peer ? -1 : x->peer > y->peer;
+}
+
+static int compare_all(struct work *work, const struct findings_of_fabric *before,
+                       const struct findings_of_fabric *after)
+{
+    size_t most = after->level_count + metric_count + work->newer->measures.count + 1;
+    uint32_t links;
+    int r = 0;
+
+    work->changes = arena_alloc(work->arena, most * sizeof(*work->changes));
+    work->spread = arena_alloc(work->arena, most * sizeof(*work->spread));
+    work->middle = arena_alloc(work->arena, most * sizeof(*work->middle));
+    if (!work->changes || !work->spread || !work->middle)
+        return -ENOMEM;
+    for (size_t i = 0; r == 0 && i < metric_count; i++)
+        r = compare_metric(work, &metrics[i], before, after);
+    judge_changes(work, 0, AGAINST_LEAST);
+    links = work->count;
+    if (r == 0)
+        r = compare_links(work, metric_find(STR("pair.bandwidth")));
+    judge_changes(work, links, AGAINST_LINK);
+    return r;
+}
+
+int against_levels(struct arena *arena, const struct fabric_result *older,
+                   const struct findings_of_fabric *before, const struct fabric_result *newer,
+                   const struct findings_of_fabric *after, struct changes *out, struct err *err)
+{
+    struct work work = {
+        .arena = arena, .older = older, .newer = newer, .noise = fmax(before->noise, after->noise)};
+    int r;
+
+    *out = (struct changes){0};
+    r = match_nodes(&work, out, err);
+    if (r == 0)
+        r = compare_all(&work, before, after);
+    if (r == -ENOMEM)
+        return err_set(err, r, "no memory to compare %zu nodes", newer->nodes.count);
+    if (r < 0)
+        return r;
+    qsort(work.changes, work.count, sizeof(*work.changes), slowest_first);
+    for (uint32_t i = 0; i < work.count && work.changes[i].telling; i++) {
+        out->telling++;
+        out->slower += work.changes[i].ratio < 1;
+    }
+    out->items = work.changes;
+    out->count = work.count;
+    return 0;
+}
+
+int fabric_against(struct arena *arena, const struct fabric_result *older,
+                   const struct fabric_result *newer, struct changes *out, struct err *err)
+{
+    struct findings_of_fabric before, after;
+
+    if (model_find(arena, older, &before) < 0 || model_find(arena, newer, &after) < 0)
+        return err_set(err, -ENOMEM, "no memory to compare %zu nodes", newer->nodes.count);
+    return against_levels(arena, older, &before, newer, &after, out, err);
+}

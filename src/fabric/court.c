@@ -1,0 +1,205 @@
+#include "fabric/court.h"
+
+#include <errno.h>
+#include <math.h>
+
+#define HICCUP      0.01 /* how often a single measurement says anything at all */
+#define HICCUP_WIDE 3.0  /* ... between typical and 1/20 of it, as logarithms */
+#define UNEVEN      0.1  /* a slow thing is less steady: part of its level, as noise */
+#define NEED_SPREAD 3.0  /* standard deviations of well nodes' levels */
+#define COMPARABLE  3    /* with fewer nodes there are no peers */
+#define FEW_NODES   3    /* so few tell little of what is usual ... */
+#define NEED_FEW    0.16 /* ... and only 15 % below counts */
+#define LOST_SHARE  0.25 /* so many slow flows without a cause: typical was taken for too fast */
+
+static double log_likely(double x, double level, double noise, uint32_t times)
+{
+    double z;
+
+    /* Who is faster than typical is well; and repeats that are all slow are no single hiccup. */
+    x = x < 0 ? x : 0;
+    noise += UNEVEN * fabs(level);
+    z = (x - level) / noise;
+    return log((1 - HICCUP) * exp(-z * z / 2) / (noise * 2.5066282746310002) +
+               pow(HICCUP, times < 4 ? times : 4) / HICCUP_WIDE);
+}
+
+double court_gain(const struct court *court, const struct flow *flow, double level)
+{
+    double noise = flow_set_of(court->flows, flow)->noise;
+
+    if (level >= flow->level)
+        return 0;
+    return log_likely(flow->x, level, noise, flow->times) -
+           log_likely(flow->x, flow->level, noise, flow->times);
+}
+
+bool flow_is_open(const struct flows *flows, const struct flow *flow)
+{
+    double far = 4 * flow_set_of(flows, flow)->noise;
+
+    return flow->x - flow->level < -(far > FLOW_SLOW ? far : FLOW_SLOW);
+}
+
+/* Arrays in the arena grow by doubling; what they leave behind is as much again. */
+static void *grow(struct arena *arena, void *items, uint32_t count, uint32_t *space, size_t bytes)
+{
+    void *more;
+
+    if (count < *space)
+        return items;
+    more = arena_alloc(arena, (*space ? 2 * *space : 16) * bytes);
+    if (!more)
+        return NULL;
+    if (count)
+        memcpy(more, items, count * bytes);
+    *space = *space ? 2 * *space : 16;
+    return more;
+}
+
+struct accused *court_name(struct court *court)
+{
+    struct accused_list *named = court->named;
+    struct accused *items =
+        grow(court->arena, named->items, named->count, &named->space, sizeof(*items));
+
+    if (!items)
+        return NULL;
+    named->items = items;
+    return &named->items[named->count++];
+}
+
+int court_add_candidate(struct court *court, const struct candidate *candidate, size_t bytes)
+{
+    void *items = grow(court->arena, court->candidates, court->candidate_count,
+                       &court->candidate_space, bytes);
+
+    if (!items)
+        return -ENOMEM;
+    court->candidates = items;
+    memcpy((char *)items + court->candidate_count++ * bytes, candidate, bytes);
+    return 0;
+}
+
+static int given_groups(struct court *court)
+{
+    const struct flows *flows = court->flows;
+    uint32_t n = flows->node_count, groups = flows->group_count;
+    uint32_t *fill = arena_alloc(court->arena, ((size_t)groups + 1) * sizeof(*fill));
+    uint32_t *nodes = arena_alloc(court->arena, ((size_t)n + 1) * sizeof(*nodes)), at = 0;
+
+    court->set_space = groups + n / 2 + 1; /* discovered ones have two nodes at least */
+    court->sets = arena_alloc(court->arena, court->set_space * sizeof(*court->sets));
+    if (!fill || !nodes || !court->sets)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < n; i++)
+        if (flows->group[i] != GROUP_NONE)
+            fill[flows->group[i]]++;
+    for (uint32_t g = 0; g < groups; g++) {
+        court->sets[g].nodes = nodes + at;
+        at += fill[g];
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t g = flows->group[i];
+
+        court->set_of[i] = g;
+        if (g != GROUP_NONE)
+            nodes[court->sets[g].nodes - nodes + court->sets[g].count++] = i;
+    }
+    court->set_count = groups;
+    return 0;
+}
+
+static int open_court(struct arena *arena, struct flows *flows, struct accused_list *named,
+                      struct court *court)
+{
+    uint32_t n = flows->node_count;
+
+    *court = (struct court){.arena = arena, .flows = flows, .named = named, .phase = -1};
+    court->self = arena_alloc(arena, ((size_t)n + 1) * sizeof(*court->self));
+    court->set_of = arena_alloc(arena, ((size_t)n + 1) * sizeof(*court->set_of));
+    court->room = arena_alloc(arena, 2 * ((size_t)flows->count + 1) * sizeof(*court->room));
+    if (!court->self || !court->set_of || !court->room)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < n; i++) {
+        court->self[i] = i;
+        court->seen += flows->start[i] < flows->start[i + 1];
+    }
+    for (int p = 0; p < PAIR_PHASES; p++)
+        for (int k = 0; k < FLOW_RELATIONS; k++)
+            if (flows->sets[p][k].count)
+                court->noise = fmax(court->noise, flows->sets[p][k].noise);
+    court->need =
+        fmax(court->seen <= FEW_NODES ? NEED_FEW : FLOW_SLOW, NEED_SPREAD * flows->spread);
+    return given_groups(court);
+}
+
+static bool typical_is_lost(const struct flows *flows)
+{
+    uint32_t open = 0;
+
+    for (uint32_t i = 0; i < flows->count; i++)
+        open += flow_is_open(flows, &flows->items[i]);
+    return open > LOST_SHARE * flows->count && open >= 4;
+}
+
+static void forget(struct flows *flows)
+{
+    for (uint32_t i = 0; i < flows->count; i++)
+        flows->items[i].level = 0;
+}
+
+static int go_through(struct arena *arena, struct flows *flows, struct accused_list *out)
+{
+    struct court court;
+
+    if (open_court(arena, flows, out, &court) < 0)
+        return -ENOMEM;
+    if (court.seen < COMPARABLE)
+        return 0;
+    if (court_discover(&court) < 0 || court_nodes_and_groups(&court) < 0 ||
+        court_parts(&court) < 0 || court_links(&court) < 0)
+        return -ENOMEM;
+    return 0;
+}
+
+/* What is slow only when all pairs run at once: seen in nothing that was measured alone. */
+static int together_only(struct arena *arena, struct flows *flows, struct accused_list *out)
+{
+    uint32_t before = out->count;
+    struct court court;
+
+    if (!flows->sets[PHASE_ALONE][FLOW_CROSS].count && !flows->sets[PHASE_ALONE][FLOW_INSIDE].count)
+        return 0;
+    if (open_court(arena, flows, out, &court) < 0)
+        return -ENOMEM;
+    if (court.seen < COMPARABLE)
+        return 0;
+    court.phase = PHASE_TOGETHER;
+    if (court_nodes_and_groups(&court) < 0)
+        return -ENOMEM;
+    for (uint32_t i = before; i < out->count; i++)
+        out->items[i].together = true;
+    return 0;
+}
+
+int accuse(struct arena *arena, struct flows *flows, struct accused_list *out)
+{
+    struct accused_list first = {0};
+
+    if (go_through(arena, flows, &first) < 0)
+        return -ENOMEM;
+    /* What is named is no part of what is typical: a second look with a better centre. */
+    if (typical_is_lost(flows)) {
+        forget(flows);
+        if (flows_centre_again(flows, true) < 0)
+            return -ENOMEM;
+    } else {
+        if (flows_centre_again(flows, false) < 0)
+            return -ENOMEM;
+        forget(flows);
+    }
+    if (go_through(arena, flows, out) < 0)
+        return -ENOMEM;
+    return together_only(arena, flows, out);
+}

@@ -1,0 +1,397 @@
+#include "fabric/flows.h"
+
+#include "base/stats.h"
+
+#include <errno.h>
+#include <math.h>
+
+#define FEW          20   /* below so many flows their spread tells little ... */
+#define NOISE_FEW    0.03 /* ... and is taken for at least this */
+#define SAME_CENTRE  0.03 /* inside and across groups: one centre when they are that near */
+#define CENTRE_STEPS 8    /* of clipping; the estimate settles in 3 to 5 */
+#define CLIP         3.0  /* standard deviations */
+#define MAD_TO_SIGMA 1.4826
+
+/* The metrics of pairs by which nodes are judged. Sums of both ways and tails of latency are for
+ * people: they say nothing that these don't, with more noise. */
+static const char *const judged[] = {"pair.bandwidth", "pair.gpu.bandwidth", "pair.latency.p50"};
+
+int flows_groups(struct arena *arena, const struct fabric_result *result, uint32_t **group,
+                 uint32_t *group_count)
+{
+    const struct fabric_node *nodes = result->nodes.items;
+    uint32_t n = (uint32_t)result->nodes.count, *first;
+
+    *group_count = 0;
+    *group = arena_alloc(arena, (n + 1) * sizeof(**group));
+    first = arena_alloc(arena, (n + 1) * sizeof(*first)); /* a node of each group */
+    if (!*group || !first)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t g = 0;
+
+        (*group)[i] = GROUP_NONE;
+        if (!nodes[i].group[0])
+            continue;
+        /* Nodes of a group mostly follow each other: the last group first. */
+        if (i && (*group)[i - 1] != GROUP_NONE && strcmp(nodes[i].group, nodes[i - 1].group) == 0) {
+            (*group)[i] = (*group)[i - 1];
+            continue;
+        }
+        while (g < *group_count && strcmp(nodes[first[g]].group, nodes[i].group) != 0)
+            g++;
+        if (g == *group_count)
+            first[(*group_count)++] = i;
+        (*group)[i] = g;
+    }
+    return 0;
+}
+
+static bool is_judged(const struct metric *metric)
+{
+    for (size_t i = 0; i < ARRAY_LEN(judged); i++)
+        if (strcmp(metric->name, judged[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Which family a measure belongs to, or -1: none. */
+static int family_of(const struct flows *families, uint32_t count, const struct measure *measure)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (families[i].metric == measure->metric && strcmp(families[i].part, measure->part) == 0)
+            return (int)i;
+    return -1;
+}
+
+static bool counts(const struct fabric_result *result, const struct measure *measure)
+{
+    return measure->metric->of_pair && measure->node < result->nodes.count &&
+           measure->peer < result->nodes.count && measure->node != measure->peer &&
+           isfinite(measure->value) && measure->value > 0 && is_judged(measure->metric);
+}
+
+static int by_part(const void *x, const void *y)
+{
+    const struct flows *a = x, *b = y;
+
+    return a->metric != b->metric ? (a->metric < b->metric ? -1 : 1) : strcmp(a->part, b->part);
+}
+
+static uint32_t find_families(const struct fabric_result *result, struct flows *out, uint32_t max)
+{
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < result->measures.count; i++) {
+        const struct measure *measure = &result->measures.items[i];
+        int at;
+
+        if (!counts(result, measure))
+            continue;
+        at = family_of(out, count, measure);
+        if (at < 0 && count < max) {
+            at = (int)count++;
+            out[at] = (struct flows){.metric = measure->metric, .part = measure->part};
+        }
+        if (at >= 0 && measure->bytes > out[at].bytes)
+            out[at].bytes = measure->bytes;
+    }
+    qsort(out, count, sizeof(*out), by_part); /* whatever order the measures came in */
+    return count;
+}
+
+struct heard { /* one measured value */
+    uint32_t to;
+    uint8_t phase;
+    double speed; /* its logarithm */
+};
+
+static int by_flow(const void *x, const void *y)
+{
+    const struct heard *a = x, *b = y;
+
+    if (a->to != b->to)
+        return a->to < b->to ? -1 : 1;
+    if (a->phase != b->phase)
+        return a->phase < b->phase ? -1 : 1;
+    return a->speed < b->speed ? -1 : a->speed > b->speed;
+}
+
+static int by_size(const void *x, const void *y)
+{
+    double a = *(const double *)x, b = *(const double *)y;
+
+    return a < b ? -1 : a > b;
+}
+
+/* The flows of node `from`, out of what was heard of it. */
+static void add_flows(struct flows *flows, uint32_t from, struct heard *heard, uint32_t count)
+{
+    qsort(heard, count, sizeof(*heard), by_flow);
+    for (uint32_t i = 0, end; i < count; i = end) {
+        uint32_t to = heard[i].to;
+        bool inside = flows->group[from] != GROUP_NONE && flows->group[from] == flows->group[to];
+
+        for (end = i + 1; end < count && heard[end].to == to && heard[end].phase == heard[i].phase;)
+            end++;
+        flows->items[flows->count++] = (struct flow){
+            .from = from,
+            .to = to,
+            .times = end - i,
+            .phase = heard[i].phase,
+            .relation = inside ? FLOW_INSIDE : FLOW_CROSS,
+            .x = heard[i + (end - i) / 2].speed,
+        };
+    }
+}
+
+static int fill(struct arena *arena, const struct fabric_result *result, struct flows *flows)
+{
+    uint32_t n = flows->node_count, *at = calloc((size_t)n + 2, sizeof(*at)), total = 0;
+    struct heard *heard = NULL;
+    int r = -ENOMEM;
+
+    if (!at)
+        return r;
+    for (int pass = 0; pass < 2; pass++) { /* count by sender, then fill */
+        for (size_t i = 0; i < result->measures.count; i++) {
+            const struct measure *m = &result->measures.items[i];
+
+            if (m->metric != flows->metric || m->bytes != flows->bytes || !counts(result, m) ||
+                strcmp(m->part, flows->part) != 0)
+                continue;
+            if (pass == 0)
+                at[m->node + 1]++;
+            else
+                heard[at[m->node]++] =
+                    (struct heard){m->peer, (uint8_t)(m->phase == PHASE_TOGETHER),
+                                   flows->metric->lower_is_better ? -log(m->value) : log(m->value)};
+        }
+        if (pass == 0) {
+            for (uint32_t i = 0; i < n; i++)
+                at[i + 1] += at[i];
+            total = at[n];
+            heard = malloc(((size_t)total + 1) * sizeof(*heard));
+            flows->items = arena_alloc(arena, ((size_t)total + 1) * sizeof(*flows->items));
+            flows->start = arena_alloc(arena, ((size_t)n + 2) * sizeof(*flows->start));
+            flows->list = arena_alloc(arena, ((size_t)2 * total + 1) * sizeof(*flows->list));
+            if (!heard || !flows->items || !flows->start || !flows->list)
+                goto out;
+        }
+    }
+    for (uint32_t i = 0, begin = 0; i < n; begin = at[i++]) /* at[i] is now the end of i */
+        add_flows(flows, i, heard + begin, at[i] - begin);
+    for (uint32_t i = 0; i < flows->count; i++) {
+        flows->start[flows->items[i].from + 1]++;
+        flows->start[flows->items[i].to + 1]++;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        flows->start[i + 1] += flows->start[i];
+        at[i] = flows->start[i];
+    }
+    for (uint32_t i = 0; i < flows->count; i++) {
+        flows->list[at[flows->items[i].from]++] = i;
+        flows->list[at[flows->items[i].to]++] = i;
+    }
+    r = 0;
+out:
+    free(at);
+    free(heard);
+    return r;
+}
+
+/* Room for the numbers of a centre. */
+struct centring {
+    double *of_node, *caps, *spreads, *values;
+};
+
+/* A first guess that a few slow nodes don't move, nor many slow flows: a node's slow partners lower
+ * a part of its flows, so its upper quartile is what it can do, and the median of nodes is what is
+ * typical. Half of the nodes may be slow. */
+static bool guess(const struct flows *flows, enum phase phase, enum flow_relation relation,
+                  struct centring *room, struct flow_set *out)
+{
+    uint32_t nodes = 0;
+
+    for (uint32_t n = 0; n < flows->node_count; n++) {
+        uint32_t k = 0;
+
+        for (uint32_t i = flows->start[n]; i < flows->start[n + 1]; i++) {
+            const struct flow *flow = &flows->items[flows->list[i]];
+
+            if (flow->phase == phase && flow->relation == relation && flow->level == 0)
+                room->of_node[k++] = flow->x;
+        }
+        if (!k)
+            continue;
+        qsort(room->of_node, k, sizeof(double), by_size);
+        room->caps[nodes] = room->of_node[k - 1 - k / 4];
+        /* Of its upper half, from the middle to near the top. For normal noise that is 1.15
+         * deviations; when half of its flows are slow, up to 2, which only begins the clipping. */
+        room->spreads[nodes++] = room->of_node[k - 1 - k / 8] - room->of_node[k - 1 - (k - 1) / 2];
+    }
+    if (!nodes)
+        return false;
+    qsort(room->caps, nodes, sizeof(double), by_size);
+    out->typical = room->caps[nodes / 2];
+    out->noise = stats_median(room->spreads, nodes) / 1.15;
+    return true;
+}
+
+/* Clipped median and spread round the guess. */
+static void settle(const struct flows *flows, enum phase phase, enum flow_relation relation,
+                   struct centring *room, struct flow_set *set)
+{
+    double least = FLOW_NOISE_MIN;
+
+    if (set->count < FEW)
+        least = NOISE_FEW;
+    for (int step = 0; step < CENTRE_STEPS; step++) {
+        double reach = CLIP * (set->noise > least ? set->noise : least);
+        uint32_t k = 0;
+
+        for (uint32_t i = 0; i < flows->count; i++) {
+            const struct flow *flow = &flows->items[i];
+
+            if (flow->phase == phase && flow->relation == relation && flow->level == 0 &&
+                fabs(flow->x - set->typical) <= reach)
+                room->values[k++] = flow->x;
+        }
+        if (!k)
+            break;
+        set->typical = stats_median(room->values, k);
+        for (uint32_t i = 0; i < k; i++)
+            room->values[i] = fabs(room->values[i] - set->typical);
+        set->noise = MAD_TO_SIGMA * stats_median(room->values, k);
+        /* Few values know their own spread badly, and mostly take it for too small. */
+        set->noise *= 1 + 4.0 / (k + 1);
+    }
+    if (set->noise < least)
+        set->noise = least;
+}
+
+static void all_median(const struct flows *flows, enum phase phase, enum flow_relation relation,
+                       struct centring *room, struct flow_set *set)
+{
+    uint32_t k = 0;
+
+    for (uint32_t i = 0; i < flows->count; i++)
+        if (flows->items[i].phase == phase && flows->items[i].relation == relation)
+            room->values[k++] = flows->items[i].x;
+    set->typical = stats_median(room->values, k);
+}
+
+/* How far apart lies what nodes can do that are not slow: of the upper half, so that slow ones
+ * don't widen it, by upper quartiles, so that slow partners don't. */
+static double node_spread(const struct flows *flows, struct centring *room)
+{
+    uint32_t nodes = 0, upper;
+    double middle;
+
+    for (uint32_t n = 0; n < flows->node_count; n++) {
+        uint32_t k = 0;
+
+        for (uint32_t i = flows->start[n]; i < flows->start[n + 1]; i++) {
+            const struct flow *flow = &flows->items[flows->list[i]];
+
+            if (flow->level == 0)
+                room->of_node[k++] = flow->x;
+        }
+        if (!k)
+            continue;
+        qsort(room->of_node, k, sizeof(double), by_size);
+        room->caps[nodes++] = room->of_node[k - 1 - k / 4];
+    }
+    if (nodes < 4)
+        return 0;
+    qsort(room->caps, nodes, sizeof(double), by_size);
+    middle = room->caps[nodes / 2];
+    upper = nodes - nodes / 2;
+    for (uint32_t i = 0; i < upper; i++)
+        room->caps[i] = room->caps[nodes / 2 + i] - middle;
+    return MAD_TO_SIGMA * stats_median(room->caps, upper);
+}
+
+static int centre(struct flows *flows, bool all)
+{
+    size_t most = (size_t)flows->count + 1, n = (size_t)flows->node_count + 1;
+    struct centring room = {malloc(2 * most * sizeof(double)), malloc(n * sizeof(double)),
+                            malloc(n * sizeof(double)), malloc(most * sizeof(double))};
+    struct flow_set found[PAIR_PHASES][FLOW_RELATIONS] = {0};
+    int r = -ENOMEM;
+
+    if (!room.of_node || !room.caps || !room.spreads || !room.values)
+        goto out;
+    for (uint32_t i = 0; i < flows->count; i++)
+        found[flows->items[i].phase][flows->items[i].relation].count++;
+    for (int p = 0; p < PAIR_PHASES; p++) {
+        struct flow_set *cross = &found[p][FLOW_CROSS], *inside = &found[p][FLOW_INSIDE];
+
+        for (int k = 0; k < FLOW_RELATIONS; k++) {
+            struct flow_set *set = &found[p][k];
+
+            if (!set->count || !guess(flows, p, k, &room, set))
+                continue;
+            if (all)
+                all_median(flows, p, k, &room, set);
+            settle(flows, p, k, &room, set);
+        }
+        /* One centre for both where they don't differ or one of them is too small to say. */
+        if (cross->count && inside->count &&
+            (cross->count < FEW || inside->count < FEW ||
+             fabs(cross->typical - inside->typical) < SAME_CENTRE)) {
+            struct flow_set *best = inside->count > cross->count ? inside : cross;
+            struct flow_set *other = best == inside ? cross : inside;
+
+            other->typical = best->typical;
+            other->noise = best->noise;
+        }
+    }
+    for (uint32_t i = 0; i < flows->count; i++)
+        flows->items[i].x -= found[flows->items[i].phase][flows->items[i].relation].typical;
+    for (int p = 0; p < PAIR_PHASES; p++)
+        for (int k = 0; k < FLOW_RELATIONS; k++) {
+            found[p][k].typical += flows->sets[p][k].typical;
+            flows->sets[p][k] = found[p][k];
+        }
+    flows->spread = node_spread(flows, &room);
+    r = 0;
+out:
+    free(room.of_node);
+    free(room.caps);
+    free(room.spreads);
+    free(room.values);
+    return r;
+}
+
+int flows_centre_again(struct flows *flows, bool all)
+{
+    return centre(flows, all);
+}
+
+int flows_gather(struct arena *arena, const struct fabric_result *result, const uint32_t *group,
+                 uint32_t group_count, struct flows *out, uint32_t max)
+{
+    struct flows families[FLOW_FAMILIES_MAX];
+    uint32_t count = find_families(result, families, FLOW_FAMILIES_MAX);
+
+    if (count > max)
+        count = max;
+    for (uint32_t i = 0; i < count; i++) {
+        out[i] = families[i];
+        out[i].node_count = (uint32_t)result->nodes.count;
+        out[i].group = group;
+        out[i].group_count = group_count;
+        if (fill(arena, result, &out[i]) < 0 || centre(&out[i], false) < 0)
+            return -ENOMEM;
+    }
+    return (int)count;
+}
+
+double flows_value(const struct flows *flows, enum phase phase, double x)
+{
+    const struct flow_set *cross = &flows->sets[phase][FLOW_CROSS];
+    double speed = (cross->count ? cross : &flows->sets[phase][FLOW_INSIDE])->typical + x;
+
+    return exp(flows->metric->lower_is_better ? -speed : speed);
+}

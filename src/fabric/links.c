@@ -1,0 +1,239 @@
+#include "fabric/court.h"
+
+#include "base/stats.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+/* What is left when nodes and groups are explained: a part of the ways out of a group (one of its
+ * cables, on which only some of its flows go), and single links. */
+
+#define ODDS_PART     (-7.0)
+#define ODDS_LINK     (-8.0)
+#define ODDS_LINK_WAY (-9.0)
+#define PART_FLOWS    4     /* fewer slow flows are no pattern */
+#define PART_NODES    2     /* ... of so many nodes on either side, at least */
+#define BACKGROUND    0.001 /* slow flows without a cause are taken for at least that frequent */
+
+struct part {
+    uint32_t open[FLOW_WAYS], all[FLOW_WAYS];
+    double level[FLOW_WAYS], gain[FLOW_WAYS], score;
+};
+
+static bool in_scope(const struct court *court, const struct flow *flow)
+{
+    return court->phase < 0 || flow->phase == court->phase;
+}
+
+/* Which way `flow` leaves or enters set g; false: it does neither. */
+static bool crosses(const struct court *court, const struct flow *flow, uint32_t g,
+                    enum flow_way *way)
+{
+    bool from = court->set_of[flow->from] == g, to = court->set_of[flow->to] == g;
+
+    *way = from ? WAY_OUT : WAY_IN;
+    return from != to && in_scope(court, flow);
+}
+
+/* Distinct nodes at both ends of the open flows, counted up to PART_NODES. */
+static bool spread_out(const struct court *court, uint32_t g, int way)
+{
+    uint32_t from = MEASURE_NOBODY, to = MEASURE_NOBODY;
+    bool from_two = false, to_two = false;
+
+    for (uint32_t i = 0; i < court->flows->count; i++) {
+        const struct flow *flow = &court->flows->items[i];
+        enum flow_way its;
+
+        if (!crosses(court, flow, g, &its) || its != (enum flow_way)way ||
+            !flow_is_open(court->flows, flow))
+            continue;
+        from_two |= from != MEASURE_NOBODY && from != flow->from;
+        to_two |= to != MEASURE_NOBODY && to != flow->to;
+        from = flow->from;
+        to = flow->to;
+    }
+    return from_two && to_two;
+}
+
+static void weigh_part(struct court *court, uint32_t g, double background, struct part *out)
+{
+    double *values[FLOW_WAYS] = {court->room, court->room + court->flows->count + 1};
+
+    *out = (struct part){.score = ODDS_PART};
+    for (uint32_t i = 0; i < court->flows->count; i++) {
+        const struct flow *flow = &court->flows->items[i];
+        enum flow_way way;
+
+        if (!crosses(court, flow, g, &way) || flow->level != 0)
+            continue;
+        out->all[way]++;
+        if (flow_is_open(court->flows, flow))
+            values[way][out->open[way]++] = flow->x;
+    }
+    for (int way = 0; way < FLOW_WAYS; way++) {
+        double share = (double)out->open[way] / (out->all[way] + 1.0);
+
+        if (out->open[way] < PART_FLOWS || share < 2 * background || !spread_out(court, g, way))
+            continue;
+        out->level[way] = stats_median(values[way], out->open[way]);
+        for (uint32_t i = 0; i < court->flows->count; i++) {
+            const struct flow *flow = &court->flows->items[i];
+            enum flow_way its;
+            double odds;
+
+            if (!crosses(court, flow, g, &its) || its != (enum flow_way)way || flow->level != 0)
+                continue;
+            odds = exp(court_gain(court, flow, out->level[way]));
+            out->gain[way] +=
+                log((1 - share + share * odds) / (1 - background + background * odds));
+        }
+        if (out->gain[way] > 0)
+            out->score += out->gain[way];
+        else
+            out->level[way] = 0;
+    }
+}
+
+/* Slow flows without a cause that don't touch the group in question say how usual they are. */
+static double background_of(const struct court *court, uint32_t g)
+{
+    uint32_t open = 0, all = 0;
+
+    for (uint32_t i = 0; i < court->flows->count; i++) {
+        const struct flow *flow = &court->flows->items[i];
+        enum flow_way way;
+
+        if (crosses(court, flow, g, &way) || !in_scope(court, flow) || flow->level != 0)
+            continue;
+        all++;
+        open += flow_is_open(court->flows, flow);
+    }
+    return fmax(BACKGROUND, (double)open / (all + 1.0));
+}
+
+static int name_part(struct court *court, uint32_t g, const struct part *part, double margin)
+{
+    struct accused *accused = court_name(court);
+
+    if (!accused)
+        return -ENOMEM;
+    *accused = (struct accused){.kind = SUSPECT_GROUP_PART,
+                                .nodes = court->sets[g].nodes,
+                                .node_count = court->sets[g].count,
+                                .group = g,
+                                .margin = margin,
+                                .decide = {MEASURE_NOBODY, MEASURE_NOBODY}};
+    for (int way = 0; way < FLOW_WAYS; way++) {
+        accused->level[way] = part->level[way];
+        accused->slow += part->level[way] < 0 ? part->open[way] : 0;
+        accused->fast += part->level[way] < 0 ? part->all[way] - part->open[way] : 0;
+    }
+    for (uint32_t i = 0; i < court->flows->count; i++) {
+        struct flow *flow = &court->flows->items[i];
+        enum flow_way way;
+
+        if (crosses(court, flow, g, &way) && part->level[way] < 0 &&
+            flow_is_open(court->flows, flow))
+            flow->level = part->level[way];
+    }
+    return 0;
+}
+
+int court_parts(struct court *court)
+{
+    while (court->set_count >= 2) {
+        struct part best = {.score = -INFINITY}, next = best;
+        uint32_t at = 0;
+
+        for (uint32_t g = 0; g < court->set_count; g++) {
+            struct part part;
+
+            weigh_part(court, g, background_of(court, g), &part);
+            if (part.score > best.score) {
+                next = best;
+                best = part;
+                at = g;
+            } else if (part.score > next.score) {
+                next = part;
+            }
+        }
+        if (best.score < MARGIN_NAMED)
+            return 0;
+        if (name_part(court, at, &best, best.score - fmax(next.score, 0)) < 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+/* The open flows between the two ends of `flow`; `confirmed`: measured apart from each other. */
+static double weigh_link(const struct court *court, const struct flow *flow,
+                         double level[FLOW_WAYS], bool *confirmed)
+{
+    const struct flows *flows = court->flows;
+    uint32_t a = flow->from, b = flow->to, phases = 0;
+    double gain = 0;
+
+    *confirmed = false;
+    for (uint32_t i = flows->start[a]; i < flows->start[a + 1]; i++) {
+        const struct flow *other = &flows->items[flows->list[i]];
+        enum flow_way way = other->from == a ? WAY_OUT : WAY_IN;
+
+        if ((other->from != b && other->to != b) || !flow_is_open(flows, other))
+            continue;
+        gain += court_gain(court, other, other->x);
+        if (other->x < level[way])
+            level[way] = other->x;
+        phases |= 1u << other->phase;
+        *confirmed |= other->times > 1;
+    }
+    *confirmed |= phases == (1u << PAIR_PHASES) - 1;
+    return gain + (level[WAY_OUT] < 0 && level[WAY_IN] < 0 ? ODDS_LINK : ODDS_LINK_WAY);
+}
+
+int court_links(struct court *court)
+{
+    struct flows *flows = court->flows;
+
+    for (uint32_t i = 0; i < flows->count; i++) {
+        const struct flow *flow = &flows->items[i];
+        double level[FLOW_WAYS] = {0}, score;
+        struct accused *accused;
+        uint32_t *nodes, fast = 0;
+        bool confirmed;
+
+        if (!flow_is_open(flows, flow) || flow->level != 0)
+            continue;
+        score = weigh_link(court, flow, level, &confirmed);
+        if (!confirmed || score < MARGIN_NAMED)
+            continue;
+        accused = court_name(court);
+        nodes = arena_alloc(court->arena, 2 * sizeof(*nodes));
+        if (!accused || !nodes)
+            return -ENOMEM;
+        nodes[0] = level[WAY_OUT] < 0 ? flow->from : flow->to;
+        nodes[1] = level[WAY_OUT] < 0 ? flow->to : flow->from;
+        *accused = (struct accused){
+            .kind = level[WAY_OUT] < 0 && level[WAY_IN] < 0 ? SUSPECT_LINK : SUSPECT_LINK_ONE_WAY,
+            .nodes = nodes,
+            .node_count = 2,
+            .group = GROUP_NONE,
+            .level = {level[WAY_OUT], level[WAY_IN]},
+            .margin = score,
+            .decide = {MEASURE_NOBODY, MEASURE_NOBODY}};
+        for (uint32_t k = flows->start[flow->from]; k < flows->start[flow->from + 1]; k++) {
+            struct flow *other = &flows->items[flows->list[k]];
+
+            if (other->from != nodes[0] + nodes[1] - flow->from &&
+                other->to != nodes[0] + nodes[1] - flow->from) {
+                fast += other->x > -court->need;
+            } else if (flow_is_open(flows, other)) {
+                other->level = other->x;
+                accused->slow++;
+            }
+        }
+        accused->fast = fast;
+    }
+    return 0;
+}

@@ -1,2 +1,0 @@
-/* fabric: its first module comes next */
-typedef int fabric_room;

@@ -1,0 +1,11 @@
+#include "measure/measure.h"
+
+const char *const phase_names[PAIR_PHASES] = {
+    [PHASE_ALONE] = "alone",
+    [PHASE_TOGETHER] = "together",
+};
+
+const char *const trouble_names[TROUBLE_COUNT] = {
+    [TROUBLE_HUNG] = "hung", [TROUBLE_DIED] = "died",         [TROUBLE_PEER] = "peer",
+    [TROUBLE_TEST] = "test", [TROUBLE_FALLBACK] = "fallback", [TROUBLE_NAMES] = "names",
+};

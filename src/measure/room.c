@@ -1,2 +1,0 @@
-/* measure: its first module comes next */
-typedef int measure_room;

@@ -1,2 +1,0 @@
-/* probe: its first module comes next */
-typedef int probe_room;
