@@ -77,19 +77,19 @@ static int explain_fabric(const struct subcommand *command, const struct explain
 {
     struct request request;
     struct err err = {0};
-    struct told told;
-    int code = told_load(&told, command, args->state, args->fabric);
+    struct tale tale;
+    int code = tale_load(&tale, command, args->state, args->fabric);
 
     if (code >= 0)
         return code;
     code = request_begin(&request, command, &args->answer, paths, count);
-    if (code < 0 && told_explain(&told, &request, &err) < 0) {
+    if (code < 0 && tale_explain(&tale, &request, &err) < 0) {
         request_done(&request);
         code = subcommand_trouble(command, "%s", err.text);
     } else if (code < 0) {
         code = request_answer(&request);
     }
-    told_done(&told);
+    tale_done(&tale);
     return code;
 }
 

@@ -8,7 +8,7 @@
 
 /* What the builder works with: the nodes of the test beside those that were read. */
 struct builder {
-    struct told *told;
+    struct tale *tale;
     struct request *request;
     struct arena *arena;
     int64_t *fleet_of; /* per node of the test; -1: was not read */
@@ -16,40 +16,40 @@ struct builder {
     uint32_t chapter_count;
 };
 
-int told_load(struct told *told, const struct subcommand *command, const char *state,
+int tale_load(struct tale *tale, const struct subcommand *command, const char *state,
               const char *name)
 {
     struct err err = {0};
     int code;
 
-    *told = (struct told){0};
-    code = state_open(&told->state, command, state);
+    *tale = (struct tale){0};
+    code = state_open(&tale->state, command, state);
     if (code >= 0)
         return code;
-    if (fabric_load(&told->state, name, &told->result, &err) == 0) {
-        told->fabric.result = told->result;
-        told->fabric.findings = &told->findings;
-        told->story.fabric = &told->fabric;
-        if (model_find(told->state.arena, told->result, &told->findings) == 0)
+    if (fabric_load(&tale->state, name, &tale->result, &err) == 0) {
+        tale->fabric.result = tale->result;
+        tale->fabric.findings = &tale->findings;
+        tale->story.fabric = &tale->fabric;
+        if (model_find(tale->state.arena, tale->result, &tale->findings) == 0)
             return -1;
         (void)err_set(&err, -ENOMEM, "no memory to judge %zu measures",
-                      told->result->measures.count);
+                      tale->result->measures.count);
     }
-    told_done(told);
+    tale_done(tale);
     return subcommand_trouble(command, "%s", err.text);
 }
 
-void told_done(struct told *told)
+void tale_done(struct tale *tale)
 {
-    result_free(told->result);
-    state_close(&told->state);
+    result_free(tale->result);
+    state_close(&tale->state);
 }
 
 /* ---- names ---- */
 
 static int match_nodes(struct builder *builder, struct err *err)
 {
-    const struct fabric_result *result = builder->told->result;
+    const struct fabric_result *result = builder->tale->result;
     size_t count = result->nodes.count, read = fleet_node_count(builder->request->fleet);
     const char **names = arena_alloc(builder->arena, (count + 1) * sizeof(*names));
     const char *stranger = NULL;
@@ -71,13 +71,13 @@ static int match_nodes(struct builder *builder, struct err *err)
     for (size_t i = count; i-- > 0;)
         if (builder->fleet_of[i] < 0)
             stranger = names[i];
-    builder->told->story.matched =
+    builder->tale->story.matched =
         found == (long)count
             ? arena_printf(builder->arena, "All %zu nodes of the test were read.", count)
             : arena_printf(builder->arena,
                            "%ld of the %zu nodes of the test were read; not among them: %s%s",
                            found, count, stranger, found + 1 < (long)count ? " ..." : "");
-    return builder->told->story.matched ? 0 : err_set(err, -ENOMEM, "no memory for a sentence");
+    return builder->tale->story.matched ? 0 : err_set(err, -ENOMEM, "no memory for a sentence");
 }
 
 /* ---- chapters ---- */
@@ -116,7 +116,7 @@ static struct chapter *chapter_of(struct builder *builder, const struct suspect 
 
 static int make_chapters(struct builder *builder, struct err *err)
 {
-    const struct findings_of_fabric *findings = &builder->told->findings;
+    const struct findings_of_fabric *findings = &builder->tale->findings;
 
     builder->chapters = arena_alloc(builder->arena, CHAPTERS_MAX * sizeof(*builder->chapters));
     if (!builder->chapters)
@@ -148,9 +148,9 @@ static int make_chapters(struct builder *builder, struct err *err)
  * that are suspects themselves. */
 static bool *nodes_of_groups(struct builder *builder, const struct chapter *chapter)
 {
-    const struct findings_of_fabric *findings = &builder->told->findings;
+    const struct findings_of_fabric *findings = &builder->tale->findings;
     const struct metric *metric = chapter->suspects[0]->metric;
-    bool *out = arena_alloc(builder->arena, builder->told->result->nodes.count + 1);
+    bool *out = arena_alloc(builder->arena, builder->tale->result->nodes.count + 1);
 
     for (uint32_t i = 0; out && i < findings->suspect_count; i++) {
         const struct suspect *suspect = &findings->suspects[i];
@@ -172,7 +172,7 @@ static int levels_symptom(struct builder *builder, const struct chapter *chapter
                           struct symptom *symptom)
 {
     const struct metric *metric = chapter->suspects[0]->metric;
-    const struct findings_of_fabric *findings = &builder->told->findings;
+    const struct findings_of_fabric *findings = &builder->tale->findings;
     size_t read = fleet_node_count(builder->request->fleet);
     double *values = arena_alloc(builder->arena, (read + 1) * sizeof(*values));
     bool *left_out = nodes_of_groups(builder, chapter);
@@ -208,7 +208,7 @@ static int slow_symptom(struct builder *builder, const struct chapter *chapter,
                         struct symptom *symptom)
 {
     uint32_t *nodes =
-        arena_alloc(builder->arena, (builder->told->result->nodes.count + 1) * sizeof(*nodes));
+        arena_alloc(builder->arena, (builder->tale->result->nodes.count + 1) * sizeof(*nodes));
     uint32_t count = 0, kept = 0;
 
     if (!nodes)
@@ -217,7 +217,7 @@ static int slow_symptom(struct builder *builder, const struct chapter *chapter,
         for (uint32_t k = 0; k < chapter->suspects[i]->node_count; k++) {
             int64_t node = builder->fleet_of[chapter->suspects[i]->nodes[k]];
 
-            if (node >= 0 && count < builder->told->result->nodes.count)
+            if (node >= 0 && count < builder->tale->result->nodes.count)
                 nodes[count++] = (uint32_t)node;
         }
     qsort(nodes, count, sizeof(*nodes), by_number);
@@ -233,7 +233,7 @@ static int pairs_symptom(struct builder *builder, const struct chapter *chapter,
                          struct symptom *symptom)
 {
     const struct metric *metric = chapter->suspects[0]->metric;
-    const struct fabric_result *result = builder->told->result;
+    const struct fabric_result *result = builder->tale->result;
     struct symptom_pair *pairs =
         arena_alloc(builder->arena, (result->measures.count + 1) * sizeof(*pairs));
     bool *left_out = nodes_of_groups(builder, chapter);
@@ -320,7 +320,7 @@ static int explain_chapter(struct builder *builder, struct chapter *chapter, str
 
 static int tell_others(struct builder *builder, struct chapter *chapter, struct err *err)
 {
-    const struct findings_of_fabric *findings = &builder->told->findings;
+    const struct findings_of_fabric *findings = &builder->tale->findings;
     const struct suspect *first = chapter->suspects[0];
     struct buf slow = {0}, well = {0};
     uint32_t node = first->node_count ? first->nodes[0] : MEASURE_NOBODY;
@@ -342,7 +342,7 @@ static int tell_others(struct builder *builder, struct chapter *chapter, struct 
     }
     if (slow.len || well.len)
         chapter->others = arena_printf(builder->arena, "%s's other numbers: %s%s%s%s%s",
-                                       builder->told->result->nodes.items[node].name,
+                                       builder->tale->result->nodes.items[node].name,
                                        slow.len ? "slow too: " : "", slow.len ? slow.p : "",
                                        slow.len && well.len ? "; " : "", well.len ? "well: " : "",
                                        well.len ? well.p : "");
@@ -351,9 +351,9 @@ static int tell_others(struct builder *builder, struct chapter *chapter, struct 
     return chapter->others ? 0 : err_set(err, -ENOMEM, "no memory for a sentence");
 }
 
-int told_explain(struct told *told, struct request *request, struct err *err)
+int tale_explain(struct tale *tale, struct request *request, struct err *err)
 {
-    struct builder builder = {.told = told, .request = request, .arena = told->state.arena};
+    struct builder builder = {.tale = tale, .request = request, .arena = tale->state.arena};
     struct report *report = &request->report;
     int r = match_nodes(&builder, err);
 
@@ -367,10 +367,10 @@ int told_explain(struct told *told, struct request *request, struct err *err)
             r = tell_others(&builder, &builder.chapters[i], err);
     }
     if (r == 0)
-        r = story_since(told, builder.arena, builder.chapters, builder.chapter_count, err);
-    told->story.chapters = builder.chapters;
-    told->story.chapter_count = builder.chapter_count;
+        r = story_since(tale, builder.arena, builder.chapters, builder.chapter_count, err);
+    tale->story.chapters = builder.chapters;
+    tale->story.chapter_count = builder.chapter_count;
     report->kind = REPORT_EXPLAIN;
-    report->story = &told->story;
+    report->story = &tale->story;
     return r;
 }

@@ -8,7 +8,7 @@
 #include "fleet/symptom.h"
 #include "report/story.h"
 
-struct told {
+struct tale {
     struct state state;
     struct fabric_result *result;
     struct findings_of_fabric findings;
@@ -17,18 +17,18 @@ struct told {
 };
 
 /* Loads the test `name`. Returns -1 to go on, else the exit code: a sentence was printed. */
-int told_load(struct told *told, const struct subcommand *command, const char *state,
+int tale_load(struct tale *tale, const struct subcommand *command, const char *state,
               const char *name);
 
 /* Compares the nodes of `request` and fills its report with the story. Returns 0 or a negative
  * errno. */
-int told_explain(struct told *told, struct request *request, struct err *err);
+int tale_explain(struct tale *tale, struct request *request, struct err *err);
 
-void told_done(struct told *told);
+void tale_done(struct tale *tale);
 
 /* The sentence of each chapter about older tests in the store; chapters[i].since is set. Returns 0
  * or a negative errno. */
-int story_since(struct told *told, struct arena *arena, struct chapter *chapters, uint32_t count,
+int story_since(struct tale *tale, struct arena *arena, struct chapter *chapters, uint32_t count,
                 struct err *err);
 
 #endif

@@ -65,14 +65,14 @@ static enum then look(const struct chapter *chapter, const struct fabric_result 
     return THEN_UNKNOWN;
 }
 
-static int look_back(struct told *told, const struct store_fabric_test *test,
+static int look_back(struct tale *tale, const struct store_fabric_test *test,
                      const struct chapter *chapters, uint32_t count, struct past *pasts,
                      struct err *err)
 {
     struct arena *arena = arena_new(0);
     struct findings_of_fabric findings;
     struct fabric_result *older = NULL;
-    int r = arena ? fabric_load_stored(&told->state, test, &older, err)
+    int r = arena ? fabric_load_stored(&tale->state, test, &older, err)
                   : err_set(err, -ENOMEM, "no memory for an older test");
 
     if (r == 0 && model_find(arena, older, &findings) < 0)
@@ -82,7 +82,7 @@ static int look_back(struct told *told, const struct store_fabric_test *test,
         double value;
         enum then then = past->found_well
                              ? THEN_UNKNOWN
-                             : look(&chapters[i], told->result, older, &findings, &value);
+                             : look(&chapters[i], tale->result, older, &findings, &value);
 
         if (then == THEN_SLOW) {
             past->slow_in++;
@@ -143,7 +143,7 @@ static bool all_found(const struct past *pasts, uint32_t count)
     return true;
 }
 
-int story_since(struct told *told, struct arena *arena, struct chapter *chapters, uint32_t count,
+int story_since(struct tale *tale, struct arena *arena, struct chapter *chapters, uint32_t count,
                 struct err *err)
 {
     struct past *pasts = arena_alloc(arena, (count + 1) * sizeof(*pasts));
@@ -151,11 +151,11 @@ int story_since(struct told *told, struct arena *arena, struct chapter *chapters
     size_t test_count = 0, looked = 0;
     int r = pasts ? 0 : err_set(err, -ENOMEM, "no memory for what was before");
 
-    if (r == 0 && told->state.store)
-        r = store_fabric_list(told->state.store, arena, &tests, &test_count, err);
+    if (r == 0 && tale->state.store)
+        r = store_fabric_list(tale->state.store, arena, &tests, &test_count, err);
     for (size_t i = 0; r == 0 && i < test_count && looked < OLDER_MAX; i++)
-        if (tests[i].began_ns < told->result->began_ns && !all_found(pasts, count)) {
-            r = look_back(told, &tests[i], chapters, count, pasts, err);
+        if (tests[i].began_ns < tale->result->began_ns && !all_found(pasts, count)) {
+            r = look_back(tale, &tests[i], chapters, count, pasts, err);
             looked++;
         }
     for (uint32_t i = 0; r == 0 && i < count; i++) {

@@ -1,3 +1,4 @@
+#include "base/hostlist.h"
 #include "report/fabric.h"
 #include "report/fabric_svg.h"
 
@@ -20,14 +21,11 @@ static void further(const struct page *page, size_t count, const char *what)
 static const char *names_of(const struct page *page, const struct fabric_result *result,
                             const struct suspect *suspect)
 {
-    struct buf names = {0};
-    const char *text;
+    const char **names = arena_alloc(page->arena, (suspect->node_count + 1) * sizeof(*names));
 
-    for (uint32_t i = 0; i < suspect->node_count; i++)
-        buf_printf(&names, "%s%s", i ? ", " : "", result->nodes.items[suspect->nodes[i]].name);
-    text = names.failed ? NULL : arena_copy(page->arena, names.p ? names.p : "", names.len);
-    buf_done(&names);
-    return text;
+    for (uint32_t i = 0; names && i < suspect->node_count; i++)
+        names[i] = result->nodes.items[suspect->nodes[i]].name;
+    return names ? hostlist_fold(page->arena, names, suspect->node_count) : NULL;
 }
 
 static void put_suspect(const struct page *page, const struct fabric_report *report,
