@@ -279,6 +279,12 @@ static void print_config(const struct train_config *config)
     buf_done(&out);
 }
 
+static void on_waiting(void *arg, const char *text)
+{
+    (void)arg;
+    (void)fprintf(stderr, "firstlight-train: %s\n", text);
+}
+
 static int train_together(struct session *session, struct err *err)
 {
     struct coll_options options;
@@ -287,6 +293,7 @@ static int train_together(struct session *session, struct err *err)
     if (r < 0)
         return r;
     options.backend = session->args->backend;
+    options.note = on_waiting;
     r = coll_open(&options, &session->coll, err);
     if (r < 0)
         return r;
