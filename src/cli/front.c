@@ -216,6 +216,24 @@ static bool said_before(struct front *front, const struct run_event *event)
     return false;
 }
 
+/* Ranks that have nothing to do with each other: nothing else says that one went wrong. */
+static bool is_news(const struct front *front, const struct run_event *event)
+{
+    return front->options.job->independent &&
+           (event->kind == EV_SPAWN_FAILED ||
+            (event->kind == EV_RANK_EXITED && event->a != 0 && event->b != 1));
+}
+
+static bool print_event(struct front *front, const struct run_event *event, const char *node_name,
+                        struct buf *line)
+{
+    if (!is_news(front, event))
+        return !is_calm(event) && !said_before(front, event) && live_event(event, node_name, line);
+    run_event_print(event, node_name, line);
+    buf_puts(line, "\n");
+    return true;
+}
+
 static void on_event(void *data, const struct run_event *event, const char *node_name)
 {
     struct front *front = data;
@@ -228,7 +246,7 @@ static void on_event(void *data, const struct run_event *event, const char *node
     if (event->kind == EV_FAILED && event->a > CAUSE_NONE && event->a < CAUSE_COUNT)
         front->failed = (enum run_cause)event->a;
     if ((front->options.quiet && event->kind != EV_FAILED) || front->options.json ||
-        is_calm(event) || said_before(front, event) || !live_event(event, node_name, &line)) {
+        !print_event(front, event, node_name, &line)) {
         buf_done(&line);
         return;
     }

@@ -53,6 +53,13 @@ static const char query_text[] =
     "SQL is one statement of SQLite's; it can change nothing. Runs are in 'runs', "
     "what happened in 'events'; --schema lists them all.";
 
+static const char fabric_text[] =
+    "Starts firstlight-probe on each node as a run, measures nodes and a well-chosen set of pairs, "
+    "and "
+    "names what is slow with its numbers; 'fabric show' tells of it again. Nothing needs to be "
+    "installed on the nodes; UCX is used where there is one. Ctrl-C keeps what was measured. Exit "
+    "codes: 0 all well, 1 suspects, 2 trouble with the request.";
+
 /* In the order of the codes; several causes may share one, and 2 is no cause of a run's end. */
 static void print_exit_codes(void)
 {
@@ -75,6 +82,12 @@ static const char *rules_word_at(size_t index)
     return index <= rule_count() ? rule_at(index - 1)->id : NULL;
 }
 
+/* After `fabric`. */
+static const char *fabric_word_at(size_t index)
+{
+    return index == 0 ? "show" : NULL;
+}
+
 static const struct subcommand subcommands[] = {
     {"collect", "Read this host, or many, into snapshots", "[--hosts HOSTS | --slurm] [OPTION ...]",
      collect_text, collect_opts, &collect_opt_count, cmd_collect, "Nodes"},
@@ -83,10 +96,13 @@ static const struct subcommand subcommands[] = {
     {"compare", "What differs between nodes that should be alike", "[OPTION ...] PATH ...",
      paths_text, compare_opts, &compare_opt_count, cmd_compare},
     {"explain", "Which difference explains which nodes are slow",
-     "(--slow HOSTS | --metric FILE | --pairs FILE) [OPTION ...] PATH ...", paths_text,
-     explain_opts, &explain_opt_count, cmd_explain},
+     "(--fabric TEST | --slow HOSTS | --metric FILE | --pairs FILE) [OPTION ...] PATH ...",
+     paths_text, explain_opts, &explain_opt_count, cmd_explain},
     {"rules", "List the rules, or explain one", "[show RULE ...] [OPTION ...]", NULL, rules_opts,
      &rules_opt_count, cmd_rules, .word_at = rules_word_at},
+    {"fabric", "Measure nodes and their network, name what is slow",
+     "[--hosts HOSTS | --slurm | --nodes N] [OPTION ...] | show [OPTION ...] [TEST]", fabric_text,
+     fabric_opts, &fabric_opt_count, cmd_fabric, .word_at = fabric_word_at},
     {"run", "Start and manage a job: here, over ssh, or by Slurm",
      "[OPTION ...] [JOB.yaml | [--] PROGRAM [ARGUMENT ...]]", run_text, run_opts, &run_opt_count,
      cmd_run, "Runs", run_command_at},

@@ -99,6 +99,12 @@ static bool progress(struct ucx *ucx)
     return did;
 }
 
+/* Has the hub said who fell first? Not that somebody has left: that may have been well. */
+static bool is_judged(const struct watch *watch)
+{
+    return watch->fall.why != FALL_NONE && watch->fall.why != FALL_LEFT;
+}
+
 /* UCX says that a peer is gone. It may have left because of another one: who fell first, the hub
  * knows. */
 static int lost(struct ucx *ucx, size_t peer, ucs_status_t status, struct err *err)
@@ -106,9 +112,10 @@ static int lost(struct ucx *ucx, size_t peer, ucs_status_t status, struct err *e
     struct watch *watch = &ucx->watch;
     unsigned before = watch->verdicts;
 
-    if (!ucx->leaving && (!watch_look(watch) || watch->fall.why == FALL_LEFT))
+    (void)watch_look(watch);
+    if (!ucx->leaving && !is_judged(watch))
         watch_blame(watch, peer, FALL_UNREACHED, VERDICT_MS);
-    if (watch->verdicts > before || (watch->fall.why != FALL_NONE && watch->fall.why != FALL_LEFT))
+    if (watch->verdicts > before || is_judged(watch))
         return fall_say(&watch->fall, err);
     return err_set(err, -ECONNRESET, "rank %zu has died or can't be reached (%s)", peer,
                    ucx->library->ucs_status_string(status));
@@ -149,14 +156,18 @@ static bool is_over(const struct ucx *ucx)
     return fall->why != FALL_LEFT || (fall->rank < ucx->coll.size && is_open(ucx, fall->rank));
 }
 
+/* The one from which nothing comes may be waiting for another one itself. */
 static int stuck(struct ucx *ucx, int64_t limit_ms, struct err *err)
 {
+    const struct fall *fall = &ucx->watch.fall;
     size_t i = 0;
 
     while (i + 1 < ucx->coll.size && !is_open(ucx, i))
         i++;
     if (!ucx->leaving)
-        watch_blame(&ucx->watch, i, FALL_STUCK, 0);
+        watch_blame(&ucx->watch, i, FALL_STUCK, VERDICT_MS);
+    if (is_judged(&ucx->watch) && (fall->why != FALL_STUCK || fall->rank != i))
+        return fall_say(fall, err);
     return err_set(err, -ETIMEDOUT, "nothing has come from rank %zu for %g s", i,
                    (double)limit_ms / 1000);
 }

@@ -98,7 +98,8 @@ void control_wish(struct control *control, enum control_wish wish, const char *w
 /* Unix time at which the allocation ends; a stop is begun stop_grace_s + 30 s before. */
 void control_time_limit(struct control *control, int64_t ends_at_wall_ns);
 
-/* A key of the attempt's store is set, or deleted, as by a rank. Returns 0, -EAGAIN (no attempt is
+/* A key of the attempt's store is set, or deleted, as by a rank. They make no event, and so may be
+ * called from inside world.event too. Returns 0, -EAGAIN (no attempt is
  * spawning or running), -ENOSPC, -EMSGSIZE or -ENOMEM (see kv_set). */
 int control_store_set(struct control *control, struct str key, struct str value, int64_t now_ns);
 int control_store_delete(struct control *control, struct str key, int64_t now_ns);

@@ -57,8 +57,8 @@ void driver_time_is_over(struct driver *driver);
 void driver_view(struct driver *driver, struct control_view *view);
 
 /* A key of the store of the attempt at hand is set, or deleted, as by a rank: stored, and whoever
- * waits for it is answered. From the loop. Returns 0, -EAGAIN (no attempt is spawning or running),
- * -ENOSPC, -EMSGSIZE (see kv_set) or -ENOMEM. */
+ * waits for it is answered. From the loop, also from inside front.event. Returns 0, -EAGAIN (no
+ * attempt is spawning or running), -ENOSPC, -EMSGSIZE (see kv_set) or -ENOMEM. */
 int driver_store_set(struct driver *driver, struct str key, struct str value);
 int driver_store_delete(struct driver *driver, struct str key);
 

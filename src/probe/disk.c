@@ -63,18 +63,18 @@ static const char *kind_of(int fd)
 }
 
 /* A file without a name; where a file system has none such, one whose name goes at once. */
-static int open_nameless(const char *folder, int flags)
+static int open_nameless(const char *folder)
 {
     char path[4096];
-    int fd = open(folder, O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC | flags, 0600);
+    int fd = open(folder, O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
 
-    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT))
+    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR))
         return fd;
     if (snprintf(path, sizeof(path), "%s/.firstlight-probe.XXXXXX", folder) >= (int)sizeof(path)) {
         errno = ENAMETOOLONG;
         return -1;
     }
-    fd = mkostemp(path, O_CLOEXEC | flags);
+    fd = mkostemp(path, O_CLOEXEC);
     if (fd >= 0)
         (void)unlink(path);
     return fd;
@@ -84,10 +84,7 @@ static int open_file(struct disk *disk, struct err *err)
 {
     struct statvfs fs;
 
-    disk->fd = open_nameless(disk->folder, O_DIRECT);
-    disk->direct = disk->fd >= 0;
-    if (!disk->direct)
-        disk->fd = open_nameless(disk->folder, 0);
+    disk->fd = open_nameless(disk->folder);
     if (disk->fd < 0 || fstatvfs(disk->fd, &fs) < 0)
         return err_set(err, -errno, "no file can be made there: %m");
     disk->room = (uint64_t)fs.f_bavail * fs.f_frsize / FREE_PART;
@@ -97,6 +94,9 @@ static int open_file(struct disk *disk, struct err *err)
                        (unsigned long long)FILE_MIN * FREE_PART >> 20);
     if (disk->room > FILE_MAX)
         disk->room = FILE_MAX;
+    /* Asked for here and not by open, which fails where there is no such thing after it has made
+     * the file. */
+    disk->direct = fcntl(disk->fd, F_SETFL, O_DIRECT) == 0;
     (void)snprintf(disk->via, sizeof(disk->via), "%s/%s", kind_of(disk->fd),
                    disk->direct ? "direct" : "cached");
     return 0;

@@ -1,5 +1,6 @@
 #include "probe/memory.h"
 
+#include "probe/memory_limit.h"
 #include "probe/stream.h"
 #include "probe/team.h"
 #include "probe/time.h"
@@ -17,6 +18,7 @@
 #define CACHES     4 /* a buffer is so many times what the caches hold, as STREAM demands */
 #define CACHES_MIN 2 /* and so many times at least, where memory is short */
 #define FREE_PART  8 /* of free memory: there are two buffers, and others want some */
+#define LIMIT_PART 4 /* of what a control group leaves: two buffers, and as much again */
 #define BYTES_MIN  ((size_t)64 << 20) /* of caches that are not known */
 #define BYTES_MAX  ((size_t)4 << 30)
 #define MILLI_MIN  5 /* a shorter copy says nothing */
@@ -151,6 +153,7 @@ static void place_free(struct place *place, size_t bytes)
 /* The same for all NUMA nodes, so that each can copy to each. */
 static size_t buffer_bytes(const struct cpus *cpus)
 {
+    uint64_t allowed = memory_limit_left("") / LIMIT_PART / cpus->numa_count;
     size_t bytes = 0;
 
     for (size_t i = 0; i < cpus->numa_count; i++) {
@@ -160,6 +163,7 @@ static size_t buffer_bytes(const struct cpus *cpus)
             bytes = want;
     }
     bytes = bytes < BYTES_MAX ? bytes : BYTES_MAX;
+    bytes = bytes < allowed ? bytes : allowed;
     for (size_t i = 0; i < cpus->numa_count; i++)
         if (cpus->numas[i].free_bytes && cpus->numas[i].free_bytes / FREE_PART < bytes)
             bytes = cpus->numas[i].free_bytes / FREE_PART;
@@ -216,7 +220,14 @@ static void trouble(const struct probe *probe, const struct numa *numa, const st
                        (unsigned)numa->number, err->text);
 }
 
-/* *usable: those that have memory, in front. */
+static size_t bytes_needed(const struct numa *numa)
+{
+    size_t bytes = numa->cache ? CACHES_MIN * numa->cache : BYTES_MIN;
+
+    return bytes < HUGE_PAGE ? HUGE_PAGE : bytes < BYTES_MAX ? bytes : BYTES_MAX;
+}
+
+/* Returns how many have memory: these are in front. */
 static size_t measure_each(const struct probe *probe, const struct cpus *cpus, size_t bytes,
                            struct place *places)
 {
@@ -226,10 +237,12 @@ static size_t measure_each(const struct probe *probe, const struct cpus *cpus, s
         const struct numa *numa = &cpus->numas[i];
         struct place *place = &places[usable];
         struct err err;
-        int r = bytes / CACHES_MIN < numa->cache
-                    ? err_set(&err, -ENOMEM, "%llu MiB are free, too few beside caches of %llu MiB",
-                              (unsigned long long)numa->free_bytes >> 20,
-                              (unsigned long long)numa->cache >> 20)
+        size_t needed = bytes_needed(numa);
+        int r = bytes < needed
+                    ? err_set(&err, -ENOMEM,
+                              "there is room for a buffer of %zu MiB, which says nothing "
+                              "below %zu MiB",
+                              bytes >> 20, needed >> 20)
                     : probe_time_left(probe, &err);
 
         if (r == 0)

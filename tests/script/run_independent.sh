@@ -41,6 +41,8 @@ begin fails -N 4 -n 4 --independent -- sh job.sh
 ended fails 1
 grep -q 'rank 1 on local-1 exited 7 at .*; certain: no such device; 1 of 4 ranks ended badly$' fails.err || wrong "fails: $(cat fails.err)"
 
+grep -q 'local-1 rank 1 exited 7: no such device$' fails.err || wrong "fails: it is not said when it happens: $(cat fails.err)"
+
 begin well -N 2 -n 2 --independent -- true
 ended well 0
 

@@ -64,6 +64,7 @@ struct cluster {
     struct buf journal; /* of the attempt at hand */
     uint32_t journal_attempt;
     struct buf stored; /* what ranks have set: "key=value;" */
+    void (*on_event)(struct cluster *k, const struct run_event *event);     /* NULL: nobody minds */
     void (*store_down)(struct cluster *k, uint32_t node, struct str bytes); /* NULL: not heard */
 };
 
@@ -82,6 +83,8 @@ static inline void world_event(void *data, const struct run_event *event)
     *copy = *event;
     copy->text.p = strndup(event->text.p ? event->text.p : "", event->text.len);
     arena_free(arena);
+    if (k->on_event)
+        k->on_event(k, event);
 }
 
 static inline void world_metric(void *data, const struct store_metric *metric)

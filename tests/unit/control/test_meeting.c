@@ -174,6 +174,32 @@ static void head_and_ranks_talk_through_the_store(void **state)
     ends(k);
 }
 
+/* The head hears that rank 1 is gone, and has another order for who waits with it. */
+static void reorders(struct cluster *k, const struct run_event *event)
+{
+    if (event->kind == EV_RANK_EXITED && k->control)
+        assert_int_equal(control_store_set(k->control, STR("order"), STR("alone"), k->now_ns), 0);
+}
+
+static void the_head_may_answer_to_an_event(void **state)
+{
+    struct cluster *k = begins();
+
+    (void)state;
+    k->job.independent = true;
+    k->on_event = reorders;
+    waits(clients[0], 0, "order");
+    rank_ends(k, 1, 1 << 8, 0, "");
+    advance(k, 0.1);
+    assert_int_equal(replies[0].len, 1);
+    restarts(k);
+    buf_clear(&replies[0]);
+    asks(clients[0], 0, 2, "order", NULL);
+    advance(k, 0.1);
+    assert_got(0, "alone");
+    ends(k);
+}
+
 static void without_an_attempt_there_is_no_store(void **state)
 {
     struct cluster *k = cluster_new(2, 0, 1);
@@ -204,6 +230,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_value_survives_the_controller),
         cmocka_unit_test(head_and_ranks_talk_through_the_store),
+        cmocka_unit_test(the_head_may_answer_to_an_event),
         cmocka_unit_test(without_an_attempt_there_is_no_store),
     };
 

@@ -86,7 +86,14 @@ static void too_little_memory_is_said(void **state)
     told_init(&told, 6);
     memory_measure(&told.probe, &cpus);
     assert_int_equal(told.measure_count, 0);
-    (void)told_words(&told, "memory of numa0: 1024 MiB are free, too few beside caches of 256 MiB");
+    (void)told_words(&told, "memory of numa0: there is room for a buffer of 128 MiB, which says "
+                            "nothing below 512 MiB");
+    cpus.numas[0].cache = 0; /* not known */
+    cpus.numas[0].free_bytes = 1 << 20;
+    told_init(&told, 6);
+    memory_measure(&told.probe, &cpus);
+    assert_int_equal(told.measure_count, 0);
+    (void)told_words(&told, "a buffer of 0 MiB, which says nothing below 64 MiB");
 }
 
 static void what_is_late_is_not_begun(void **state)
