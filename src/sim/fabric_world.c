@@ -114,7 +114,7 @@ static void on_order(void *data, uint32_t node, uint32_t seq, const struct order
             !has_misfortune(world, node, PROBE_UNREACHED) &&
             !has_misfortune(world, order->peer, PROBE_UNREACHED)) {
             int64_t both_ms =
-                at_ms + SET_UP_MS +
+                (at_ms > other->at_ms ? at_ms : other->at_ms) + SET_UP_MS +
                 (int64_t)order->ms * (order->size_count * (order->both ? 3 : 2) + order->latency);
 
             own->met = other->met = true;
