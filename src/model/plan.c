@@ -43,12 +43,8 @@ static void lay_packs(struct model *model, struct layer *layer, struct carve *ca
         k = param->shape[param->dims - 2];
         n = param->shape[param->dims - 1];
         experts = param->count / (k * n);
-        pack->forward_bytes = gemm_packed_bytes(model->exec, type_of(model), k, n);
-        pack->forward = carve_take(carve, experts * pack->forward_bytes);
-        if (!model->options.train)
-            continue;
-        pack->back_bytes = gemm_packed_bytes(model->exec, type_of(model), n, k);
-        pack->back = carve_take(carve, experts * pack->back_bytes);
+        pack->bytes = gemm_packed_bytes(model->exec, type_of(model), k, n);
+        pack->p = carve_take(carve, experts * pack->bytes);
     }
 }
 
