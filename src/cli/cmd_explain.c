@@ -1,5 +1,5 @@
 #include "base/file.h"
-#include "cli/common.h"
+#include "cli/story.h"
 #include "fleet/symptom.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 
 struct explain_args {
     struct answer_args answer;
-    const char *slow, *metric, *pairs;
+    const char *slow, *metric, *pairs, *fabric, *state;
     bool higher_is_slower;
 };
 
@@ -20,9 +20,12 @@ const struct opt explain_opts[] = {
      offsetof(struct explain_args, metric)},
     {"pairs", 0, OPT_TEXT, "FILE", "A number per pair: lines of node,node,value",
      offsetof(struct explain_args, pairs)},
+    {"fabric", 'f', OPT_TEXT, "TEST", "What a fabric test found slow: LAST, its id, or a file",
+     offsetof(struct explain_args, fabric)},
     {"higher-is-slower", 0, OPT_FLAG, NULL, "The numbers are times, not speeds",
      offsetof(struct explain_args, higher_is_slower)},
     ANSWER_OPTS(struct explain_args),
+    STATE_OPT(struct explain_args, state),
 };
 const size_t explain_opt_count = ARRAY_LEN(explain_opts);
 
@@ -69,6 +72,27 @@ static int explain(struct request *request, const struct explain_args *args,
     return r;
 }
 
+static int explain_fabric(const struct subcommand *command, const struct explain_args *args,
+                          char **paths, int count)
+{
+    struct request request;
+    struct err err = {0};
+    struct tale tale;
+    int code = tale_load(&tale, command, args->state, args->fabric);
+
+    if (code >= 0)
+        return code;
+    code = request_begin(&request, command, &args->answer, paths, count);
+    if (code < 0 && tale_explain(&tale, &request, &err) < 0) {
+        request_done(&request);
+        code = subcommand_trouble(command, "%s", err.text);
+    } else if (code < 0) {
+        code = request_answer(&request);
+    }
+    tale_done(&tale);
+    return code;
+}
+
 int cmd_explain(const struct subcommand *command, int argc, char **argv)
 {
     struct explain_args args = {0};
@@ -79,11 +103,13 @@ int cmd_explain(const struct subcommand *command, int argc, char **argv)
 
     if (code >= 0)
         return code;
-    if (!!args.slow + !!args.metric + !!args.pairs != 1)
-        return subcommand_trouble(command,
-                                  "say who is slow, by one of --slow, --metric and --pairs");
+    if (!!args.slow + !!args.metric + !!args.pairs + !!args.fabric != 1)
+        return subcommand_trouble(
+            command, "say who is slow, by one of --fabric, --slow, --metric and --pairs");
     if (!words)
         return subcommand_trouble(command, "which nodes? Give at least one PATH");
+    if (args.fabric)
+        return explain_fabric(command, &args, argv, words);
     code = request_begin(&request, command, &args.answer, argv, words);
     if (code >= 0)
         return code;

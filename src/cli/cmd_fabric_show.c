@@ -1,6 +1,8 @@
 #include "cli/fabric_answer.h"
 #include "cli/fabric_load.h"
 
+#include <errno.h>
+
 struct fabric_show_args {
     struct fabric_answer_args answer;
 };
@@ -25,6 +27,18 @@ static const struct subcommand show_command = {
     .run = cmd_fabric_show,
 };
 
+/* "All well by gpu.memory" would be no answer where there is no GPU. */
+static int check_metric(const struct fabric_result *result, const char *name, struct err *err)
+{
+    const struct metric *metric;
+    int r = name ? fabric_metric(name, &metric, err) : 0;
+
+    for (size_t i = 0; name && r == 0 && i < result->measures.count; i++)
+        if (result->measures.items[i].metric == metric)
+            return 0;
+    return name && r == 0 ? err_set(err, -ENOENT, "%s was not measured in this test", name) : r;
+}
+
 int cmd_fabric_show(const struct subcommand *command, int argc, char **argv)
 {
     struct fabric_show_args args = {0};
@@ -47,7 +61,8 @@ int cmd_fabric_show(const struct subcommand *command, int argc, char **argv)
     code = state_open(&state, &show_command, args.answer.state);
     if (code >= 0)
         return code;
-    if (fabric_load(&state, words ? argv[0] : "LAST", &result, &err) < 0)
+    if (fabric_load(&state, words ? argv[0] : "LAST", &result, &err) < 0 ||
+        check_metric(result, args.answer.metric, &err) < 0)
         code = subcommand_trouble(&show_command, "%s", err.text);
     else
         code = fabric_answer(&show_command, &args.answer, &state, result);

@@ -6,7 +6,7 @@
 #define NOBODY SIZE_MAX
 
 struct conn {
-    enum { CONN_FREE, CONN_STRANGER, CONN_MEMBER } state;
+    enum { CONN_FREE, CONN_STRANGER, CONN_REFUSED, CONN_MEMBER } state;
     uint32_t rank;
     bool left, has_card;
     int64_t since_ms;
@@ -112,11 +112,16 @@ void hub_lost(struct hub *hub, size_t slot, enum fall_why why)
     conn_done(conn);
 }
 
+static bool is_passing(const struct conn *conn)
+{
+    return conn->state == CONN_STRANGER || conn->state == CONN_REFUSED;
+}
+
 bool hub_is_stale(const struct hub *hub, size_t slot, int64_t now_ms)
 {
     const struct conn *conn = &hub->conns[slot];
 
-    return conn->state == CONN_STRANGER && now_ms - conn->since_ms > HUB_STRANGER_MS;
+    return is_passing(conn) && now_ms - conn->since_ms > HUB_STRANGER_MS;
 }
 
 static int take_hello(struct hub *hub, size_t slot, const char *bytes, size_t len, int64_t now_ms)
@@ -133,6 +138,7 @@ static int take_hello(struct hub *hub, size_t slot, const char *bytes, size_t le
         const struct fall taken = {.rank = hello.rank, .why = FALL_TWICE};
 
         send_words(conn, HUB_VERDICT, &taken, sizeof(taken));
+        conn->state = CONN_REFUSED; /* until it has read that */
         return 0;
     }
     conn->state = CONN_MEMBER;
@@ -189,8 +195,30 @@ static int take_card(struct hub *hub, size_t slot, const char *bytes, size_t len
     return 0;
 }
 
-/* That a rank can't be reached by another one may only mean that it has left because of a third, of
- * which we are about to hear. */
+/* Of a rank that can't be reached or sends nothing we may be about to hear that it has left because
+ * of a third, or waits for one itself: then that one is it. */
+static void suspect(struct hub *hub, struct fall fall, int64_t now_ms)
+{
+    if (hub->suspect.why != FALL_NONE && hub->suspect.rank != fall.by)
+        return;
+    hub->suspect = fall;
+    hub->suspect_ms = now_ms + HUB_SUSPECT_MS;
+}
+
+/* What one rank can know of another, or of itself. */
+static bool is_known(const struct fall *fall, size_t size)
+{
+    switch (fall->why) {
+    case FALL_FAILED:
+    case FALL_EARLY:
+    case FALL_UNREACHED:
+    case FALL_STUCK:
+        return fall->rank < size;
+    default:
+        return false;
+    }
+}
+
 static int take_blame(struct hub *hub, size_t slot, const char *bytes, size_t len, int64_t now_ms)
 {
     struct conn *conn = &hub->conns[slot];
@@ -200,18 +228,15 @@ static int take_blame(struct hub *hub, size_t slot, const char *bytes, size_t le
     (void)len;
     memcpy(&fall, bytes, sizeof(fall));
     fall.by = conn->rank;
-    if (fall.rank >= hub->size ||
-        (fall.why != FALL_UNREACHED && fall.why != FALL_FAILED && fall.why != FALL_STUCK))
+    if (!is_known(&fall, hub->size))
         return -EPROTO;
     accused = hub->members[fall.rank];
-    if (fall.why != FALL_UNREACHED)
+    if (fall.why == FALL_FAILED || fall.why == FALL_EARLY)
         decide(hub, fall);
     else if (hub->fall.why != FALL_NONE && (accused == NOBODY || hub->conns[accused].left))
         send_words(conn, HUB_VERDICT, &hub->fall, sizeof(hub->fall));
-    else if (hub->suspect.why == FALL_NONE) {
-        hub->suspect = fall;
-        hub->suspect_ms = now_ms + HUB_SUSPECT_MS;
-    }
+    else
+        suspect(hub, fall, now_ms);
     return 0;
 }
 
@@ -267,7 +292,7 @@ int hub_feed(struct hub *hub, size_t slot, const void *bytes, size_t len, int64_
     buf_add(&conn->in, bytes, len);
     if (conn->in.failed)
         return -ENOMEM;
-    while (conn->in.len - at >= sizeof(head)) {
+    while (conn->state != CONN_REFUSED && conn->in.len - at >= sizeof(head)) {
         int r;
 
         memcpy(&head, conn->in.p + at, sizeof(head));
@@ -280,6 +305,8 @@ int hub_feed(struct hub *hub, size_t slot, const void *bytes, size_t len, int64_
             return r;
         at += sizeof(head) + head.bytes;
     }
+    if (conn->state == CONN_REFUSED)
+        at = conn->in.len;
     memmove(conn->in.p, conn->in.p + at, conn->in.len - at);
     conn->in.len -= at;
     return 0;
@@ -357,7 +384,7 @@ int hub_tick(struct hub *hub, int64_t now_ms)
     if (meeting)
         next = sooner(next, hub->deadline_ms, now_ms);
     for (size_t i = 0; i < hub_slots(hub->size); i++)
-        if (hub->conns[i].state == CONN_STRANGER)
+        if (is_passing(&hub->conns[i]))
             next = sooner(next, hub->conns[i].since_ms + HUB_STRANGER_MS + 1, now_ms);
     return next > INT32_MAX ? INT32_MAX : (int)next;
 }

@@ -13,7 +13,7 @@
 #define HUB_STRANGER_MS   10000
 #define HUB_LIST_MAX      (8u << 20)
 #define HUB_NOTE_MS       5000 /* then rank 0 hears for whom all wait */
-#define HUB_SUSPECT_MS    500  /* before one rank's word that it can't reach another counts */
+#define HUB_SUSPECT_MS    500  /* before one rank's word on another counts */
 
 /* A message: this, then its bytes. All numbers are the machine's own: x86-64's. */
 struct hub_head {

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 #define NAME_BYTES_MAX 200
 #define LATE_MS        5000 /* the hub says who is late; without a word from it so much later */
+#define VERDICT_MS     100  /* for a word of rank 0 to reach the store */
 #define MAGIC          0x31425548u
 
 /* What rank 0 puts into the store. */
@@ -117,6 +119,20 @@ static int find_place(struct meet *meet, struct place *place, struct err *err)
     return r == -ETIMEDOUT ? late(meet, 0, err) : r;
 }
 
+/* The hub is gone. Has rank 0 said in the store who fell first? That may just be on its way. */
+static bool find_verdict(struct meet *meet)
+{
+    struct place place;
+
+    (void)poll(NULL, 0, VERDICT_MS);
+    if (store_client_get(&meet->store, meet->key, &place, sizeof(place), clock_now_ms() + LATE_MS,
+                         NULL) < 0)
+        return false;
+    if (place.fall.why != FALL_NONE)
+        meet->watch.fall = place.fall;
+    return place.fall.why != FALL_NONE;
+}
+
 static int join_hub(struct meet *meet, struct err *err)
 {
     struct place place;
@@ -143,9 +159,9 @@ static int join_hub(struct meet *meet, struct err *err)
         at.v6.sin6_port = htons(place.port);
     else
         at.v4.sin_port = htons(place.port);
-    return watch_connect(&meet->watch, meet->options->rank, meet->options->size, place.token,
-                         &at.any, at.any.sa_family == AF_INET6 ? sizeof(at.v6) : sizeof(at.v4),
-                         err);
+    r = watch_connect(&meet->watch, meet->options->rank, meet->options->size, place.token, &at.any,
+                      at.any.sa_family == AF_INET6 ? sizeof(at.v6) : sizeof(at.v4), err);
+    return r < 0 && find_verdict(meet) ? fallen(meet, &meet->watch.fall, err) : r;
 }
 
 int meet_open(struct meet *meet, const struct coll_options *options, struct err *err)
@@ -222,6 +238,7 @@ static int split(const struct meet *meet, const char *list, size_t len, struct m
 /* The round's list, or who has fallen. */
 static int read_list(struct meet *meet, void **list, size_t *len, struct err *err)
 {
+    const struct fall *fall = &meet->watch.fall;
     int64_t end_ms = clock_now_ms() + meet->meet_ms + LATE_MS;
 
     for (;;) {
@@ -229,8 +246,11 @@ static int read_list(struct meet *meet, void **list, size_t *len, struct err *er
 
         if (r == HUB_LIST)
             return 0;
-        if (r == -ECONNRESET)
-            return fallen(meet, &meet->watch.fall, err);
+        if (r == -ECONNRESET) {
+            if (fall->rank == 0 && fall->why == FALL_DIED)
+                (void)find_verdict(meet);
+            return fallen(meet, fall, err);
+        }
         if (r == -ETIMEDOUT)
             return late(meet, 0, err);
         if (r < 0)

@@ -18,7 +18,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define LOOK_MS 100 /* between looks at who lives */
+#define LOOK_MS  100 /* between looks at who lives */
+#define STUCK_MS 500 /* for others to say that they are stuck too */
 
 struct flow {
     struct ring_message message;
@@ -141,16 +142,47 @@ static void look(struct shm *shm)
     }
 }
 
-/* Nothing has moved for too long: it is somebody from whom something is missing. */
+/* From whom something is missing, or who does not read: of a ring for all, the last one. */
+static size_t waited_for(const struct shm *shm)
+{
+    size_t rank = shm->coll.rank, last = 0;
+    const struct flow *flow = shm->flows, *end = flow + shm->flow_count;
+    const struct ring_position *heads;
+
+    while (flow < end && (is_done(flow) || !flow->in))
+        flow++;
+    for (const struct flow *out = shm->flows; flow == end; out++)
+        if (!is_done(out))
+            flow = out;
+    if (flow->peer != rank)
+        return flow->peer;
+    heads = flow->message.ring.heads;
+    for (size_t i = 1; i < flow->message.ring.readers; i++)
+        if (atomic_load(&heads[i].at) < atomic_load(&heads[last].at))
+            last = i;
+    return last + (last >= rank);
+}
+
+/* Nothing has moved for too long. The one it is up to may wait for another one itself, who says so
+ * too: the one at the end of that chain is stuck. */
 static int stuck(struct shm *shm, struct err *err)
 {
-    size_t i = 0;
+    size_t peer = waited_for(shm), culprit = peer;
 
-    while (i + 1 < shm->flow_count && (is_done(&shm->flows[i]) || !shm->flows[i].in))
-        i++;
-    blame(shm, shm->flows[i].peer, FALL_STUCK);
-    return err_set(err, -ETIMEDOUT, "rank %zu lives, but nothing has come from it for %g s",
-                   shm->flows[i].peer, (double)shm->coll.stuck_ms / 1000);
+    atomic_store(&shm->memory.region->bells[shm->coll.rank].waits_for, (uint32_t)peer + 1);
+    (void)poll(NULL, 0, STUCK_MS);
+    for (size_t i = 0; i < shm->coll.size; i++) {
+        uint32_t next = atomic_load(&shm->memory.region->bells[culprit].waits_for);
+
+        if (next == 0 || next > shm->coll.size)
+            break;
+        culprit = next - 1;
+    }
+    blame(shm, culprit, FALL_STUCK);
+    if (atomic_load(&shm->memory.region->culprit) != ((uint64_t)FALL_STUCK << 32 | (peer + 1)))
+        return fallen(shm, err);
+    return err_set(err, -ETIMEDOUT, "rank %zu lives, but nothing has come from it for %g s", peer,
+                   (double)shm->coll.stuck_ms / 1000);
 }
 
 /* Until all flows are done. What was sent before its sender fell is still read: a fall counts only

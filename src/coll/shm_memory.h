@@ -14,6 +14,7 @@ struct bell {
     _Alignas(RING_LINE) _Atomic uint32_t rung; /* counts */
     _Atomic uint32_t asleep;                   /* somebody must wake it */
     _Atomic uint32_t left;                     /* this rank takes no more part */
+    _Atomic uint32_t waits_for;                /* a rank, plus 1, and for too long */
 };
 
 /* How the memory begins. Then come (size) bells, the positions of all rings, their data. */

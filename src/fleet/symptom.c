@@ -224,3 +224,26 @@ int symptom_from_pairs(struct arena *arena, const struct fleet *fleet, const cha
     vec_done(&pairs);
     return r;
 }
+
+long symptom_match(const struct fleet *fleet, const char *const *names, size_t count,
+                   int64_t *nodes)
+{
+    bool *taken = calloc(fleet_node_count(fleet) + 1, sizeof(*taken));
+    struct names known;
+    long found = 0;
+    int r = taken ? names_init(&known, fleet) : -ENOMEM;
+
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        nodes[i] = node_of(&known, str_of(names[i]));
+        if (nodes[i] >= 0 && taken[nodes[i]])
+            nodes[i] = -1;
+        if (nodes[i] >= 0) {
+            taken[nodes[i]] = true;
+            found++;
+        }
+    }
+    if (taken)
+        names_done(&known);
+    free(taken);
+    return r < 0 ? r : found;
+}

@@ -20,4 +20,9 @@ int symptom_from_metric(struct arena *arena, const struct fleet *fleet, const ch
 int symptom_from_pairs(struct arena *arena, const struct fleet *fleet, const char *file,
                        struct str text, struct symptom *out, size_t *strangers, struct err *err);
 
+/* Which node of the fleet each name is, by the same rules; -1: none. Two names of one node: the
+ * first has it. Returns how many were found, or -ENOMEM. */
+long symptom_match(const struct fleet *fleet, const char *const *names, size_t count,
+                   int64_t *nodes);
+
 #endif

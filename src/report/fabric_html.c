@@ -1,3 +1,4 @@
+#include "base/hostlist.h"
 #include "report/fabric.h"
 #include "report/fabric_svg.h"
 
@@ -20,14 +21,11 @@ static void further(const struct page *page, size_t count, const char *what)
 static const char *names_of(const struct page *page, const struct fabric_result *result,
                             const struct suspect *suspect)
 {
-    struct buf names = {0};
-    const char *text;
+    const char **names = arena_alloc(page->arena, (suspect->node_count + 1) * sizeof(*names));
 
-    for (uint32_t i = 0; i < suspect->node_count; i++)
-        buf_printf(&names, "%s%s", i ? ", " : "", result->nodes.items[suspect->nodes[i]].name);
-    text = names.failed ? NULL : arena_copy(page->arena, names.p ? names.p : "", names.len);
-    buf_done(&names);
-    return text;
+    for (uint32_t i = 0; names && i < suspect->node_count; i++)
+        names[i] = result->nodes.items[suspect->nodes[i]].name;
+    return names ? hostlist_fold(page->arena, names, suspect->node_count) : NULL;
 }
 
 static void put_suspect(const struct page *page, const struct fabric_report *report,
@@ -65,7 +63,7 @@ static void put_suspects(const struct page *page, const struct fabric_report *re
         further(page, all - told, "suspect");
 }
 
-static int put_maps(const struct page *page, const struct fabric_report *report)
+int fabric_maps(const struct page *page, const struct fabric_report *report)
 {
     const struct metric *metric =
         report->metric ? report->metric : metric_find(STR("pair.bandwidth"));
@@ -298,7 +296,7 @@ int fabric_report_html(const struct fabric_report *report, struct buf *out)
         page_begin(&page);
         put_head(&page, report);
         put_suspects(&page, report);
-        r = put_maps(&page, report);
+        r = fabric_maps(&page, report);
     }
     if (r >= 0) {
         put_changes(&page, report);

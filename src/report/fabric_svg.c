@@ -107,7 +107,7 @@ static void put_legend(const struct map *map)
     const struct page *page = map->page;
     char typical[METRIC_VALUE_BYTES];
 
-    page_html(page, "<svg width=\"500\" height=\"34\" viewBox=\"0 0 500 34\">");
+    page_html(page, "<svg width=\"450\" height=\"34\" viewBox=\"0 0 450 34\">");
     for (int step = 0; step <= 9; step++)
         buf_printf(page->out, "<rect class=\"w%d\" x=\"%d\" y=\"2\" width=\"22\" height=\"12\"/>",
                    step, step * 23);

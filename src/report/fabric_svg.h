@@ -3,6 +3,7 @@
 #ifndef REPORT_FABRIC_SVG_H
 #define REPORT_FABRIC_SVG_H
 
+#include "report/fabric.h"
 #include "report/heat.h"
 #include "report/page.h"
 
@@ -10,5 +11,8 @@
 
 /* With its heading and what the colours mean. */
 void svg_heat(const struct page *page, const struct fabric_result *result, const struct heat *heat);
+
+/* The heat maps of both phases side by side. 0 or -ENOMEM. */
+int fabric_maps(const struct page *page, const struct fabric_report *report);
 
 #endif

@@ -1,4 +1,5 @@
-#include "report/page.h"
+#include "report/html.h"
+#include "report/story.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -93,8 +94,8 @@ static void field(const struct page *page, const struct folded_field *folded)
     buf_printf(page->out, " on %u</td></tr>", field->values[0].nodes.count);
 }
 
-static void difference(const struct page *page, const struct difference *difference,
-                       const struct cause *cause)
+void html_difference(const struct page *page, const struct difference *difference,
+                     const struct cause *cause)
 {
     const struct rule *rule = difference->cause;
     uint32_t count = 0, shown;
@@ -222,7 +223,7 @@ static void table(const struct page *page)
                    report->difference_count - columns);
 }
 
-static int findings(const struct page *page)
+int html_findings(const struct page *page)
 {
     const struct grouped *groups;
     long count = report_group(page->arena, page->report->fleet, &groups);
@@ -311,6 +312,8 @@ static const char *headline(const struct page *page)
     const struct explanation *explanation = report->explanation;
     const struct difference *best;
 
+    if (report->story)
+        return story_headline(page->arena, report);
     if (!explanation)
         return arena_printf(page->arena,
                             report->kind == REPORT_INSPECT ? "%zu node%s judged by the rules"
@@ -334,14 +337,14 @@ static void causes(const struct page *page)
     for (uint32_t i = 0; i < explanation->cause_count; i++) {
         if (i >= (explanation->explaining ? explanation->explaining : 3))
             break;
-        difference(page, &page->report->differences[explanation->causes[i].difference],
-                   &explanation->causes[i]);
+        html_difference(page, &page->report->differences[explanation->causes[i].difference],
+                        &explanation->causes[i]);
     }
     if (explanation->confounder_count)
         page_html(page, "<h2>Confounders: these fit as well and may be the real cause</h2>");
     for (uint32_t i = 0; i < explanation->confounder_count; i++)
-        difference(page, &page->report->differences[explanation->confounders[i].difference],
-                   &explanation->confounders[i]);
+        html_difference(page, &page->report->differences[explanation->confounders[i].difference],
+                        &explanation->confounders[i]);
 }
 
 int report_html(const struct report *report, struct buf *out)
@@ -367,6 +370,8 @@ int report_html(const struct report *report, struct buf *out)
     page_html(&page, "</p>\n");
     if (report->explanation)
         causes(&page);
+    if (report->story)
+        r = html_story(&page);
     if (report->kind != REPORT_INSPECT) {
         table(&page);
         buf_printf(out, "<h2>%s (%zu)</h2>",
@@ -374,9 +379,10 @@ int report_html(const struct report *report, struct buf *out)
                                             : "No differences between nodes that should be alike",
                    report->difference_count);
         for (size_t i = 0; i < report->difference_count; i++)
-            difference(&page, &report->differences[i], NULL);
+            html_difference(&page, &report->differences[i], NULL);
     }
-    r = findings(&page);
+    if (r == 0)
+        r = html_findings(&page);
     if (r == 0)
         r = unknowns(&page);
     page_end(&page);

@@ -1,4 +1,4 @@
-#include "report/report.h"
+#include "report/story.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -154,9 +154,8 @@ static json_t *cause_of(const struct report *report, const struct cause *cause, 
 }
 
 /* The ranked list of causes, and beside it how they were tested. */
-static void add_explanation(const struct report *report, json_t *root)
+static json_t *explanation_of(const struct report *report, const struct explanation *explanation)
 {
-    const struct explanation *explanation = report->explanation;
     json_t *causes = json_array(), *confounders = json_array();
 
     for (uint32_t i = 0; i < explanation->cause_count; i++)
@@ -165,13 +164,80 @@ static void add_explanation(const struct report *report, json_t *root)
     for (uint32_t i = 0; i < explanation->confounder_count; i++)
         (void)json_array_append_new(confounders,
                                     cause_of(report, &explanation->confounders[i], true));
-    (void)json_object_set_new(root, "explanation", causes);
-    (void)json_object_set_new(root, "confounders", confounders);
-    (void)json_object_set_new(
-        root, "test",
-        json_pack("{s:i, s:i, s:o, s:o}", "explaining", (int)explanation->explaining, "tried",
-                  (int)explanation->tried, "slow", names_of(report->fleet, explanation->slow),
-                  "note", text_of(explanation->note)));
+    return json_pack("{s:o, s:o, s:o}", "explanation", causes, "confounders", confounders, "test",
+                     json_pack("{s:i, s:i, s:o, s:o}", "explaining", (int)explanation->explaining,
+                               "tried", (int)explanation->tried, "slow",
+                               names_of(report->fleet, explanation->slow), "note",
+                               text_of(explanation->note)));
+}
+
+static void add_explanation(const struct report *report, json_t *root)
+{
+    json_t *explanation = explanation_of(report, report->explanation);
+
+    (void)json_object_update(root, explanation);
+    json_decref(explanation);
+}
+
+/* NULL when the number is none. */
+static json_t *number_of(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *suspect_of(const struct report *report, const struct suspect *suspect)
+{
+    const struct fabric_result *result = report->story->fabric->result;
+    json_t *nodes = json_array();
+
+    for (uint32_t i = 0; i < suspect->node_count; i++)
+        (void)json_array_append_new(nodes, text_of(result->nodes.items[suspect->nodes[i]].name));
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "kind",
+                     suspect_kind_names[suspect->kind], "metric",
+                     suspect->metric ? json_string(suspect->metric->name) : json_null(), "part",
+                     text_of(suspect->part), "nodes", nodes, "value", number_of(suspect->value),
+                     "low", number_of(suspect->low), "high", number_of(suspect->high), "typical",
+                     number_of(suspect->typical), "slower", number_of(suspect->slower),
+                     "confidence", number_of(suspect->confidence), "sentence",
+                     text_of(suspect->sentence));
+}
+
+static json_t *chapter_of(struct arena *arena, const struct report *report,
+                          const struct chapter *chapter)
+{
+    const struct cause *cause = chapter_cause(chapter);
+    json_t *suspects = json_array(), *out;
+
+    for (uint32_t i = 0; i < chapter->suspect_count; i++)
+        (void)json_array_append_new(suspects, suspect_of(report, chapter->suspects[i]));
+    out = chapter->explained ? explanation_of(report, &chapter->explanation) : json_object();
+    (void)json_object_set_new(out, "suspects", suspects);
+    (void)json_object_set_new(out, "since", text_of(chapter->since));
+    (void)json_object_set_new(out, "others", text_of(chapter->others));
+    (void)json_object_set_new(out, "verdict", text_of(chapter_verdict(arena, report, chapter)));
+    (void)json_object_set_new(out, "cause",
+                              cause ? cause_of(report, cause, !chapter->likely) : json_null());
+    (void)json_object_set_new(out, "likely", json_boolean(chapter->likely != NULL));
+    if (chapter->by_pairs)
+        (void)json_object_set_new(out, "pairs", explanation_of(report, &chapter->pairs));
+    return out;
+}
+
+static void add_story(const struct report *report, json_t *root)
+{
+    const struct story *story = report->story;
+    struct arena *arena = arena_new(0);
+    json_t *chapters = json_array();
+
+    for (uint32_t i = 0; arena && i < story->chapter_count; i++)
+        (void)json_array_append_new(chapters, chapter_of(arena, report, &story->chapters[i]));
+    (void)json_object_set_new(root, "fabric",
+                              json_pack("{s:o, s:o, s:o}", "id", text_of(story->fabric->result->id),
+                                        "headline",
+                                        text_of(arena ? story_headline(arena, report) : ""),
+                                        "matched", text_of(story->matched)));
+    (void)json_object_set_new(root, "chapters", chapters);
+    arena_free(arena);
 }
 
 static json_t *unknowns_of(const struct report *report)
@@ -228,6 +294,8 @@ int report_json(const struct report *report, struct buf *out)
     (void)json_object_set_new(root, "unknown", unknowns_of(report));
     if (report->explanation)
         add_explanation(report, root);
+    if (report->story)
+        add_story(report, root);
     if (json_dump_callback(root, append, out, JSON_INDENT(1)) < 0 || out->failed)
         r = -ENOMEM;
     buf_puts(out, "\n");

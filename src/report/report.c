@@ -3,12 +3,15 @@
 #include "base/hash.h"
 #include "base/hostlist.h"
 #include "base/map.h"
+#include "report/story.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 bool report_has_findings(const struct report *report)
 {
+    if (report->story)
+        return report->story->chapter_count > 0;
     if (report->kind != REPORT_INSPECT && report->difference_count)
         return true;
     for (size_t i = 0; i < fleet_node_count(report->fleet); i++) {

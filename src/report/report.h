@@ -9,6 +9,8 @@
 
 enum report_kind { REPORT_INSPECT, REPORT_COMPARE, REPORT_EXPLAIN };
 
+struct story;
+
 struct report {
     enum report_kind kind;
     const struct fleet *fleet;
@@ -18,7 +20,8 @@ struct report {
     const struct difference *differences; /* COMPARE, EXPLAIN */
     size_t difference_count;
     const struct explanation *explanation; /* EXPLAIN, else NULL */
-    const char *command;                   /* what the user typed, for the HTML page; may be NULL */
+    const struct story *story; /* EXPLAIN of a fabric test, instead of that; else NULL */
+    const char *command;       /* what the user typed, for the HTML page; may be NULL */
 };
 
 struct report_style {

@@ -2,6 +2,7 @@
 #ifndef REPORT_TEXT_H
 #define REPORT_TEXT_H
 
+#include "measure/metric.h"
 #include "report/pen.h"
 
 /* What the rules found, worst first, below `heading` (NULL: none), then the notes. -ENOMEM. */
@@ -14,5 +15,19 @@ void text_troubles(const struct pen *pen);
 /* One difference: nodes, fields, evidence, harm and fix. */
 void text_difference(const struct pen *pen, const struct difference *difference,
                      const char *number);
+
+/* A difference as the cause of what `explanation` is about, with its test; `metric` says what its
+ * numbers are, NULL: nobody knows. */
+void text_cause(const struct pen *pen, const struct explanation *explanation,
+                const struct cause *cause, const struct metric *metric, uint32_t number);
+
+/* Differences that fit as well: "-  title on nodes, p = ..." */
+void text_confounders(const struct pen *pen, const struct explanation *explanation);
+
+/* How many nodes of which kinds there are. */
+void text_cohorts(const struct pen *pen);
+
+/* What a fabric test found slow, and what explains it. -ENOMEM. */
+int text_story(const struct pen *pen);
 
 #endif

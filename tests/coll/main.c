@@ -122,6 +122,12 @@ static const struct {
     int (*run)(struct coll *coll, const char *arg, struct err *err);
 } verbs[] = {{"rounds", rounds}, {"for-ever", for_ever}, {"barriers", barriers}, {"speed", speed}};
 
+static void say(void *unused, const char *text)
+{
+    (void)unused;
+    (void)fprintf(stderr, "coll-rank: %s\n", text);
+}
+
 int main(int argc, char **argv)
 {
     struct coll_options options;
@@ -136,6 +142,7 @@ int main(int argc, char **argv)
     if (r == 0) {
         options.backend = argv[1];
         options.meet_ms = 30000;
+        options.note = say;
         r = coll_open(&options, &coll, &err);
     }
     if (r == 0 && options.rank == 0)

@@ -1,6 +1,7 @@
 #include "unit/fleet/machine.h"
 
 #include "base/rng.h"
+#include "fleet/symptom.h"
 
 #include <math.h>
 
@@ -280,9 +281,26 @@ static void test_explaining_comes_after_comparing(void **state)
     free(machines);
 }
 
+static void test_names_fit_with_and_without_their_domain(void **state)
+{
+    static const char *const names[] = {"n2.cluster", "n0", "n0.cluster", "n9", "", "n1"};
+    static const int64_t want[] = {2, 0, -1, -1, -1, 1}; /* a node is taken once */
+    struct machine *machines = alike(3);
+    struct fleet *fleet = fleet_of(machines, 3);
+    int64_t nodes[ARRAY_LEN(names)];
+
+    (void)state;
+    assert_int_equal(symptom_match(fleet, names, ARRAY_LEN(names), nodes), 3);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        assert_int_equal(nodes[i], want[i]);
+    fleet_free(fleet);
+    free(machines);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names_fit_with_and_without_their_domain),
         cmocka_unit_test(test_slow_nodes_with_wrong_labels_are_explained),
         cmocka_unit_test(test_a_carrier_that_is_fast_is_shown),
         cmocka_unit_test(test_nothing_visible_explains_random_nodes),
