@@ -172,6 +172,7 @@ struct lose {
     struct head head;
     size_t rows;
     struct mat x, dx;
+    const float *table;
     float *dtable, *losses;
     int32_t *targets;
     void *packed, *scratch;
@@ -181,16 +182,16 @@ static void run_loss(void *arg)
 {
     struct lose *l = arg;
 
-    head_loss(l->exec, &l->head, l->packed, l->rows, l->x, l->targets, l->losses, 1, NULL, NULL,
-              l->scratch);
+    head_loss(l->exec, &l->head, l->table, l->packed, l->rows, l->x, l->targets, l->losses, 1, NULL,
+              NULL, l->scratch);
 }
 
 static void run_gradient(void *arg)
 {
     struct lose *l = arg;
 
-    head_loss(l->exec, &l->head, l->packed, l->rows, l->x, l->targets, l->losses, 1, &l->dx,
-              l->dtable, l->scratch);
+    head_loss(l->exec, &l->head, l->table, l->packed, l->rows, l->x, l->targets, l->losses, 1,
+              &l->dx, l->dtable, l->scratch);
 }
 
 static void bench_head(const struct exec *exec, size_t rows, size_t vocab, size_t n)
@@ -207,6 +208,7 @@ static void bench_head(const struct exec *exec, size_t rows, size_t vocab, size_
     l.targets = calloc(rows, sizeof(int32_t));
     l.packed = memory(head_packed_bytes(exec, &l.head));
     l.scratch = memory(head_scratch_bytes(exec, &l.head, rows));
+    l.table = table.p;
     head_pack(exec, &l.head, table.p, l.packed);
     snprintf(what, sizeof(what), "loss      rows %zu vocab %zu width %zu (%zu MiB)", rows, vocab, n,
              head_scratch_bytes(exec, &l.head, rows) >> 20);

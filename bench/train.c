@@ -113,10 +113,10 @@ TIMED(ATTENTION, attention_backward,
        struct mat dv),
       (exec, at, q, k, v, o, lse, dout, dq, dk, dv))
 TIMED(HEAD, head_loss,
-      (const struct exec *exec, const struct head *head, const void *packed, size_t rows,
-       struct mat x, const int32_t *targets, float *losses, float grad_scale, const struct mat *dx,
-       float *dtable, void *scratch),
-      (exec, head, packed, rows, x, targets, losses, grad_scale, dx, dtable, scratch))
+      (const struct exec *exec, const struct head *head, const float *table, const void *packed,
+       size_t rows, struct mat x, const int32_t *targets, float *losses, float grad_scale,
+       const struct mat *dx, float *dtable, void *scratch),
+      (exec, head, table, packed, rows, x, targets, losses, grad_scale, dx, dtable, scratch))
 TIMED(NORM, rms_forward,
       (const struct exec *exec, const struct rms *rms, struct mat x, struct mat y, float *r),
       (exec, rms, x, y, r))

@@ -1,7 +1,8 @@
-/* C is cut into blocks of rows and columns, an item each. An item copies its rows of A into panels
- * (unless its thread did so for the item before), then takes panel after panel of B: that stays in
- * the second cache while the panels of A run past it. All of k is summed in registers, so C is
- * touched once and no cut changes a bit. */
+/* First each B that is not packed is packed, in parts if it is large. Then products that read the
+ * same A, one after another in the list, are a group: an item copies a few rows of A into panels,
+ * which stay in the second cache, and takes panel after panel of all B of the group. So what is
+ * copied is copied once. All of k is summed in registers, so C is touched once and no cut changes
+ * a bit. */
 #include "kernels/gemm.h"
 
 #include "kernels/cpu/gemm.h"
@@ -9,15 +10,14 @@
 
 #include <assert.h>
 
-#define A_BYTES_MAX   (8 << 20) /* packed rows of A that a thread holds */
-#define ROWS_OF_ITEM  256
-#define ROWS_UNPACKED 1024
-#define ROWS_MIN      64
-#define COLUMNS_MIN   192       /* packing A costs 1/24 of the work here */
-#define K_AT_ONCE     64        /* even, for pairs */
-#define COST_MIN      (4 << 20) /* of an item, in multiplications: about 10 us */
-#define PARTS         8         /* items for each thread, */
-#define PARTS_MIN     2         /* and where blocks would become small */
+#define A_BYTES    (8 << 20)  /* rows of A that an item holds, unless they are ROWS_MIN */
+#define B_BYTES    (16 << 20) /* panels of B that a call packs at once, unless it is one */
+#define ROWS_MAX   128        /* of an item */
+#define ROWS_MIN   64
+#define PANELS_MIN 4         /* of an item: packing A costs 1/24 of the work here */
+#define COST_MIN   (4 << 20) /* of an item, in multiplications: about 10 us */
+#define PACK_MIN   (1 << 16) /* numbers of B that are worth waking another thread */
+#define ITEMS      8         /* for each thread */
 
 static const struct gemm_ops *ops_of(const struct exec *exec, enum dtype type)
 {
@@ -48,6 +48,25 @@ static size_t panel_columns(const struct gemm_ops *ops, size_t n, size_t column)
     return min(left, ops->columns);
 }
 
+static size_t panel_count(const struct gemm_ops *ops, size_t n)
+{
+    return parts_of(n, ops->columns);
+}
+
+/* Where panel number `panel` begins. */
+static size_t panel_column(const struct gemm_ops *ops, size_t n, size_t panel)
+{
+    size_t before = panel ? (panel - 1) * ops->columns : 0;
+
+    return panel ? before + panel_columns(ops, n, before) : 0;
+}
+
+/* The panels of B one after another: where the one that begins at `column` lies. */
+static size_t panel_offset(const struct gemm_ops *ops, size_t k, size_t column)
+{
+    return column * lane_bytes(ops, k);
+}
+
 size_t gemm_packed_bytes(const struct exec *exec, enum dtype type, size_t k, size_t n)
 {
     const struct gemm_ops *ops = ops_of(exec, type);
@@ -68,13 +87,12 @@ static void pack_panel(void *arg, size_t panel, size_t thread)
 {
     const struct packing *packing = arg;
     const struct gemm_ops *ops = packing->ops;
-    size_t before = panel ? (panel - 1) * ops->columns : 0;
-    size_t column = panel ? before + panel_columns(ops, packing->n, before) : 0;
+    size_t column = panel_column(ops, packing->n, panel);
     size_t columns = panel_columns(ops, packing->n, column);
 
     (void)thread;
-    ops->pack(&packing->source, column, columns, round_up(columns, ops->align), packing->k,
-              packing->packed + column * lane_bytes(ops, packing->k));
+    ops->pack_b(&packing->source, column, columns, round_up(columns, ops->align), packing->k,
+                packing->packed + panel_offset(ops, packing->k, column));
 }
 
 void gemm_pack(const struct exec *exec, enum dtype type, size_t k, size_t n, const float *b,
@@ -88,22 +106,29 @@ void gemm_pack(const struct exec *exec, enum dtype type, size_t k, size_t n, con
                               .packed = packed};
 
     assert((uintptr_t)packed % 64 == 0);
-    pool_run(exec->pool, parts_of(n, ops->columns), pack_panel, &packing);
+    pool_run(exec->pool, panel_count(ops, n), pack_panel, &packing);
 }
 
 /* ---- the products ---- */
 
-/* How one product of the list is cut. */
-struct cut {
-    size_t rows, columns; /* of an item */
-    size_t column_items;
+/* Products of the list that share the rows of A. */
+struct group {
+    size_t first, count; /* products */
+    size_t rows;         /* of an item */
+    size_t panels;       /* of all products together, */
+    size_t parts;        /* and into how many items they are cut */
     size_t first_item;
 };
 
-/* What a thread holds in its scratch, before its rows of A. */
+/* A product's B, packed. */
+struct packed {
+    const char *b;
+    size_t first_panel; /* of those that are packed in this call */
+};
+
+/* What a thread holds in its scratch. */
 struct held {
-    size_t product, row; /* whose rows of A are packed, and from which */
-    char *b;             /* room for a panel of a B that is not packed */
+    size_t group, row; /* whose rows of A are packed, and from which */
     _Alignas(64) char a[];
 };
 
@@ -113,203 +138,293 @@ struct run {
     enum dtype type;
     const struct gemm *list;
     size_t count;
-    struct cut *cuts; /* (count) */
-    size_t scratch_bytes;
+    struct packed *packed; /* (count) */
+    struct group *groups;  /* (group_count) */
+    size_t group_count;
+    size_t shared_bytes; /* of thread 0's scratch, before what it holds */
+    size_t held_bytes;
 };
+
+static struct held *held_of(const struct run *run, size_t thread)
+{
+    size_t shared = thread == 0 ? run->shared_bytes : 0;
+
+    return (struct held *)((char *)pool_scratch(run->pool, thread, shared + run->held_bytes) +
+                           shared);
+}
+
+static bool empty(const struct gemm *g)
+{
+    return g->m == 0 || g->n == 0 || g->k == 0;
+}
+
+static bool same_a(const struct gemm *g, const struct gemm *other)
+{
+    return g->a == other->a && g->lda == other->lda && g->a_rows == other->a_rows &&
+           g->a_transposed == other->a_transposed && g->m == other->m && g->k == other->k;
+}
 
 static double cost_of(const struct gemm_ops *ops, size_t m, size_t n, size_t k)
 {
     return (double)round_up(m, ops->rows) * (double)n * (double)k;
 }
 
-static struct cut cut_product(const struct gemm_ops *ops, const struct gemm *g, double item_cost)
+/* Whole rows of C first, then parts of them. */
+static void cut_group(const struct run *run, struct group *group, double item_cost)
 {
-    size_t fit = A_BYTES_MAX / (lane_bytes(ops, g->k) + 1);
-    double share = item_cost * PARTS / PARTS_MIN / ((double)COLUMNS_MIN * (double)(g->k + 1));
-    size_t rows = min(g->b_packed ? ROWS_OF_ITEM : ROWS_UNPACKED, fit);
-    struct cut cut = {.columns = g->n ? g->n : 1};
-    double columns;
+    const struct gemm_ops *ops = run->ops;
+    const struct gemm *g = &run->list[group->first];
+    size_t fit = A_BYTES / lane_bytes(ops, g->k), columns = group->panels * ops->columns;
+    size_t rows = min(ROWS_MAX, fit);
+    double row_cost = cost_of(ops, 1, columns, g->k) / (double)ops->rows, parts;
 
-    if (share < (double)rows)
-        rows = share > ROWS_MIN ? (size_t)share : ROWS_MIN;
-    if (rows == 0 || g->m == 0)
-        rows = 1;
-    else
-        rows = parts_of(g->m, parts_of(g->m, rows)); /* all of about the same height */
-    cut.rows = round_up(rows, ops->rows);
-    columns = item_cost / cost_of(ops, cut.rows, 1, g->k + 1);
-    if (columns < COLUMNS_MIN)
-        cut.columns = COLUMNS_MIN;
-    else if (columns < (double)g->n)
-        cut.columns = (size_t)columns;
-    cut.columns = round_up(cut.columns, ops->columns);
-    cut.column_items = parts_of(g->n, cut.columns);
-    if (cut.column_items > 1 && g->n - (cut.column_items - 1) * cut.columns <= ops->align)
-        cut.column_items--; /* the last two panels are one pair: panel_columns */
-    return cut;
+    if (item_cost / row_cost < (double)rows)
+        rows = (size_t)(item_cost / row_cost);
+    rows = rows < ROWS_MIN ? ROWS_MIN : rows;
+    rows = parts_of(g->m, parts_of(g->m, rows)); /* all of about the same height */
+    group->rows = round_up(rows, ops->rows);
+    parts = row_cost * (double)group->rows / item_cost;
+    group->parts = min(parts > 1 ? (size_t)parts : 1, parts_of(group->panels, PANELS_MIN));
 }
 
-static size_t row_items(const struct gemm *g, const struct cut *cut)
+/* Groups of the list, and their items. */
+static size_t group_list(struct run *run, double item_cost)
 {
-    if (g->m == 0 || g->n == 0 || (g->k == 0 && g->accumulate))
-        return 0;
-    return parts_of(g->m, cut->rows);
+    size_t items = 0;
+
+    run->group_count = 0;
+    for (size_t i = 0; i < run->count; i++) {
+        const struct gemm *g = &run->list[i];
+        struct group *group = run->group_count ? &run->groups[run->group_count - 1] : NULL;
+
+        if (empty(g))
+            continue;
+        if (!group || group->first + group->count != i || !same_a(g, &run->list[group->first])) {
+            group = &run->groups[run->group_count++];
+            *group = (struct group){.first = i};
+        }
+        group->count++;
+        group->panels += panel_count(run->ops, g->n);
+    }
+    for (size_t i = 0; i < run->group_count; i++) {
+        struct group *group = &run->groups[i];
+
+        cut_group(run, group, item_cost);
+        group->first_item = items;
+        items += parts_of(run->list[group->first].m, group->rows) * group->parts;
+    }
+    return items;
 }
 
-/* The product that `item` belongs to. */
-static size_t find_product(const struct run *run, size_t item)
+static const struct group *find_group(const struct run *run, size_t item)
 {
-    size_t low = 0, high = run->count;
+    size_t low = 0, high = run->group_count;
 
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
 
-        if (run->cuts[middle].first_item <= item)
+        if (run->groups[middle].first_item <= item)
             low = middle;
         else
             high = middle;
     }
-    return low;
+    return &run->groups[low];
 }
 
-/* Rows of A into panels. Of an A whose rows are k it takes K_AT_ONCE of them at a time, so that the
- * next panel finds the rest of their cache lines near. */
-static void pack_rows(const struct run *run, const struct gemm *g, size_t row, size_t rows,
-                      char *out)
+/* Rows of A, unless they are there. */
+static const char *take_rows(const struct run *run, const struct group *group, size_t row,
+                             size_t rows, size_t thread)
+{
+    const struct gemm *g = &run->list[group->first];
+    struct gemm_source source = {g->a, g->lda, g->a_rows, g->a_transposed, run->type};
+    struct held *held = held_of(run, thread);
+
+    if (held->group != group->first || held->row != row)
+        run->ops->pack_a(&source, row, rows, g->k, held->a,
+                         run->ops->rows * lane_bytes(run->ops, g->k));
+    held->group = group->first;
+    held->row = row;
+    return held->a;
+}
+
+/* Rows of C in one panel's columns. */
+static void run_panel(const struct run *run, size_t product, size_t panel, size_t row, size_t rows,
+                      const char *a)
 {
     const struct gemm_ops *ops = run->ops;
-    size_t lane = lane_bytes(ops, g->k), chunk = g->a_transposed ? K_AT_ONCE : g->k;
+    const struct gemm *g = &run->list[product];
+    size_t column = panel_column(ops, g->n, panel), columns = panel_columns(ops, g->n, column);
+    size_t steps = parts_of(g->k, ops->step), lane = lane_bytes(ops, g->k);
+    const char *b = run->packed[product].b + panel_offset(ops, g->k, column);
+    struct mat c = mat_at(g->c, row, column);
 
-    for (size_t k = 0; k < g->k; k += chunk) {
-        struct gemm_source source = {g->a, g->lda, g->a_rows, g->a_transposed, run->type};
-
-        if (k > 0 && source.rows)
-            source.rows += k;
-        else if (k > 0)
-            source.p = (const char *)g->a + k * g->lda * dtype_bytes(run->type);
-        for (size_t i = 0; i < rows; i += ops->rows)
-            ops->pack(&source, row + i, min(ops->rows, rows - i), ops->rows, min(chunk, g->k - k),
-                      out + i * lane + k / ops->step * ops->rows * GEMM_UNIT);
-    }
-}
-
-/* The panel of B at `column`: there already, or copied into the thread's scratch. */
-static const char *panel_of(const struct run *run, const struct gemm *g, size_t column,
-                            size_t columns, char *scratch)
-{
-    const struct gemm_ops *ops = run->ops;
-    struct gemm_source source = {g->b, g->ldb, NULL, true, run->type};
-
-    if (g->b_packed)
-        return (const char *)g->b + column * lane_bytes(ops, g->k);
-    ops->pack(&source, column, columns, round_up(columns, ops->align), g->k, scratch);
-    return scratch;
-}
-
-static void clear_rows(const struct gemm *g, size_t row, size_t rows)
-{
-    for (size_t i = 0; i < rows; i++)
-        memset(mat_at(g->c, row + i, 0).p, 0, g->n * dtype_bytes(g->c.type));
+    for (size_t i = 0; i < rows; i += ops->rows, c = mat_at(c, ops->rows, 0))
+        ops->tile(steps, min(ops->rows, rows - i), columns, a + i * lane, b, &c, g->accumulate);
 }
 
 static void run_item(void *arg, size_t item, size_t thread)
 {
     const struct run *run = arg;
-    const struct gemm_ops *ops = run->ops;
-    struct held *held = pool_scratch(run->pool, thread, run->scratch_bytes);
-    size_t product = find_product(run, item);
-    const struct gemm *g = &run->list[product];
-    const struct cut *cut = &run->cuts[product];
-    size_t steps = parts_of(g->k, ops->step), lane = lane_bytes(ops, g->k);
-    size_t row = (item - cut->first_item) / cut->column_items * cut->rows;
-    size_t first = (item - cut->first_item) % cut->column_items * cut->columns;
-    bool last = (item - cut->first_item) % cut->column_items + 1 == cut->column_items;
-    size_t rows = min(cut->rows, g->m - row), end = last ? g->n : first + cut->columns;
+    const struct group *group = find_group(run, item);
+    size_t part = (item - group->first_item) % group->parts;
+    size_t row = (item - group->first_item) / group->parts * group->rows;
+    size_t rows = min(group->rows, run->list[group->first].m - row);
+    size_t begin = group->panels * part / group->parts;
+    size_t end = group->panels * (part + 1) / group->parts;
+    const char *a = take_rows(run, group, row, rows, thread);
 
-    if (g->k == 0) {
-        clear_rows(g, row, rows);
-        return;
-    }
-    if (held->product != product || held->row != row) {
-        pack_rows(run, g, row, rows, held->a);
-        held->product = product;
-        held->row = row;
-    }
-    for (size_t column = first, columns; column < end; column += columns) {
-        const char *b;
+    for (size_t i = group->first, before = 0; i < group->first + group->count; i++) {
+        size_t panels = panel_count(run->ops, run->list[i].n);
 
-        columns = panel_columns(ops, g->n, column);
-        b = panel_of(run, g, column, columns, held->b);
-        for (size_t i = 0; i < rows; i += ops->rows)
-            ops->tile(steps, min(ops->rows, rows - i), columns, held->a + i * lane, b,
-                      mat_at(g->c, row + i, column), g->accumulate);
+        for (size_t panel = begin > before ? begin - before : 0;
+             panel < panels && before + panel < end; panel++)
+            run_panel(run, i, panel, row, rows, a);
+        before += panels;
     }
 }
 
-static double item_cost_of(const struct run *run, double cost)
+static void pack_item(void *arg, size_t item, size_t thread)
 {
-    double item_cost = cost / (double)(pool_threads(run->pool) * PARTS);
+    const struct run *run = arg;
+    size_t low = 0, high = run->count;
+    const struct gemm *g;
+    struct packing packing;
 
-    return item_cost > COST_MIN ? item_cost : COST_MIN;
+    while (high - low > 1) { /* the last that begins here: those without panels come before it */
+        size_t middle = low + (high - low) / 2;
+
+        if (run->packed[middle].first_panel <= item)
+            low = middle;
+        else
+            high = middle;
+    }
+    g = &run->list[low];
+    packing = (struct packing){
+        .ops = run->ops,
+        .source = {g->b, g->ldb, NULL, !g->b_transposed, g->b_wide ? DTYPE_F32 : run->type},
+        .k = g->k,
+        .n = g->n,
+        .packed = (char *)(uintptr_t)run->packed[low].b};
+    pack_panel(&packing, item - run->packed[low].first_panel, thread);
 }
 
-/* Scratch of a thread for any item of the list. */
-static size_t scratch_bytes_of(const struct run *run, double item_cost, size_t *a_bytes)
+/* Bytes of B that this call packs for a product. */
+static size_t b_bytes(const struct gemm_ops *ops, const struct gemm *g)
 {
-    size_t b_bytes = 0;
+    if (g->b_packed || empty(g))
+        return 0;
+    return round_up(round_up(g->n, ops->align) * lane_bytes(ops, g->k), 64);
+}
 
-    *a_bytes = 0;
-    for (size_t i = 0; i < run->count; i++) {
+/* Thread 0's scratch: groups, the list's B, then what it holds. */
+static void lay_scratch(struct run *run)
+{
+    size_t count = run->count, a_bytes = 0, b_offset;
+    size_t group_bytes = round_up(count * (sizeof(struct group) + sizeof(struct packed)), 64);
+    char *base;
+
+    run->shared_bytes = group_bytes;
+    for (size_t i = 0; i < count; i++)
+        run->shared_bytes += b_bytes(run->ops, &run->list[i]);
+    for (size_t i = 0; i < count; i++) {
         const struct gemm *g = &run->list[i];
-        struct cut cut = cut_product(run->ops, g, item_cost);
-        size_t lane = lane_bytes(run->ops, g->k);
+        size_t fit = A_BYTES / (lane_bytes(run->ops, g->k) + 1);
+        size_t rows = min(g->m, fit < ROWS_MIN ? ROWS_MIN : min(fit, ROWS_MAX));
+        size_t bytes =
+            (round_up(rows, run->ops->rows) + run->ops->rows) * lane_bytes(run->ops, g->k);
 
-        if (cut.rows * lane > *a_bytes)
-            *a_bytes = cut.rows * lane;
-        if (!g->b_packed && run->ops->columns * lane > b_bytes)
-            b_bytes = run->ops->columns * lane;
+        a_bytes = bytes > a_bytes ? bytes : a_bytes;
     }
-    *a_bytes = round_up(*a_bytes, 64);
-    return sizeof(struct held) + *a_bytes + round_up(b_bytes, 64);
+
+    run->held_bytes = sizeof(struct held) + round_up(a_bytes, 64);
+    for (size_t i = 0; i < pool_threads(run->pool); i++)
+        held_of(run, i)->group = SIZE_MAX;
+    base = pool_scratch(run->pool, 0, run->shared_bytes + run->held_bytes);
+    run->groups = (struct group *)base;
+    run->packed = (struct packed *)(base + count * sizeof(struct group));
+    b_offset = group_bytes;
+    for (size_t i = 0; i < count; i++) {
+        const struct gemm *g = &run->list[i];
+
+        run->packed[i].b = g->b_packed ? g->b : base + b_offset;
+        b_offset += b_bytes(run->ops, g);
+    }
 }
 
-static size_t cut_list(struct run *run, double item_cost)
+/* Runs all items, on this thread when the work is little. */
+static void run_items(const struct run *run, size_t items, bool little,
+                      void (*work)(void *arg, size_t item, size_t thread))
 {
-    size_t items = 0;
+    if (!little)
+        pool_run(run->pool, items, work, (void *)(uintptr_t)run);
+    for (size_t i = 0; little && i < items; i++)
+        work((void *)(uintptr_t)run, i, 0);
+}
 
-    for (size_t i = 0; i < run->count; i++) {
-        run->cuts[i] = cut_product(run->ops, &run->list[i], item_cost);
-        run->cuts[i].first_item = items;
-        items += row_items(&run->list[i], &run->cuts[i]) * run->cuts[i].column_items;
+static void run_list(const struct exec *exec, enum dtype type, const struct gemm *list,
+                     size_t count)
+{
+    struct run run = {exec->pool, ops_of(exec, type), type, list, count};
+    double cost = 0, item_cost, packed = 0;
+    size_t panels = 0;
+
+    for (size_t i = 0; i < count; i++)
+        cost += cost_of(run.ops, list[i].m, list[i].n, list[i].k);
+    item_cost = cost / (double)(pool_threads(run.pool) * ITEMS);
+    item_cost = item_cost > COST_MIN ? item_cost : COST_MIN;
+    lay_scratch(&run);
+    for (size_t i = 0; i < count; i++) {
+        run.packed[i].first_panel = panels;
+        if (b_bytes(run.ops, &list[i]) > 0) {
+            panels += panel_count(run.ops, list[i].n);
+            packed += (double)list[i].n * (double)list[i].k;
+        }
     }
-    return items;
+    run_items(&run, panels, packed < PACK_MIN, pack_item);
+    run_items(&run, group_list(&run, item_cost), cost < COST_MIN, run_item);
+}
+
+/* A product with so large a B that it goes in parts of its columns. */
+static void run_parts(const struct exec *exec, enum dtype type, const struct gemm *g)
+{
+    const struct gemm_ops *ops = ops_of(exec, type);
+    size_t columns = B_BYTES / lane_bytes(ops, g->k) / ops->columns * ops->columns;
+
+    columns = columns ? columns : ops->columns;
+    for (size_t column = 0; column < g->n; column += columns) {
+        struct gemm part = *g;
+
+        part.n = min(columns, g->n - column);
+        part.b = (const char *)g->b + column * (g->b_transposed ? g->ldb : 1) *
+                                          dtype_bytes(g->b_wide ? DTYPE_F32 : type);
+        part.c = mat_at(g->c, 0, column);
+        run_list(exec, type, &part, 1);
+    }
 }
 
 void gemm_run(const struct exec *exec, enum dtype type, const struct gemm *list, size_t count)
 {
-    struct run run = {exec->pool, ops_of(exec, type), type, list, count};
-    size_t threads = pool_threads(exec->pool), a_bytes, cut_bytes = count * sizeof(struct cut),
-           items;
-    double cost = 0, item_cost;
+    const struct gemm_ops *ops = ops_of(exec, type);
+    size_t first = 0, bytes = 0;
 
     for (size_t i = 0; i < count; i++) {
-        assert(!list[i].accumulate || list[i].c.type == DTYPE_F32);
-        cost += cost_of(run.ops, list[i].m, list[i].n, list[i].k);
-    }
-    item_cost = item_cost_of(&run, cost);
-    run.scratch_bytes = scratch_bytes_of(&run, item_cost, &a_bytes);
-    run.cuts = (struct cut *)((char *)pool_scratch(exec->pool, 0, run.scratch_bytes + cut_bytes) +
-                              run.scratch_bytes);
-    for (size_t i = 0; i < threads; i++) {
-        struct held *held = pool_scratch(exec->pool, i, run.scratch_bytes);
+        const struct gemm *g = &list[i];
 
-        held->product = SIZE_MAX;
-        held->b = held->a + a_bytes;
+        assert(!g->accumulate || g->c.type == DTYPE_F32);
+        for (size_t row = 0; g->k == 0 && !g->accumulate && row < g->m; row++)
+            memset(mat_at(g->c, row, 0).p, 0, g->n * dtype_bytes(g->c.type));
+        if (bytes + b_bytes(ops, g) > B_BYTES) {
+            run_list(exec, type, list + first, i - first);
+            first = i;
+            bytes = 0;
+        }
+        bytes += b_bytes(ops, g);
+        if (bytes > B_BYTES) {
+            run_parts(exec, type, g);
+            first = i + 1;
+            bytes = 0;
+        }
     }
-    items = cut_list(&run, item_cost);
-    if (cost < COST_MIN) /* done before another thread is awake */
-        for (size_t i = 0; i < items; i++)
-            run_item(&run, i, 0);
-    else
-        pool_run(exec->pool, items, run_item, &run);
+    if (first < count)
+        run_list(exec, type, list + first, count - first);
 }

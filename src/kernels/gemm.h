@@ -2,7 +2,8 @@
  *
  * The inputs have type `type` (fp32, or bf16 with fp32 sums); C is fp32 or bf16. Each element of C
  * is one sum over k in an order that depends on k alone: not on m, n, the threads, or on what else
- * is in the list. */
+ * is in the list. So a product that is cut at an even k and accumulated has the bits of the whole.
+ */
 #ifndef KERNELS_GEMM_H
 #define KERNELS_GEMM_H
 
@@ -24,11 +25,13 @@ struct gemm {
     size_t lda;
     bool a_transposed;
     const uint32_t *a_rows; /* row i of what lies at `a` is its row a_rows[i]; NULL: i */
-    const void *b;          /* packed by gemm_pack when b_packed, else (k, n) of `type` */
-    size_t ldb;             /* of a B that is not packed */
+    const void *b;          /* packed by gemm_pack when b_packed, else (k, n) as it lies */
     bool b_packed;
-    struct mat c;    /* (m, n) */
-    bool accumulate; /* C += A B; C is fp32 */
+    size_t ldb;        /* of a B that is not packed, which is ... */
+    bool b_transposed; /* ... (n, k) in memory, */
+    bool b_wide;       /* and fp32 whatever `type` is: it is rounded */
+    struct mat c;      /* (m, n) */
+    bool accumulate;   /* C += A B, each sum begins with what is in C; C is fp32 */
 };
 
 /* Uses the pool's scratch: what a caller keeps there is lost. Products of one list must not write

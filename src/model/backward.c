@@ -47,7 +47,26 @@ static void rms_back(const struct back *back, enum param_kind gain, double eps, 
     rms_backward(model->exec, &norm, x, r, dy, dx, add, grad_of(back, gain));
 }
 
-/* din = dout W^T of each expert's rows. */
+/* din = dout W^T, of one matrix, or of expert `i`'s. */
+static struct gemm input_gradient(const struct back *back, enum param_kind kind, size_t i,
+                                  size_t rows, struct mat dout, struct mat din)
+{
+    const struct param *param = back->layer->param[kind];
+    size_t in = param->shape[param->dims - 2], out = param->shape[param->dims - 1];
+
+    return (struct gemm){.m = rows,
+                         .n = in,
+                         .k = out,
+                         .a = dout.p,
+                         .lda = dout.ld,
+                         .b = model_weight(back->model, back->layer, kind) + i * in * out,
+                         .ldb = out,
+                         .b_transposed = true,
+                         .b_wide = true,
+                         .c = din};
+}
+
+/* din (+)= dout W^T of each expert's rows. */
 static size_t inputs_of_experts(const struct back *back, const struct ffn *ffn,
                                 enum param_kind kind, struct mat dout, struct mat din,
                                 bool accumulate, struct gemm *list)
@@ -55,32 +74,27 @@ static size_t inputs_of_experts(const struct back *back, const struct ffn *ffn,
     for (size_t i = 0; i < ffn->experts; i++) {
         size_t begin = ffn->offset[i], rows = ffn->offset[i + 1] - begin;
 
-        list[i] = layer_product(back->layer, kind, true, rows, mat_at(dout, begin, 0),
-                                mat_at(din, begin, 0));
-        list[i].b = (const char *)list[i].b + i * back->layer->pack[kind].back_bytes;
+        list[i] =
+            input_gradient(back, kind, i, rows, mat_at(dout, begin, 0), mat_at(din, begin, 0));
         list[i].accumulate = accumulate;
     }
     return ffn->experts;
 }
 
-/* The gradient of each expert's matrix; in is gathered when the ffn gathered it. An expert without
+/* The gradient of expert `i`'s matrix; in is gathered when the ffn gathered it. An expert without
  * rows gets zeros. */
-static size_t weights_of_experts(const struct back *back, const struct ffn *ffn,
-                                 enum param_kind kind, struct mat in, const uint32_t *gather,
-                                 struct mat dout, struct gemm *list)
+static struct gemm weights_of_expert(const struct back *back, const struct ffn *ffn,
+                                     enum param_kind kind, size_t i, struct mat in,
+                                     const uint32_t *gather, struct mat dout)
 {
-    const struct param *param = back->layer->param[kind];
-    size_t matrix = param->count / ffn->experts;
+    size_t begin = ffn->offset[i], rows = ffn->offset[i + 1] - begin;
+    size_t matrix = back->layer->param[kind]->count / ffn->experts;
+    struct gemm product = weight_gradient(back, kind, rows, gather ? in : mat_at(in, begin, 0),
+                                          mat_at(dout, begin, 0));
 
-    for (size_t i = 0; i < ffn->experts; i++) {
-        size_t begin = ffn->offset[i], rows = ffn->offset[i + 1] - begin;
-        struct mat a = gather ? in : mat_at(in, begin, 0);
-
-        list[i] = weight_gradient(back, kind, rows, a, mat_at(dout, begin, 0));
-        list[i].a_rows = gather ? gather + begin : NULL;
-        list[i].c.p = (float *)list[i].c.p + i * matrix;
-    }
-    return ffn->experts;
+    product.a_rows = gather ? gather + begin : NULL;
+    product.c.p = (float *)product.c.p + i * matrix;
+    return product;
 }
 
 /* From dout, a row for each slot, to din (likewise, fp32). g and u become dg and du. */
@@ -99,9 +113,11 @@ static void ffn_back(const struct back *back, struct ffn *ffn, struct mat dout, 
     glu_backward(model->exec, ffn->offset[ffn->experts], ffn->width, ffn->g, ffn->u, dz, ffn->g,
                  ffn->u, z);
     count = inputs_of_experts(back, ffn, ffn->w1, ffn->g, din, accumulate, list);
-    count += weights_of_experts(back, ffn, ffn->w2, z, NULL, dout, list + count);
-    count += weights_of_experts(back, ffn, ffn->w1, m, ffn->token, ffn->g, list + count);
-    count += weights_of_experts(back, ffn, ffn->wv, m, ffn->token, ffn->u, list + count);
+    for (size_t i = 0; i < ffn->experts; i++) { /* the last two read the same rows */
+        list[count++] = weights_of_expert(back, ffn, ffn->w2, i, z, NULL, dout);
+        list[count++] = weights_of_expert(back, ffn, ffn->w1, i, m, ffn->token, ffn->g);
+        list[count++] = weights_of_expert(back, ffn, ffn->wv, i, m, ffn->token, ffn->u);
+    }
     gemm_run(model->exec, type, list, count);
     /* Apart, since it adds to what the list before wrote. */
     count = inputs_of_experts(back, ffn, ffn->wv, ffn->u, din, true, list);
@@ -171,7 +187,7 @@ static void attention_back(const struct back *back)
 
     rms_back(back, PARAM_NORM_ATTENTION_OUT, config->rms_eps, layer->y, layer->r2, dh,
              model->narrow, false);
-    list[0] = layer_product(layer, PARAM_O, true, rows, model->narrow, model->dattn);
+    list[0] = input_gradient(back, PARAM_O, 0, rows, model->narrow, model->dattn);
     list[1] = weight_gradient(back, PARAM_O, rows, layer->o, model->narrow);
     gemm_run(model->exec, type, list, 2);
     attention_backward(model->exec, &pass->at, model_q(model, layer->qkv),
@@ -180,15 +196,15 @@ static void attention_back(const struct back *back)
     rope_apply(model->exec, rows, pass->time, pass->pos,
                (size_t)(config->q_heads + config->kv_heads), (size_t)config->head_dim,
                model->rope_cos, model->rope_sin, model->dqkv, true);
-    list[0] = layer_product(layer, PARAM_Q, true, rows, dq, da);
+    list[0] = input_gradient(back, PARAM_Q, 0, rows, dq, da);
     list[1] = weight_gradient(back, PARAM_Q, rows, layer->a, dq);
     list[2] = weight_gradient(back, PARAM_K, rows, layer->a, dk);
     list[3] = weight_gradient(back, PARAM_V, rows, layer->a, dv);
     gemm_run(model->exec, type, list, 4);
-    list[0] = layer_product(layer, PARAM_K, true, rows, dk, da);
+    list[0] = input_gradient(back, PARAM_K, 0, rows, dk, da);
     list[0].accumulate = true;
     gemm_run(model->exec, type, list, 1);
-    list[0] = layer_product(layer, PARAM_V, true, rows, dv, da);
+    list[0] = input_gradient(back, PARAM_V, 0, rows, dv, da);
     list[0].accumulate = true;
     gemm_run(model->exec, type, list, 1);
     rms_back(back, PARAM_NORM_ATTENTION_IN, config->rms_eps, mat_f32(layer->h, dim), layer->r1, da,

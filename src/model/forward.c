@@ -22,18 +22,17 @@ struct mat model_v(const struct model *model, struct mat qkv)
     return mat_at(qkv, 0, (size_t)((config->q_heads + config->kv_heads) * config->head_dim));
 }
 
-struct gemm layer_product(const struct layer *layer, enum param_kind kind, bool back, size_t rows,
+struct gemm layer_product(const struct layer *layer, enum param_kind kind, size_t rows,
                           struct mat a, struct mat c)
 {
     const struct param *param = layer->param[kind];
-    size_t in = param->shape[param->dims - 2], out = param->shape[param->dims - 1];
 
     return (struct gemm){.m = rows,
-                         .n = back ? in : out,
-                         .k = back ? out : in,
+                         .n = param->shape[param->dims - 1],
+                         .k = param->shape[param->dims - 2],
                          .a = a.p,
                          .lda = a.ld,
-                         .b = back ? layer->pack[kind].back : layer->pack[kind].forward,
+                         .b = layer->pack[kind].p,
                          .b_packed = true,
                          .c = c};
 }
@@ -73,36 +72,33 @@ static void attention_block(struct model *model, const struct pass *pass, size_t
     struct gemm list[3];
 
     rms(model, layer, PARAM_NORM_ATTENTION_IN, rows, layer->h, layer->a, layer->r1);
-    list[0] = layer_product(layer, PARAM_Q, false, rows, layer->a, model_q(model, layer->qkv));
-    list[1] = layer_product(layer, PARAM_K, false, rows, layer->a, model_k(model, layer->qkv));
-    list[2] = layer_product(layer, PARAM_V, false, rows, layer->a, model_v(model, layer->qkv));
+    list[0] = layer_product(layer, PARAM_Q, rows, layer->a, model_q(model, layer->qkv));
+    list[1] = layer_product(layer, PARAM_K, rows, layer->a, model_k(model, layer->qkv));
+    list[2] = layer_product(layer, PARAM_V, rows, layer->a, model_v(model, layer->qkv));
     gemm_run(model->exec, type, list, 3);
     /* The heads of q and k lie beside each other. */
     rope_apply(model->exec, rows, pass->time, pass->pos,
                (size_t)(config->q_heads + config->kv_heads), (size_t)config->head_dim,
                model->rope_cos, model->rope_sin, layer->qkv, false);
     pass->attend(model, pass, index);
-    list[0] = layer_product(layer, PARAM_O, false, rows, layer->o, layer->y);
+    list[0] = layer_product(layer, PARAM_O, rows, layer->o, layer->y);
     gemm_run(model->exec, type, list, 1);
     rms_add(model, layer, PARAM_NORM_ATTENTION_OUT, rows, config->rms_eps, layer->y, layer->h,
             layer->h1, layer->r2);
 }
 
-/* The products of all experts with the rows that came to each. */
-static size_t products_of_experts(const struct layer *layer, const struct ffn *ffn,
-                                  enum param_kind kind, struct mat in, const uint32_t *gather,
-                                  struct mat out, bool accumulate, struct gemm *list)
+/* The product of expert `i` with the rows that came to it. */
+static struct gemm product_of_expert(const struct layer *layer, const struct ffn *ffn,
+                                     enum param_kind kind, size_t i, struct mat in,
+                                     const uint32_t *gather, struct mat out)
 {
-    for (size_t i = 0; i < ffn->experts; i++) {
-        size_t begin = ffn->offset[i], rows = ffn->offset[i + 1] - begin;
-        struct mat a = gather ? in : mat_at(in, begin, 0);
+    size_t begin = ffn->offset[i], rows = ffn->offset[i + 1] - begin;
+    struct gemm product =
+        layer_product(layer, kind, rows, gather ? in : mat_at(in, begin, 0), mat_at(out, begin, 0));
 
-        list[i] = layer_product(layer, kind, false, rows, a, mat_at(out, begin, 0));
-        list[i].a_rows = gather ? gather + begin : NULL;
-        list[i].b = (const char *)list[i].b + i * layer->pack[kind].forward_bytes;
-        list[i].accumulate = accumulate;
-    }
-    return ffn->experts;
+    product.a_rows = gather ? gather + begin : NULL;
+    product.b = layer->pack[kind].p + i * layer->pack[kind].bytes;
+    return product;
 }
 
 /* out = ffn(m), or += when it accumulates; out has a row for each slot. */
@@ -110,17 +106,21 @@ static void ffn_forward(struct model *model, struct layer *layer, struct ffn *ff
                         bool accumulate)
 {
     enum dtype type = model->options.precision;
-    size_t slots = ffn->offset[ffn->experts], count;
+    size_t slots = ffn->offset[ffn->experts];
     struct mat z = mat_of(type, model->z.p, ffn->width);
+    struct gemm *list = model->list;
 
-    count =
-        products_of_experts(layer, ffn, ffn->w1, layer->m, ffn->token, ffn->g, false, model->list);
-    count += products_of_experts(layer, ffn, ffn->wv, layer->m, ffn->token, ffn->u, false,
-                                 model->list + count);
-    gemm_run(model->exec, type, model->list, count);
+    for (size_t i = 0; i < ffn->experts; i++) { /* two that read the same rows, beside each other */
+        list[2 * i] = product_of_expert(layer, ffn, ffn->w1, i, layer->m, ffn->token, ffn->g);
+        list[2 * i + 1] = product_of_expert(layer, ffn, ffn->wv, i, layer->m, ffn->token, ffn->u);
+    }
+    gemm_run(model->exec, type, list, 2 * ffn->experts);
     glu_forward(model->exec, slots, ffn->width, ffn->g, ffn->u, z);
-    count = products_of_experts(layer, ffn, ffn->w2, z, NULL, out, accumulate, model->list);
-    gemm_run(model->exec, type, model->list, count);
+    for (size_t i = 0; i < ffn->experts; i++) {
+        list[i] = product_of_expert(layer, ffn, ffn->w2, i, z, NULL, out);
+        list[i].accumulate = accumulate;
+    }
+    gemm_run(model->exec, type, list, ffn->experts);
 }
 
 struct router model_router(const struct model *model, const struct layer *layer, size_t index,

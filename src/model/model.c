@@ -153,9 +153,9 @@ int model_gradient(struct model *model, const struct model_batch *batch, double 
         return r;
     pass = pass_of(model, batch);
     pass_forward(model, &pass);
-    head_loss(model->exec, &model->head, model->packed_head, pass.rows, model->x, batch->targets,
-              model->losses, (float)grad_scale, &model->narrow, grad + table->offset,
-              model->head_scratch);
+    head_loss(model->exec, &model->head, model->weights + table->offset, model->packed_head,
+              pass.rows, model->x, batch->targets, model->losses, (float)grad_scale, &model->narrow,
+              grad + table->offset, model->head_scratch);
     fill_result(model, batch, result);
     pass_backward(model, &pass, grad, rows_step);
     clear_gaps(&model->params, grad);
@@ -172,8 +172,8 @@ int model_loss(struct model *model, const struct model_batch *batch, struct mode
         return r;
     pass = pass_of(model, batch);
     pass_forward(model, &pass);
-    head_loss(model->exec, &model->head, model->packed_head, pass.rows, model->x, batch->targets,
-              model->losses, 0, NULL, NULL, model->head_scratch);
+    head_loss(model->exec, &model->head, NULL, model->packed_head, pass.rows, model->x,
+              batch->targets, model->losses, 0, NULL, NULL, model->head_scratch);
     fill_result(model, batch, result);
     return 0;
 }

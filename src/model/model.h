@@ -84,13 +84,13 @@ void model_cache_cut(struct model_cache *cache, size_t row, size_t length);
 int model_decode(struct model *model, struct model_cache *cache, const int32_t *tokens,
                  size_t stride, const size_t *count, float *logits, struct err *err);
 
-/* Bytes by purpose, for one rank of `world` training with these options; a text for people comes
- * from the program. Counted by the same code that takes the memory. */
+/* Bytes by purpose of a model with these options. Counted by the same code that takes the memory.
+ */
 struct model_memory {
-    uint64_t weights, gradient, moments, packed, activations, scratch;
+    uint64_t weights, packed, activations, scratch;
 };
 int model_memory_plan(const struct exec *exec, const struct model_config *config,
-                      const struct model_options *options, size_t world, struct model_memory *out,
+                      const struct model_options *options, struct model_memory *out,
                       struct err *err);
 
 #endif

@@ -43,12 +43,8 @@ static void lay_packs(struct model *model, struct layer *layer, struct carve *ca
         k = param->shape[param->dims - 2];
         n = param->shape[param->dims - 1];
         experts = param->count / (k * n);
-        pack->forward_bytes = gemm_packed_bytes(model->exec, type_of(model), k, n);
-        pack->forward = carve_take(carve, experts * pack->forward_bytes);
-        if (!model->options.train)
-            continue;
-        pack->back_bytes = gemm_packed_bytes(model->exec, type_of(model), n, k);
-        pack->back = carve_take(carve, experts * pack->back_bytes);
+        pack->bytes = gemm_packed_bytes(model->exec, type_of(model), k, n);
+        pack->p = carve_take(carve, experts * pack->bytes);
     }
 }
 
@@ -329,12 +325,11 @@ void model_free(struct model *model)
 }
 
 int model_memory_plan(const struct exec *exec, const struct model_config *config,
-                      const struct model_options *options, size_t world, struct model_memory *out,
+                      const struct model_options *options, struct model_memory *out,
                       struct err *err)
 {
     struct model *model = calloc(1, sizeof(*model));
     struct carves count = {0};
-    uint64_t vector;
     int r;
 
     if (!model)
@@ -343,10 +338,7 @@ int model_memory_plan(const struct exec *exec, const struct model_config *config
     if (r < 0)
         goto out;
     lay_out(model, &count);
-    vector = model->params.total * sizeof(float);
-    *out = (struct model_memory){.weights = vector,
-                                 .gradient = options->train ? vector : 0,
-                                 .moments = options->train ? (2 * vector + world - 1) / world : 0,
+    *out = (struct model_memory){.weights = model->params.total * sizeof(float),
                                  .packed = count.packed.used,
                                  .activations = count.activations.used,
                                  .scratch = count.scratch.used};

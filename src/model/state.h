@@ -12,11 +12,11 @@
 
 #define MODEL_ROWS_MAX ((size_t)1 << 22) /* so that no count of bytes wraps round */
 
-/* A matrix (or one for each expert) ready for products: W for the way there, W^T for the way back.
- */
+/* A matrix (or one for each expert) ready for the products of the way there. Those of the way back
+ * pack W^T themselves: once a shard, but it need not lie in memory for the whole step. */
 struct pack {
-    char *forward, *back;
-    size_t forward_bytes, back_bytes; /* of one expert's */
+    char *p;
+    size_t bytes; /* of one expert's */
 };
 
 /* z = gelu(m W1) * (m Wv), out = z W2, for one matrix of each kind or for one an expert. */
@@ -130,8 +130,8 @@ struct mat model_q(const struct model *model, struct mat qkv);
 struct mat model_k(const struct model *model, struct mat qkv);
 struct mat model_v(const struct model *model, struct mat qkv);
 
-/* C (+)= A W, or A W^T on the way back: one product. */
-struct gemm layer_product(const struct layer *layer, enum param_kind kind, bool back, size_t rows,
+/* C = A W: one product. */
+struct gemm layer_product(const struct layer *layer, enum param_kind kind, size_t rows,
                           struct mat a, struct mat c);
 
 /* Is this token one of the vocabulary? Returns 0 or -EINVAL with a sentence. */

@@ -75,13 +75,9 @@ static void pack_matrix(struct model *model, const struct layer *layer, enum par
     size_t k = param->shape[param->dims - 2], n = param->shape[param->dims - 1];
     enum dtype type = model->options.precision;
 
-    for (size_t i = 0; i < param->count / (k * n); i++) {
-        const float *w = model->weights + param->offset + i * k * n;
-
-        gemm_pack(model->exec, type, k, n, w, n, false, pack->forward + i * pack->forward_bytes);
-        if (pack->back)
-            gemm_pack(model->exec, type, n, k, w, n, true, pack->back + i * pack->back_bytes);
-    }
+    for (size_t i = 0; i < param->count / (k * n); i++)
+        gemm_pack(model->exec, type, k, n, model->weights + param->offset + i * k * n, n, false,
+                  pack->p + i * pack->bytes);
 }
 
 void model_pack(struct model *model)
@@ -91,7 +87,7 @@ void model_pack(struct model *model)
 
     for (size_t i = 0; i < (size_t)model->config.layers; i++)
         for (int kind = 0; kind < PARAM_KINDS; kind++)
-            if (model->layers[i].pack[kind].forward)
+            if (model->layers[i].pack[kind].p)
                 pack_matrix(model, &model->layers[i], kind);
     head_pack(model->exec, &model->head, model->weights + table->offset, model->packed_head);
 }

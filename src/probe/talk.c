@@ -4,12 +4,15 @@
 #include "base/str.h"
 
 #include <errno.h>
-#include <sched.h>
+#include <time.h>
 
 #define WINDOW_BYTES   (8u << 20)
 #define FLOOR_BYTES_MS 1000 /* a peer slower than this is silent */
-#define LOOK_EVERY     256  /* turns without news between looks at the clock */
-#define YIELD_EVERY    64   /* ... and turns after which another process may have the CPU */
+#define LOOK_EVERY     256  /* turns between looks at clock and peer */
+#define IDLE_EVERY     32   /* turns without news between looks at how long that is */
+#define SPIN_NS        300000
+#define REST_SHARE     16 /* of the time that was idle; more would be seen in what is measured */
+#define REST_NS_MAX    1000000
 #define STEP_COUNT_MAX ((uint64_t)1 << 40)
 
 /* What a message is, in the low half of its tag; the high half is the meeting. */
@@ -83,11 +86,23 @@ static int look_around(const struct talk *talk, int64_t moved_ms, int64_t limit_
     return 0;
 }
 
+/* Who waits spins, for what sleeps wakes late. But where processes are more than CPUs, the one that
+ * is waited for needs this CPU: so after a while the wait has short rests. */
+static void rest(int64_t *idle_since_ns)
+{
+    int64_t idle = clock_now_ns() - *idle_since_ns, share = idle / REST_SHARE;
+
+    if (*idle_since_ns == 0)
+        *idle_since_ns += idle;
+    else if (idle > SPIN_NS)
+        (void)nanosleep(&(struct timespec){0, share < REST_NS_MAX ? share : REST_NS_MAX}, NULL);
+}
+
 /* Until all messages of these have ended. */
 static int pump(struct talk *talk, struct ucx_stream *const *streams, size_t count, struct err *err)
 {
     const struct ucx_library *ucx = talk->port->ucx;
-    int64_t moved_ms = 0;
+    int64_t moved_ms = 0, idle_since_ns = 0;
     uint64_t before = UINT64_MAX;
     unsigned turns = 0, idle = 0;
 
@@ -114,9 +129,9 @@ static int pump(struct talk *talk, struct ucx_stream *const *streams, size_t cou
                 return r;
         }
         if (ucx->ucp_worker_progress(talk->port->worker) > 0)
-            idle = 0;
-        else if (++idle % YIELD_EVERY == 0)
-            (void)sched_yield();
+            idle = 0, idle_since_ns = 0;
+        else if (++idle % IDLE_EVERY == 0)
+            rest(&idle_since_ns);
     }
 }
 

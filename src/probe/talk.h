@@ -1,6 +1,6 @@
 /* probe/talk - the two ends of a pair over UCX: one leads, the other does what it says.
  *
- * Whoever waits spins: a sleeping worker costs more than a message takes. An error is about the
+ * An error is about the
  * peer (-ECONNRESET: gone or silent, with a sentence that says so), about time (-ETIME), or the
  * leader's word can't be followed (-EPROTO); after one the process is of no more use to UCX. */
 #ifndef PROBE_TALK_H

@@ -151,10 +151,11 @@ int fabric_plan_make(const struct fabric_world_config *config, struct fabric_wor
                                  .down = ones((size_t)config->leaves * config->spines),
                                  .leaf_out = ones(config->leaves),
                                  .leaf_inside = ones(config->leaves),
+                                 .leaf_named = calloc(config->leaves, sizeof(uint32_t)),
                                  .faults = score->faults,
                                  .fault_count = &score->fault_count};
     if (!plan->send || !plan->receive || !plan->up || !plan->down || !plan->leaf_out ||
-        !plan->leaf_inside) {
+        !plan->leaf_inside || !plan->leaf_named) {
         fabric_plan_done(plan);
         return -ENOMEM;
     }
@@ -176,6 +177,7 @@ void fabric_plan_done(struct fabric_plan *plan)
     free(plan->down);
     free(plan->leaf_out);
     free(plan->leaf_inside);
+    free(plan->leaf_named);
 }
 
 /* The spine that carries what goes from one node to another, both in different leaves. */
@@ -230,6 +232,13 @@ static bool names(const struct fabric_plan *plan, const struct suspect *suspect,
                 suspect->kind == SUSPECT_RECEIVING);
     }
     inside = of_leaf(plan, suspect, fault->leaf);
+    if (fault->kind == FAULT_LEAF && plan->leaf_inside[fault->leaf] < 1 &&
+        !plan->config->groups_told && count == 1 && suspect->kind == SUSPECT_NODE) {
+        /* Its nodes are slow with everybody: without a topology nothing says what they share. */
+        *rightly = false;
+        plan->leaf_named[fault->leaf] += inside;
+        return inside == 1;
+    }
     if (fault->kind == FAULT_LEAF) /* all of it when it is known; else those that were found */
         return suspect->kind == SUSPECT_GROUP && inside == count && 4 * count >= 3 * each;
     return suspect->kind == SUSPECT_GROUP_PART && inside == count;
@@ -249,6 +258,9 @@ void fabric_plan_score(const struct fabric_plan *plan, const struct findings_of_
                 continue;
             score->faults[i].found |= rightly;
             right = true;
+            if (score->faults[i].kind == FAULT_LEAF)
+                score->faults[i].found |=
+                    4 * plan->leaf_named[score->faults[i].leaf] >= 3 * plan->config->hosts_each;
         }
         if (right)
             continue;

@@ -105,6 +105,25 @@ static void plan(size_t shards, size_t begin, size_t end, struct stack *out, siz
     }
 }
 
+uint64_t reduce_bytes(size_t shards, uint64_t items, size_t ranks)
+{
+    size_t at_once, most = 0, least_left = SIZE_MAX, left_all = 0;
+    struct stack left;
+
+    for (size_t rank = 0; rank < ranks; rank++) {
+        size_t begin, end;
+
+        reduce_share(shards, rank, ranks, &begin, &end);
+        plan(shards, begin, end, &left, &at_once);
+        if (at_once > most)
+            most = at_once;
+        if (left.count < least_left)
+            least_left = left.count;
+        left_all += left.count;
+    }
+    return (most * items + (left_all - least_left) * PIECE_ITEMS) * sizeof(float);
+}
+
 static int plan_all(struct reduce *reduce)
 {
     size_t ranks = coll_size(reduce->coll);

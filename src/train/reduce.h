@@ -16,6 +16,9 @@ void reduce_share(size_t shards, size_t rank, size_t ranks, size_t *begin, size_
 /* The items [*begin, *end) of a vector of `items` that rank `rank` owns; whole FLAT_BLOCKs. */
 void reduce_range(uint64_t items, size_t rank, size_t ranks, uint64_t *begin, uint64_t *end);
 
+/* The bytes that the rank with most of them takes in reduce_new. */
+uint64_t reduce_bytes(size_t shards, uint64_t items, size_t ranks);
+
 struct reduce;
 
 /* Memory for as many partial sums as this rank can have at once. */

@@ -34,9 +34,9 @@ static char *meta_text(const struct train *train)
     return text;
 }
 
-size_t train_keep_bytes(const struct train *train)
+size_t train_keep_bytes(uint64_t items)
 {
-    size_t bytes = 3 * (train->end - train->begin) * sizeof(float);
+    size_t bytes = 3 * items * sizeof(float);
 
     return bytes < TRAIN_KEEP_BYTES_MAX ? bytes : TRAIN_KEEP_BYTES_MAX;
 }
@@ -64,7 +64,7 @@ int train_save_begin(struct train *train, struct err *err)
         .vector_count = 3,
         .files = files,
         .file_count = ARRAY_LEN(files),
-        .keep_max = train_keep_bytes(train),
+        .keep_max = train_keep_bytes(train->end - train->begin),
     };
     int r = meta ? 0 : err_set(err, -ENOMEM, "no memory for a checkpoint's meta.json");
 

@@ -63,6 +63,10 @@ struct train {
     int save_failed; /* negative errno of the newest checkpoint that could not be written */
 };
 
+/* open.c: everything before the first step; what was opened is closed by train_close either way. */
+int train_open(struct train *train, const char *resume, struct err *err);
+void train_close(struct train *train);
+
 /* agree.c: do all ranks run the same training? */
 int train_agree(struct train *train, struct err *err);
 /* The weights' hash, when all ranks have the same. */
@@ -84,7 +88,7 @@ int train_evaluate(struct train *train, double *loss, double *bits_per_byte, str
 /* Memory to keep what of a checkpoint is not yet written when the next update comes: of large
  * models a step takes longer than the disk, so a bound costs them nothing. */
 #define TRAIN_KEEP_BYTES_MAX ((size_t)2 << 30)
-size_t train_keep_bytes(const struct train *train);
+size_t train_keep_bytes(uint64_t items); /* of the rank's range */
 int train_save_begin(struct train *train, struct err *err);
 /* Is this rank's part on disk? */
 bool train_save_poll(struct train *train, bool wait);

@@ -1,4 +1,5 @@
 #include "exchange/exchange.h"
+#include "exchange/otherwise.h"
 #include "trainer/commands.h"
 #include "trainer/opened.h"
 
@@ -53,6 +54,24 @@ static int read_weights(const struct opened *opened, struct exchange_model *mode
     return r;
 }
 
+/* Who compares logits should not have to find out why. */
+static void warn(const struct exchange_model *model, enum exchange_format format)
+{
+    struct buf otherwise = {0};
+
+    if (exchange_has_bias(model))
+        (void)fprintf(
+            stderr, "firstlight-train export: the router chooses with a bias, which other programs "
+                    "don't apply: their logits differ; a training that ends with "
+                    "router.bias_fade has none\n");
+    if (format == EXCHANGE_GGUF)
+        otherwise_in_llama(&model->config, &otherwise);
+    if (otherwise.len && !otherwise.failed)
+        (void)fprintf(stderr, "firstlight-train export: llama.cpp comes to other logits: %s\n",
+                      otherwise.p);
+    buf_done(&otherwise);
+}
+
 static int export_opened(const struct opened *opened, enum exchange_format format,
                          const struct export_args *args, struct err *err)
 {
@@ -71,11 +90,8 @@ static int export_opened(const struct opened *opened, enum exchange_format forma
         r = read_weights(opened, &model, err);
     if (r == 0)
         r = exchange_export(&model, format, type, (uint64_t)args->shard_bytes, args->out, err);
-    if (r == 0 && exchange_has_bias(&model))
-        (void)fprintf(
-            stderr, "firstlight-train export: the router chooses with a bias, which other programs "
-                    "don't apply: their logits differ; a training that ends with "
-                    "router.bias_fade has none\n");
+    if (r == 0)
+        warn(&model, format);
     params_done(&model.params);
     free(model.weights);
     return r;

@@ -1,3 +1,4 @@
+#include "train/memory.h"
 #include "trainer/commands.h"
 #include "trainer/opened.h"
 
@@ -29,31 +30,35 @@ struct answer {
     struct train_config config;
     int64_t step; /* -1: a preset */
     struct params params;
-    struct model_memory memory;
+    struct train_memory memory;
     size_t world;
 };
-
-static uint64_t memory_sum(const struct model_memory *memory)
-{
-    return memory->weights + memory->gradient + memory->moments + memory->packed +
-           memory->activations + memory->scratch;
-}
 
 static const struct {
     const char *name;
     size_t offset;
 } purposes[] = {
-    {"weights", offsetof(struct model_memory, weights)},
-    {"gradient", offsetof(struct model_memory, gradient)},
-    {"moments", offsetof(struct model_memory, moments)},
-    {"packed", offsetof(struct model_memory, packed)},
-    {"activations", offsetof(struct model_memory, activations)},
-    {"scratch", offsetof(struct model_memory, scratch)},
+    {"weights", offsetof(struct train_memory, model.weights)},
+    {"gradient", offsetof(struct train_memory, gradients)},
+    {"moments", offsetof(struct train_memory, moments)},
+    {"packed", offsetof(struct train_memory, model.packed)},
+    {"activations", offsetof(struct train_memory, model.activations)},
+    {"scratch", offsetof(struct train_memory, model.scratch)},
+    {"checkpoint", offsetof(struct train_memory, checkpoint)},
 };
 
-static uint64_t memory_of(const struct model_memory *memory, size_t i)
+static uint64_t memory_of(const struct train_memory *memory, size_t i)
 {
     return *(const uint64_t *)((const char *)memory + purposes[i].offset);
+}
+
+static uint64_t memory_sum(const struct train_memory *memory)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(purposes); i++)
+        sum += memory_of(memory, i);
+    return sum;
 }
 
 static json_t *shape_of(const struct param *param)
@@ -153,23 +158,12 @@ static void print_text(const struct answer *answer, bool shapes)
 
 static int plan(struct answer *answer, struct err *err)
 {
-    struct exec exec = {.pool = NULL, .level = kernel_level_best()};
-    struct model_options options = {
-        .precision = train_dtype(&answer->config),
-        .batch = (size_t)(answer->config.train.batch / answer->config.train.shards),
-        .time = (size_t)answer->config.train.time,
-        .train = true,
-    };
     int r = model_config_check(&answer->config.model, err);
 
     if (r == 0)
         r = params_init(&answer->params, &answer->config.model, err);
     if (r == 0)
-        r = pool_new(1, &exec.pool, err);
-    if (r == 0)
-        r = model_memory_plan(&exec, &answer->config.model, &options, answer->world,
-                              &answer->memory, err);
-    pool_free(exec.pool);
+        r = train_memory_plan(&answer->config, answer->world, &answer->memory, err);
     return r;
 }
 

@@ -52,15 +52,15 @@ struct session {
     struct show show;
     bool leads;     /* rank 0: the one that is seen */
     bool started;   /* all that was asked for could be had */
+    bool launched;  /* by firstlight run or torchrun */
     bool told_stop; /* that it will stop was said */
 };
 
-static volatile sig_atomic_t told_to_stop;
+static volatile sig_atomic_t told_to_stop; /* the signal that said so */
 
 static void on_stop_signal(int signo)
 {
-    (void)signo;
-    told_to_stop = 1;
+    told_to_stop = signo;
 }
 
 /* What all ranks could reach together: several on one host share its CPUs. */
@@ -143,13 +143,21 @@ static void on_saved(void *arg, const char *path, int64_t step, double seconds, 
         show_saved(&session->show, path, step, seconds, stall);
 }
 
+/* A launcher asks through libfirstlight; its SIGTERM goes to all that are left of an attempt. */
+static const char *why_stopping(const struct session *session)
+{
+    if (session->launched && told_to_stop == SIGTERM)
+        return "the launcher ends this attempt (a rank has failed, or the run is over): after this "
+               "step, with a checkpoint if all ranks live";
+    return "after this step, with a checkpoint; the same signal once more ends it at once";
+}
+
 static int on_stop(void *arg)
 {
     struct session *session = arg;
 
     if (told_to_stop && session->leads && !session->told_stop)
-        show_note(&session->show, "stopping",
-                  "after this step, with a checkpoint; the same signal once more ends it at once");
+        show_note(&session->show, "stopping", why_stopping(session));
     session->told_stop = told_to_stop;
     return told_to_stop ? FIRSTLIGHT_SAVE_AND_LEAVE : (int)firstlight_should_stop();
 }
@@ -339,7 +347,7 @@ int cmd_train(const struct subcommand *command, int argc, char **argv)
     }
     args.request.file = words ? argv[0] : NULL;
     session->args = &args;
-    (void)firstlight_init();
+    session->launched = firstlight_init() || getenv("TORCHELASTIC_RUN_ID");
     firstlight_phase(FIRSTLIGHT_INIT);
     r = request_config(&args.request, &session->config, &err);
     if (r == 0 && args.hash_every)

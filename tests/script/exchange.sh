@@ -61,6 +61,28 @@ done
 grep -q "the router chooses with a bias" why || fail "no word of the bias"
 grep -q "trained with a router bias" biased.gguf || fail "no word of the bias in the file"
 
+# So it does where llama.cpp computes otherwise what a key says, in one sentence; for others it is no matter.
+"$train" train "${settings[@]}" --data data -o capped --set train.steps=1 --set model.router_cap=30 > log 2>&1
+"$train" export --format gguf -o capped.gguf capped > log 2> why
+[ "$(cat why)" = "firstlight-train export: llama.cpp comes to other logits: it does not apply model.router_cap" ] ||
+    fail "of the cap it said '$(cat why)'"
+"$train" export --format safetensors -o capped.safetensors capped > log 2> why
+[ ! -s why ] || fail "safetensors with a cap: $(cat why)"
+
+# What a trained model says when it always takes the likeliest token, it says when it comes back.
+small=(--set model.dim=64 --set model.layers=2 --set model.q_heads=2 --set model.kv_heads=1 --set model.ffn=64
+    --set train.batch=8 --set optim.lr=4e-3 --set optim.warmup=5)
+"$train" train "${settings[@]}" "${small[@]}" --data data -o learnt --set train.steps=80 > log 2>&1 || fail "$(cat log)"
+say() { "$train" sample "$1" -p "In the beginning" -p "and then" -n 30 --temperature 0 --threads 1; }
+say learnt > want
+grep -q "the cluster had" want || fail "80 steps taught it nothing: $(cat want)"
+for format in safetensors gguf; do
+    "$train" export --format $format --precision fp32 -o learnt.$format learnt > log
+    "$train" import -o learnt-$format learnt.$format > log
+    say learnt-$format > got
+    cmp want got || fail "after $format it says '$(cat got)', not '$(cat want)'"
+done
+
 # Without our copy of the tokenizer's model, its pieces make one that cuts the same.
 sed 's/firstlight.tokenizer_model/firstlight.tokenizer_nodel/' model.gguf > foreign.gguf
 "$train" import -o foreign foreign.gguf > log

@@ -110,6 +110,12 @@ wait_for lines '^stopping: ' $pid || :
 kill -INT $pid 2>/dev/null || :
 wait $pid || :
 grep -q '^resume: from stopped/step-' lines || wrong "it did not go on: $(head -3 lines)"
+# A launcher's SIGTERM to what is left of an attempt is not called the user's.
+(TORCHELASTIC_RUN_ID=x exec "$train" train "${long[@]}" --log told.jsonl --log-every 1) >lines 2>&1 &
+pid=$!
+wait_for told.jsonl '"event":"step"' $pid && kill -TERM $pid
+wait $pid || wrong "a launcher's SIGTERM: exit code $?: $(tail -3 lines)"
+grep -q '^stopping: the launcher ends this attempt' lines || wrong "of a launcher's SIGTERM it said $(tail -3 lines)"
 
 # The settings come back.
 "$train" train nano.yaml -o "o: #1" -d data=2 --set optim.lr=0.00123 --print-config >once.yaml

@@ -27,14 +27,19 @@ struct gemm_ops {
     size_t align;         /* columns of a panel of B are a multiple of this */
     size_t step;          /* k of a unit: 1 or 2 */
 
-    /* Lanes [lane, lane + lanes) of the source as one panel of `width` >= lanes, the rest zeros. */
-    void (*pack)(const struct gemm_source *source, size_t lane, size_t lanes, size_t width,
-                 size_t k, void *panel);
+    /* Lanes [lane, lane + lanes) of the source as a panel of B, `width` >= lanes wide; the rest
+     * zeros. */
+    void (*pack_b)(const struct gemm_source *source, size_t lane, size_t lanes, size_t width,
+                   size_t k, void *panel);
 
-    /* C (rows, columns) = A B, or += with `add`, where a is a panel of width ops->rows, and b one
-     * of `columns` rounded up to ops->align; steps > 0. */
+    /* The same as panels of A: each ops->rows wide, `stride` bytes from one to the next. */
+    void (*pack_a)(const struct gemm_source *source, size_t lane, size_t lanes, size_t k,
+                   void *panels, size_t stride);
+
+    /* C (rows, columns) = A B, where a is a panel of A, and b one of `columns` rounded up to
+     * ops->align; steps > 0. With `add` each sum begins with what is in C, which is fp32. */
     void (*tile)(size_t steps, size_t rows, size_t columns, const void *a, const void *b,
-                 struct mat c, bool add);
+                 const struct mat *c, bool add);
 };
 
 /* By the type of the inputs. */

@@ -38,7 +38,30 @@ static int close_execs(void **state)
 
 /* ---- one product and what it should give ---- */
 
-enum b_kind { B_PLAIN, B_PACKED, B_PACKED_TRANSPOSED, B_KINDS };
+enum b_kind {
+    B_PLAIN,
+    B_PACKED,
+    B_PACKED_TRANSPOSED,
+    B_TRANSPOSED,
+    B_WIDE,
+    B_WIDE_TRANSPOSED,
+    B_KINDS
+};
+
+static bool b_is_packed(enum b_kind kind)
+{
+    return kind == B_PACKED || kind == B_PACKED_TRANSPOSED;
+}
+
+static bool b_is_transposed(enum b_kind kind)
+{
+    return kind == B_PACKED_TRANSPOSED || kind == B_TRANSPOSED || kind == B_WIDE_TRANSPOSED;
+}
+
+static bool b_is_wide(enum b_kind kind)
+{
+    return kind == B_WIDE || kind == B_WIDE_TRANSPOSED;
+}
 
 struct shape {
     size_t m, n, k;
@@ -89,7 +112,7 @@ static void product_init(struct product *p, const struct shape *shape, uint64_t 
     size_t rows = shape->a_transposed ? shape->k : shape->m;
     size_t columns = shape->a_transposed ? shape->m : shape->k;
     size_t stored = shape->a_gathered ? rows / 2 + 3 : rows;
-    bool across = shape->b_kind != B_PACKED_TRANSPOSED;
+    bool across = !b_is_transposed(shape->b_kind);
     size_t c_items;
 
     *p = (struct product){.shape = *shape};
@@ -99,7 +122,9 @@ static void product_init(struct product *p, const struct shape *shape, uint64_t 
                             .lda = columns + shape->pad,
                             .a_transposed = shape->a_transposed,
                             .ldb = (across ? shape->n : shape->k) + shape->pad,
-                            .b_packed = shape->b_kind != B_PLAIN,
+                            .b_packed = b_is_packed(shape->b_kind),
+                            .b_transposed = b_is_transposed(shape->b_kind),
+                            .b_wide = b_is_wide(shape->b_kind),
                             .accumulate = shape->accumulate};
     p->a_items = items_of(stored, columns, p->gemm.lda);
     p->b_items = items_of(across ? shape->k : shape->n, across ? shape->n : shape->k, p->gemm.ldb);
@@ -144,8 +169,8 @@ static const void *b_for(const struct exec *exec, const struct product *p, void 
     size_t bytes;
 
     *owned = NULL;
-    if (s->b_kind == B_PLAIN)
-        return p->b;
+    if (!b_is_packed(s->b_kind))
+        return b_is_wide(s->b_kind) ? (void *)p->b_wide : p->b;
     bytes = gemm_packed_bytes(exec, s->type, s->k, s->n);
     *owned = aligned_alloc(64, (bytes + 64) / 64 * 64);
     assert_non_null(*owned);
@@ -163,7 +188,7 @@ static double a_at(const struct product *p, size_t i, size_t step)
 
 static double b_at(const struct product *p, size_t step, size_t j)
 {
-    bool swap = p->shape.b_kind == B_PACKED_TRANSPOSED;
+    bool swap = b_is_transposed(p->shape.b_kind);
 
     return mat_get(mat_of(p->shape.type, p->b, p->gemm.ldb), swap ? j : step, swap ? step : j);
 }
@@ -230,7 +255,7 @@ static void every_kind_of_product_is_right_at_every_level(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
-        for (unsigned bits = 0; bits < 128; bits++) {
+        for (unsigned bits = 0; bits < 32 * B_KINDS; bits++) {
             struct shape shape = {.m = sizes[i].m,
                                   .n = sizes[i].n,
                                   .k = sizes[i].k,
@@ -239,7 +264,7 @@ static void every_kind_of_product_is_right_at_every_level(void **state)
                                   .a_transposed = bits & 4,
                                   .a_gathered = bits & 8,
                                   .accumulate = (bits & 16) && !(bits & 2),
-                                  .b_kind = (bits >> 5) % B_KINDS,
+                                  .b_kind = bits >> 5,
                                   .pad = bits & 1 ? 3 : 0};
 
             check_shape(&shape, seed++);
@@ -341,6 +366,111 @@ static void neither_threads_nor_the_list_change_a_bit(void **state)
                 free(packed[i]);
             }
         }
+}
+
+/* Products that read the same A one after another share its panels, and one without columns among
+ * them changes nothing. */
+static void sharing_the_rows_of_a_changes_no_bit(void **state)
+{
+    static const size_t columns[] = {300, 0, 33, 100};
+    enum { COUNT = sizeof(columns) / sizeof(*columns), M = 140, K = 85 };
+
+    (void)state;
+    for (enum kernel_level level = 0; level <= kernel_level_best(); level++)
+        for (int bits = 0; bits < 8; bits++) {
+            struct product products[COUNT];
+            struct gemm list[COUNT];
+            void *alone[COUNT];
+
+            for (size_t i = 0; i < COUNT; i++) {
+                struct shape shape = {.m = M, .n = columns[i], .k = K, .accumulate = bits & 2};
+
+                shape.type = bits & 1 ? DTYPE_BF16 : DTYPE_F32;
+                shape.a_transposed = bits & 4;
+                shape.b_kind = i % 2 ? B_PLAIN : B_WIDE_TRANSPOSED;
+                product_init(&products[i], &shape, i);
+                products[i].gemm.a = products[0].a;
+                run_product(&execs[level][1], &products[i]);
+                alone[i] = heap(M * columns[i], sizeof(float));
+                memcpy(alone[i], products[i].c, M * columns[i] * sizeof(float));
+                list[i] = products[i].gemm;
+            }
+            for (size_t threads = 1; threads <= THREADS_MAX; threads++) {
+                for (size_t i = 0; i < COUNT; i++)
+                    reset_c(&products[i]);
+                gemm_run(&execs[level][threads], bits & 1 ? DTYPE_BF16 : DTYPE_F32, list, COUNT);
+                for (size_t i = 0; i < COUNT; i++)
+                    assert_memory_equal(products[i].c, alone[i], M * columns[i] * sizeof(float));
+            }
+            for (size_t i = 0; i < COUNT; i++) {
+                product_done(&products[i]);
+                free(alone[i]);
+            }
+        }
+}
+
+/* What a head does with its vocabulary. */
+static void a_product_cut_along_k_has_the_bits_of_the_whole(void **state)
+{
+    enum { M = 30, N = 70, K = 101, CUT = 40 };
+
+    (void)state;
+    for (enum kernel_level level = 0; level <= kernel_level_best(); level++)
+        for (int bits = 0; bits < 4; bits++) {
+            struct shape shape = {.m = M, .n = N, .k = K, .accumulate = bits & 2};
+            struct gemm first, rest;
+            float whole[M * N];
+            struct product p;
+
+            shape.type = bits & 1 ? DTYPE_BF16 : DTYPE_F32;
+            product_init(&p, &shape, 5);
+            run_product(&execs[level][2], &p);
+            memcpy(whole, p.c, sizeof(whole));
+            reset_c(&p);
+            first = rest = p.gemm;
+            first.k = CUT;
+            rest.k = K - CUT;
+            rest.a = (const char *)p.a + CUT * dtype_bytes(shape.type);
+            rest.b = (const char *)p.b + CUT * rest.ldb * dtype_bytes(shape.type);
+            rest.accumulate = true;
+            gemm_run(&execs[level][2], shape.type, &first, 1);
+            gemm_run(&execs[level][2], shape.type, &rest, 1);
+            assert_memory_equal(p.c, whole, sizeof(whole));
+            product_done(&p);
+        }
+}
+
+/* A B of 18 MB is packed in parts, and what is beside it in the list is as it was. */
+static void a_large_b_goes_in_parts(void **state)
+{
+    static const struct shape shapes[] = {
+        {.m = 2, .n = 40, .k = 60},
+        {.m = 2, .n = 4001, .k = 1100},
+        {.m = 2, .n = 4001, .k = 1100, .b_kind = B_WIDE_TRANSPOSED},
+        {.m = 2, .n = 40, .k = 60, .b_kind = B_PACKED},
+    };
+    enum { COUNT = sizeof(shapes) / sizeof(*shapes) };
+    struct product products[COUNT];
+    struct gemm list[COUNT];
+    void *packed[COUNT];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT; i++)
+        product_init(&products[i], &shapes[i], i);
+    for (enum kernel_level level = 0; level <= kernel_level_best(); level++) {
+        for (size_t i = 0; i < COUNT; i++) {
+            reset_c(&products[i]);
+            list[i] = products[i].gemm;
+            list[i].b = b_for(&execs[level][1], &products[i], &packed[i]);
+        }
+        gemm_run(&execs[level][2], DTYPE_F32, list, COUNT);
+        for (size_t i = 0; i < COUNT; i++) {
+            check_product(&products[i], kernel_level_name(level));
+            free(packed[i]);
+        }
+    }
+    for (size_t i = 0; i < COUNT; i++)
+        product_done(&products[i]);
 }
 
 /* 0 x Inf is NaN, Inf stays, and neither leaks into rows and columns that do not hold it. */
@@ -461,6 +591,9 @@ int main(void)
         cmocka_unit_test(shapes_of_no_multiple_are_right),
         cmocka_unit_test(nothing_times_nothing_is_zero),
         cmocka_unit_test(neither_threads_nor_the_list_change_a_bit),
+        cmocka_unit_test(sharing_the_rows_of_a_changes_no_bit),
+        cmocka_unit_test(a_product_cut_along_k_has_the_bits_of_the_whole),
+        cmocka_unit_test(a_large_b_goes_in_parts),
         cmocka_unit_test(inf_and_nan_come_through),
         cmocka_unit_test(c_is_rounded_to_nearest_even),
     };

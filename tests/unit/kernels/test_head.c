@@ -103,8 +103,9 @@ static void call_run(struct call *call, enum kernel_level level, size_t threads,
     call->packed = room(head_packed_bytes(&exec, &call->head));
     call->scratch = room(head_scratch_bytes(&exec, &call->head, call->rows));
     head_pack(&exec, &call->head, call->table, call->packed);
-    head_loss(&exec, &call->head, call->packed, call->rows, call->x, call->targets, call->losses,
-              0.5f, back ? &call->dx : NULL, back ? call->dtable : NULL, call->scratch);
+    head_loss(&exec, &call->head, call->table, call->packed, call->rows, call->x, call->targets,
+              call->losses, 0.5f, back ? &call->dx : NULL, back ? call->dtable : NULL,
+              call->scratch);
     head_logits(&exec, &call->head, call->packed, call->rows, call->x, call->logits);
     exec_done(&exec);
 }

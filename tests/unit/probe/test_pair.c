@@ -93,7 +93,6 @@ static void assert_whole(const struct answer *answer)
         assert_true(m->low > 0 && m->low <= m->value && m->value <= m->high);
     }
     assert_true(answer->measures[0].value <= answer->measures[2].value);
-    assert_true(answer->measures[3].value < answer->measures[6].value); /* small ones are slow */
 }
 
 static void test_both_directions_and_both_at_once(void **state)

@@ -22,34 +22,46 @@ static void pack(const struct gemm_source *source, size_t lane, size_t lanes, si
         }
 }
 
-static void pack_f32(const struct gemm_source *source, size_t lane, size_t lanes, size_t width,
-                     size_t k, void *panel)
+/* As the types of the inputs say: fp32 as it is, bf16 rounded. */
+static void pack_b_f32(const struct gemm_source *source, size_t lane, size_t lanes, size_t width,
+                       size_t k, void *panel)
 {
     pack(source, lane, lanes, width, k, panel, false);
 }
 
-static void pack_bf16(const struct gemm_source *source, size_t lane, size_t lanes, size_t width,
-                      size_t k, void *panel)
+static void pack_b_bf16(const struct gemm_source *source, size_t lane, size_t lanes, size_t width,
+                        size_t k, void *panel)
 {
     pack(source, lane, lanes, width, k, panel, true);
 }
 
+static void pack_a(const struct gemm_source *source, size_t lane, size_t lanes, size_t k,
+                   void *panels, size_t stride)
+{
+    for (size_t i = 0; i < lanes; i += ROWS)
+        pack(source, lane + i, lanes - i < ROWS ? lanes - i : ROWS, ROWS, k,
+             (char *)panels + i / ROWS * stride, false);
+}
+
 static void tile(size_t steps, size_t rows, size_t columns, const void *a, const void *b,
-                 struct mat c, bool add)
+                 const struct mat *c, bool add)
 {
     const float *a_step = a, *b_step = b;
     float sum[ROWS][COLUMNS] = {0};
 
+    for (size_t i = 0; add && i < rows; i++)
+        for (size_t j = 0; j < columns; j++)
+            sum[i][j] = mat_get(*c, i, j);
     for (size_t step = 0; step < steps; step++, a_step += ROWS, b_step += COLUMNS)
         for (size_t i = 0; i < rows; i++)
             for (size_t j = 0; j < COLUMNS; j++)
                 sum[i][j] += a_step[i] * b_step[j];
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < columns; j++)
-            mat_set(c, i, j, add ? mat_get(c, i, j) + sum[i][j] : sum[i][j]);
+            mat_set(*c, i, j, sum[i][j]);
 }
 
 const struct gemm_ops gemm_ops_ref[2] = {
-    [DTYPE_F32] = {ROWS, COLUMNS, COLUMNS, 1, pack_f32, tile},
-    [DTYPE_BF16] = {ROWS, COLUMNS, COLUMNS, 1, pack_bf16, tile},
+    [DTYPE_F32] = {ROWS, COLUMNS, COLUMNS, 1, pack_b_f32, pack_a, tile},
+    [DTYPE_BF16] = {ROWS, COLUMNS, COLUMNS, 1, pack_b_bf16, pack_a, tile},
 };

@@ -12,7 +12,11 @@ enum { ROWS = 8, VECTORS = 3 };
 enum { ROWS = 6, VECTORS = 2 };
 #endif
 
-#define AHEAD 12 /* rows between the one that is copied and the one that is fetched */
+#define AHEAD     12 /* rows between the one that is copied and the one that is fetched */
+#define K_AT_ONCE 64 /* rows of a transposed A whose next lines stay near; even, for pairs */
+
+/* Lanes of A that are copied from each of these rows in turn: on AVX-512 one cache line of bf16. */
+enum { PANELS = VF_LANES / ROWS, GROUP = 4 * ROWS };
 
 /* How what lies in memory becomes units. */
 enum kind {
@@ -62,34 +66,109 @@ VEC_INLINE vf pair_up(vf first, vf second)
 #endif
 }
 
+/* Lanes of a step as units, those beyond `have` 0. `next` NULL: k ends with half a pair. */
+VEC_INLINE vf units_across(enum kind kind, const char *row, const char *next, size_t lane,
+                           size_t have)
+{
+    vf x = lanes_of(kind, row, lane, have);
+
+    if (step_of(kind) == 1)
+        return x;
+    return pair_up(x, next ? lanes_of(kind, next, lane, have) : vf_zero());
+}
+
+/* The second row of a pair. */
+VEC_INLINE const char *next_row(enum kind kind, const struct gemm_source *source, size_t row,
+                                size_t k)
+{
+    return step_of(kind) > 1 && row + 1 < k ? row_of(source, row + 1) : NULL;
+}
+
+VEC_INLINE void fetch(const char *p, size_t bytes)
+{
+    for (size_t at = 0; at < bytes; at += 64)
+        _mm_prefetch(p + at, _MM_HINT_T0);
+}
+
 VEC_INLINE void pack_across(enum kind kind, const struct gemm_source *source, size_t lane,
                             size_t lanes, size_t width, size_t k, float *panel)
 {
     size_t size = dtype_bytes(type_of(kind));
 
     for (size_t first = 0; first < k; first += step_of(kind), panel += width) {
-        const char *row = row_of(source, first);
-        const char *next = step_of(kind) > 1 && first + 1 < k ? row_of(source, first + 1) : NULL;
+        const char *row = row_of(source, first), *next = next_row(kind, source, first, k);
 
-        for (size_t i = first + AHEAD; i < first + AHEAD + step_of(kind) && i < k; i++) {
-            const char *far = row_of(source, i);
-
-            for (size_t at = lane * size; at < (lane + lanes) * size; at += 64)
-                _mm_prefetch(far + at, _MM_HINT_T0);
-        }
-
+        for (size_t i = first + AHEAD; i < first + AHEAD + step_of(kind) && i < k; i++)
+            fetch(row_of(source, i) + lane * size, lanes * size);
         for (size_t i = 0; i < width; i += VF_LANES) {
             size_t have = i >= lanes ? 0 : lanes - i < VF_LANES ? lanes - i : VF_LANES;
-            vf x = lanes_of(kind, row, lane + i, have);
 
-            if (step_of(kind) > 1)
-                x = pair_up(x, next ? lanes_of(kind, next, lane + i, have) : vf_zero());
-            if (width - i >= VF_LANES)
-                vf_store(panel + i, x);
-            else
-                vf_store_n(panel + i, x, width - i);
+            vf_store(panel + i, units_across(kind, row, next, lane + i, have));
         }
     }
+}
+
+/* 8 lanes of a step, or as many as a panel of A has: a masked store is slow on AMD's CPUs. */
+VEC_INLINE void store_lanes(float *panel, __m256 x, size_t width)
+{
+    if (width == 8) {
+        _mm256_storeu_ps(panel, x);
+    } else {
+        _mm_storeu_ps(panel, _mm256_castps256_ps128(x));
+        _mm_storel_pi((__m64 *)(panel + 4), _mm256_extractf128_ps(x, 1));
+    }
+}
+
+/* A vector of units into the panels of A that it holds a step of, `count` of them. */
+VEC_INLINE void store_step(float *panel, size_t stride, vf x, size_t count)
+{
+#ifdef __AVX512F__
+    store_lanes(panel, _mm512_castps512_ps256(x), ROWS);
+    if (count > 1)
+        store_lanes(panel + stride, _mm512_extractf32x8_ps(x, 1), ROWS);
+#else
+    (void)stride;
+    (void)count;
+    store_lanes(panel, x, ROWS);
+#endif
+}
+
+/* One step of a group of lanes. */
+VEC_INLINE void pack_group(enum kind kind, const char *row, const char *next, size_t lane,
+                           size_t lanes, float *panel, size_t stride)
+{
+    if (lanes >= GROUP - PANELS * ROWS + VF_LANES) { /* no vector reads beyond the last lane */
+        for (size_t i = 0; i < GROUP; i += PANELS * ROWS, panel += PANELS * stride)
+            store_step(panel, stride, units_across(kind, row, next, lane + i, VF_LANES), PANELS);
+        return;
+    }
+    for (size_t i = 0; i < GROUP && i < lanes; i += PANELS * ROWS, panel += PANELS * stride)
+        store_step(
+            panel, stride,
+            units_across(kind, row, next, lane + i, lanes - i < VF_LANES ? lanes - i : VF_LANES),
+            (lanes - i + ROWS - 1) / ROWS);
+}
+
+/* Rows are far from each other, and what a group takes of one is a cache line or two. So while a
+ * group is copied, the lines that are next in its rows are fetched. */
+VEC_INLINE void pack_groups(enum kind kind, const struct gemm_source *source, size_t lane,
+                            size_t lanes, size_t k, float *panels, size_t stride)
+{
+    size_t size = dtype_bytes(type_of(kind));
+
+    for (size_t begin = 0; begin < k; begin += K_AT_ONCE)
+        for (size_t group = 0; group < lanes; group += GROUP)
+            for (size_t i = begin; i < begin + K_AT_ONCE && i < k; i += step_of(kind)) {
+                const char *row = row_of(source, i), *next = next_row(kind, source, i, k);
+
+                for (size_t j = i; j < i + step_of(kind) && j < k; j++)
+                    if (group + GROUP < lanes)
+                        fetch(row_of(source, j) + (lane + group + GROUP) * size, GROUP * size);
+                    else if (j + K_AT_ONCE < k)
+                        fetch(row_of(source, j + K_AT_ONCE) + lane * size, GROUP * size);
+                pack_group(kind, row, next, lane + group, lanes - group,
+                           panels + group / ROWS * stride + i / step_of(kind) * ROWS, stride);
+            }
 }
 
 /* ---- panels whose lanes are rows, 8 by 8 ---- */
@@ -131,17 +210,6 @@ VEC_INLINE void transpose(__m256 x[8])
     }
     for (int i = 0; i < 8; i++)
         x[i] = y[i];
-}
-
-/* 8 lanes of a step, or as many as a panel of A has: a masked store is slow on AMD's CPUs. */
-VEC_INLINE void store_lanes(float *panel, __m256 x, size_t width)
-{
-    if (width == 8) {
-        _mm256_storeu_ps(panel, x);
-    } else {
-        _mm_storeu_ps(panel, _mm256_castps256_ps128(x));
-        _mm_storel_pi((__m64 *)(panel + 4), _mm256_extractf128_ps(x, 1));
-    }
 }
 
 /* A block of 8 steps in which something is missing: lanes beyond the source, or k beyond its end.
@@ -186,8 +254,8 @@ VEC_INLINE void pack_rows(enum kind kind, const struct gemm_source *source, size
     }
 }
 
-VEC_INLINE void pack(enum kind kind, const struct gemm_source *source, size_t lane, size_t lanes,
-                     size_t width, size_t k, float *panel)
+VEC_INLINE void pack_panel(enum kind kind, const struct gemm_source *source, size_t lane,
+                           size_t lanes, size_t width, size_t k, float *panel)
 {
     if (source->across) {
         pack_across(kind, source, lane, lanes, width, k, panel);
@@ -196,30 +264,55 @@ VEC_INLINE void pack(enum kind kind, const struct gemm_source *source, size_t la
     for (size_t i = 0; i < width; i += 8) {
         size_t have = i >= lanes ? 0 : lanes - i < 8 ? lanes - i : 8;
 
-        pack_rows(kind, source, lane + i, have, width - i < 8 ? width - i : 8, width, k, panel + i);
+        pack_rows(kind, source, lane + i, have, 8, width, k, panel + i);
     }
 }
 
-static void pack_f32(const struct gemm_source *source, size_t lane, size_t lanes, size_t width,
-                     size_t k, void *panel)
+VEC_INLINE void pack_panels(enum kind kind, const struct gemm_source *source, size_t lane,
+                            size_t lanes, size_t k, float *panels, size_t stride)
 {
-    pack(COPY, source, lane, lanes, width, k, panel);
+    if (source->across) {
+        pack_groups(kind, source, lane, lanes, k, panels, stride);
+        return;
+    }
+    for (size_t i = 0; i < lanes; i += ROWS, panels += stride)
+        pack_rows(kind, source, lane + i, lanes - i < ROWS ? lanes - i : ROWS, ROWS, ROWS, k,
+                  panels);
 }
 
-static void pack_bf16(const struct gemm_source *source, size_t lane, size_t lanes, size_t width,
-                      size_t k, void *panel)
-{
+#define PACK(name, kind)                                                                           \
+    static void pack_b_##name(const struct gemm_source *source, size_t lane, size_t lanes,         \
+                              size_t width, size_t k, void *panel)                                 \
+    {                                                                                              \
+        pack_panel(kind, source, lane, lanes, width, k, panel);                                    \
+    }                                                                                              \
+    static void pack_a_##name(const struct gemm_source *source, size_t lane, size_t lanes,         \
+                              size_t k, void *panels, size_t stride)                               \
+    {                                                                                              \
+        pack_panels(kind, source, lane, lanes, k, panels, stride / sizeof(float));                 \
+    }
+
 #ifdef __AVX512BF16__
-    if (source->type == DTYPE_F32)
-        pack(PAIR_ROUND, source, lane, lanes, width, k, panel);
-    else
-        pack(PAIR, source, lane, lanes, width, k, panel);
+enum { STEP_OF_BF16 = 2 };
+#define FROM_BF16 PAIR
+#define FROM_F32  PAIR_ROUND
 #else
-    if (source->type == DTYPE_F32)
-        pack(ROUND, source, lane, lanes, width, k, panel);
-    else
-        pack(WIDEN, source, lane, lanes, width, k, panel);
+enum { STEP_OF_BF16 = 1 };
+#define FROM_BF16 WIDEN
+#define FROM_F32  ROUND
 #endif
+
+PACK(f32, COPY)
+PACK(bf16, FROM_BF16)
+
+/* Weights come as fp32. */
+static void pack_b_to_bf16(const struct gemm_source *source, size_t lane, size_t lanes,
+                           size_t width, size_t k, void *panel)
+{
+    if (source->type == DTYPE_BF16)
+        pack_b_bf16(source, lane, lanes, width, k, panel);
+    else
+        pack_panel(FROM_F32, source, lane, lanes, width, k, panel);
 }
 
 /* ---- tiles ---- */
@@ -228,84 +321,96 @@ VEC_INLINE void put(bool pairs, enum dtype type, void *p, vf x, size_t columns)
 {
 #ifdef __AVX512BF16__
     if (pairs && type == DTYPE_BF16) { /* these sums are never subnormal: the same as vf_to_bf16 */
-        _mm256_mask_storeu_epi16(p, vm_first(columns), (__m256i)_mm512_cvtneps_pbh(x));
+        if (columns == VF_LANES)
+            _mm256_storeu_si256(p, (__m256i)_mm512_cvtneps_pbh(x));
+        else
+            _mm256_mask_storeu_epi16(p, vm_first(columns), (__m256i)_mm512_cvtneps_pbh(x));
         return;
     }
 #endif
     (void)pairs;
-    if (columns == VF_LANES)
-        vf_put(type, p, 0, x);
-    else
-        vf_put_n(type, p, 0, x, columns);
+    vf_put_left(type, p, 0, x, columns);
 }
 
-/* Out of line, so that the loops over k keep all sums in registers. */
-VEC_INLINE void write_tile(bool pairs, enum dtype type, bool add, size_t rows, size_t columns,
-                           const vf sums[][VECTORS], struct mat c)
+/* A loop over sums, unrolled before the compiler decides what lies in registers. */
+#ifdef __clang__
+#define EACH_SUM(i, count) _Pragma("unroll") for (size_t i = 0; i < (count); i++)
+#else
+#define EACH_SUM(i, count) _Pragma("GCC unroll 8") for (size_t i = 0; i < (count); i++)
+#endif
+
+/* Out of line, so that it is there once. */
+__attribute__((noinline)) static void write_part(bool pairs, size_t rows, size_t columns,
+                                                 const vf sums[][VECTORS], const struct mat *c)
 {
-    c.type = type;
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j * VF_LANES < columns; j++) {
-            size_t have = columns - j * VF_LANES;
-            void *p = mat_at(c, i, j * VF_LANES).p;
-            vf x = sums[i][j];
+            size_t left = columns - j * VF_LANES;
 
-            if (have > VF_LANES)
-                have = VF_LANES;
-            if (add)
-                x = vf_add(have == VF_LANES ? vf_load(p) : vf_load_n(p, have), x);
-            put(pairs, type, p, x, have);
+            put(pairs, c->type, mat_at(*c, i, j * VF_LANES).p, sums[i][j],
+                left < VF_LANES ? left : VF_LANES);
         }
 }
 
-__attribute__((noinline)) static void write_sums(bool pairs, size_t rows, size_t columns,
-                                                 const vf sums[][VECTORS], struct mat c, bool add)
+VEC_INLINE void write_tile(bool pairs, enum dtype type, size_t rows, size_t vectors,
+                           const vf sums[][VECTORS], char *p, size_t stride)
 {
-    if (c.type == DTYPE_BF16)
-        write_tile(pairs, DTYPE_BF16, false, rows, columns, sums, c);
-    else if (add)
-        write_tile(pairs, DTYPE_F32, true, rows, columns, sums, c);
-    else
-        write_tile(pairs, DTYPE_F32, false, rows, columns, sums, c);
+    EACH_SUM (i, rows)
+        EACH_SUM (j, vectors)
+            put(pairs, type, p + i * stride + j * VF_LANES * dtype_bytes(type), sums[i][j],
+                VF_LANES);
 }
 
 VEC_INLINE void tile(bool pairs, size_t rows, size_t vectors, size_t steps, size_t columns,
-                     const float *a, const float *b, struct mat c, bool add)
+                     const float *a, const float *b, const struct mat *c, bool add)
 {
-    size_t stride = c.ld * dtype_bytes(c.type), last = (columns - 1) * dtype_bytes(c.type);
-    const char *p = c.p;
+    size_t stride = c->ld * dtype_bytes(c->type), bytes = columns * dtype_bytes(c->type);
+    const char *far = (const char *)c->p + (add ? ROWS * stride : 0);
     vf sum[ROWS][VECTORS];
 
-    for (size_t i = 0; i < rows; i++, p += stride) { /* far away: fetched while sums are made */
-        _mm_prefetch(p, _MM_HINT_T0);
-        _mm_prefetch(p + last, _MM_HINT_T0);
+    /* Fetched while sums are made: what is written, or what the tile below this one begins with. */
+    for (size_t i = 0; i < rows; i++, far += stride) {
+        fetch(far, bytes);
+        _mm_prefetch(far + bytes - 1, _MM_HINT_T0);
     }
-    for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < vectors; j++)
-            sum[i][j] = vf_zero();
+    EACH_SUM (i, rows)
+        EACH_SUM (j, vectors)
+            sum[i][j] = !add ? vf_zero()
+                             : vf_get_left(DTYPE_F32, (const float *)c->p + i * c->ld, j * VF_LANES,
+                                           columns - j * VF_LANES);
     do {
         vf at[VECTORS];
 
-        for (size_t j = 0; j < vectors; j++)
+        EACH_SUM (j, vectors)
             at[j] = vf_load(b + j * VF_LANES);
-        for (size_t i = 0; i < rows; i++) {
+        EACH_SUM (i, rows) {
             vf x = vf_set(a[i]);
 
-            for (size_t j = 0; j < vectors; j++)
+            EACH_SUM (j, vectors)
                 sum[i][j] = vf_multiply(pairs, x, at[j], sum[i][j]);
         }
         a += ROWS;
         b += vectors * VF_LANES;
     } while (--steps);
-    write_sums(pairs, rows, columns, sum, c, add);
+    if (columns < vectors * VF_LANES) {
+        vf part[ROWS][VECTORS]; /* the sums themselves have no address: they stay in registers */
+
+        EACH_SUM (i, rows)
+            EACH_SUM (j, vectors)
+                part[i][j] = sum[i][j];
+        write_part(pairs, rows, columns, part, c);
+    } else if (c->type == DTYPE_BF16)
+        write_tile(pairs, DTYPE_BF16, rows, vectors, sum, c->p, stride);
+    else
+        write_tile(pairs, DTYPE_F32, rows, vectors, sum, c->p, stride);
 }
 
 typedef void tile_function(size_t steps, size_t columns, const float *a, const float *b,
-                           struct mat c, bool add);
+                           const struct mat *c, bool add);
 
 #define TILE(pairs, rows, vectors)                                                                 \
     static void tile_##pairs##_##rows##_##vectors(size_t steps, size_t columns, const float *a,    \
-                                                  const float *b, struct mat c, bool add)          \
+                                                  const float *b, const struct mat *c, bool add)   \
     {                                                                                              \
         tile(pairs, rows, vectors, steps, columns, a, b, c, add);                                  \
     }
@@ -327,7 +432,7 @@ typedef void tile_function(size_t steps, size_t columns, const float *a, const f
 ROWS_EACH(TILE, VECTORS_EACH, 0)
 
 static void tile_f32(size_t steps, size_t rows, size_t columns, const void *a, const void *b,
-                     struct mat c, bool add)
+                     const struct mat *c, bool add)
 {
     static tile_function *const tiles[ROWS][VECTORS] = {ROWS_EACH(NAME, NAMES_OF_ROWS, 0)};
 
@@ -338,7 +443,7 @@ static void tile_f32(size_t steps, size_t rows, size_t columns, const void *a, c
 ROWS_EACH(TILE, VECTORS_EACH, 1)
 
 static void tile_bf16(size_t steps, size_t rows, size_t columns, const void *a, const void *b,
-                      struct mat c, bool add)
+                      const struct mat *c, bool add)
 {
     static tile_function *const tiles[ROWS][VECTORS] = {ROWS_EACH(NAME, NAMES_OF_ROWS, 1)};
 
@@ -349,10 +454,7 @@ static void tile_bf16(size_t steps, size_t rows, size_t columns, const void *a, 
 #endif
 
 const struct gemm_ops LEVEL(gemm_ops)[2] = {
-    [DTYPE_F32] = {ROWS, VECTORS *VF_LANES, VF_LANES, 1, pack_f32, tile_f32},
-#ifdef __AVX512BF16__
-    [DTYPE_BF16] = {ROWS, VECTORS *VF_LANES, VF_LANES, 2, pack_bf16, tile_bf16},
-#else
-    [DTYPE_BF16] = {ROWS, VECTORS *VF_LANES, VF_LANES, 1, pack_bf16, tile_bf16},
-#endif
+    [DTYPE_F32] = {ROWS, VECTORS *VF_LANES, VF_LANES, 1, pack_b_f32, pack_a_f32, tile_f32},
+    [DTYPE_BF16] = {ROWS, VECTORS *VF_LANES, VF_LANES, STEP_OF_BF16, pack_b_to_bf16, pack_a_bf16,
+                    tile_bf16},
 };
