@@ -6,7 +6,7 @@
  * Printed are GFLOP/s (median [min max]), the ratio ours / oneDNN round by round, and the part of
  * the peak: what multiply-adds between registers reach on as many threads, measured between the
  * rounds too. oneDNN chooses how its B lies (format any), and that is done beforehand, as our
- * packing is; where ours gets B as it lies (dW), so does oneDNN. */
+ * packing is; where ours gets B as it lies (dX, dW), so does oneDNN, but rounded to bf16 before. */
 #include "kernels/gemm.h"
 
 #include "base/rng.h"
@@ -25,7 +25,9 @@
 
 #define ROUNDS_MAX 101
 
-enum form { FORWARD, GRADIENT }; /* A B with B packed; A^T B with B as it lies, added to C */
+/* What the model asks for: A B with B packed before; A W^T with W as it lies in fp32; A^T B with B
+ * as it lies, added to C. */
+enum form { FORWARD, INPUT, GRADIENT };
 
 struct shape {
     const char *name;
@@ -39,10 +41,13 @@ static const struct shape shapes[] = {
     {"ffn up", FORWARD, 1024, 4096, 768, 1},
     {"ffn down", FORWARD, 1024, 768, 2048, 1},
     {"ffn up, 2048 rows", FORWARD, 2048, 4096, 768, 1},
-    {"head, chunk", FORWARD, 1024, 4096, 768, 1},
-    {"head dX, chunk", FORWARD, 1024, 768, 4096, 1},
-    {"head dX", FORWARD, 1024, 768, 50257, 1},
+    {"head, chunk", FORWARD, 1024, 1024, 768, 1},
+    {"head dX, span", FORWARD, 1024, 768, 4096, 1},
+    {"head dW, span", GRADIENT, 4096, 768, 1024, 1},
     {"head dW", GRADIENT, 50257, 768, 1024, 1},
+    {"attention out dX", INPUT, 1024, 768, 768, 1},
+    {"ffn up dX", INPUT, 1024, 768, 2048, 1},
+    {"ffn down dX", INPUT, 1024, 2048, 768, 1},
     {"qkv dW", GRADIENT, 768, 2304, 1024, 1},
     {"qkv dW, 2048 rows", GRADIENT, 768, 2304, 2048, 1},
     {"ffn up dW", GRADIENT, 768, 4096, 1024, 1},
@@ -160,7 +165,9 @@ static void work_init(struct work *work, const struct exec *exec, const struct s
         struct gemm *g = &work->list[i];
         void *b;
 
-        if (shape->form == FORWARD) {
+        if (shape->form == INPUT) {
+            b = work->wide;
+        } else if (shape->form == FORWARD) {
             b = memory(gemm_packed_bytes(exec, type, k, n));
             gemm_pack(exec, type, k, n, work->wide, n, false, b);
         } else {
@@ -173,8 +180,10 @@ static void work_init(struct work *work, const struct exec *exec, const struct s
                            .b = b,
                            .a_transposed = shape->form == GRADIENT,
                            .lda = shape->form == GRADIENT ? m : k,
-                           .ldb = n,
+                           .ldb = shape->form == INPUT ? k : n,
                            .b_packed = shape->form == FORWARD,
+                           .b_transposed = shape->form == INPUT,
+                           .b_wide = shape->form == INPUT,
                            .c = mat_of(work->c_type, memory(m * n * 4), n),
                            .accumulate = shape->form == GRADIENT};
     }
@@ -184,7 +193,8 @@ static void work_done(struct work *work)
 {
     for (size_t i = 0; i < work->shape.count; i++) {
         free((void *)(uintptr_t)work->list[i].a);
-        free((void *)(uintptr_t)work->list[i].b);
+        if (work->shape.form != INPUT)
+            free((void *)(uintptr_t)work->list[i].b);
         free(work->list[i].c.p);
     }
     free(work->list);
@@ -254,9 +264,9 @@ static void peer_init(struct peer *peer, const struct work *work)
     check(dnnl_engine_create(&peer->engine, dnnl_cpu, 0), "an engine");
     check(dnnl_stream_create(&peer->stream, peer->engine, dnnl_stream_default_flags), "a stream");
     describe(&a, work->type, s->m, s->k, s->form == GRADIENT);
-    describe(&b_plain, s->form == FORWARD ? DTYPE_F32 : work->type, s->k, s->n, false);
+    describe(&b_plain, s->form == GRADIENT ? work->type : DTYPE_F32, s->k, s->n, s->form == INPUT);
     describe(&c, work->c_type, s->m, s->n, false);
-    b_any = b_plain;
+    describe(&b_any, work->type, s->k, s->n, s->form == INPUT);
     if (s->form == FORWARD)
         check(dnnl_memory_desc_init_by_tag(&b_any, 2, b_dims, peer_type(work->type),
                                            dnnl_format_tag_any),

@@ -318,27 +318,38 @@ tokens_of_text() { # whatever text: a step's time does not depend on what it say
     fi >"$work/tokens.log" 2>&1
 }
 
+# torch MODE BATCH TIME STEPS: a row of in_turn. fp32 products are the BLAS's; Debian's plain one does 5 tokens a second,
+# so FIRSTLIGHT_BLAS names a folder with a better libblas.so.3 (OpenBLAS's)
+torch() {
+    local env=
+    [ "$1" != fp32 ] || env="LD_LIBRARY_PATH=$FIRSTLIGHT_BLAS "
+    echo "torch $1=${env}/usr/bin/python3 bench/train_torch.py $1 $2 $3 2 $4 ${BENCH_LIMIT:-30} ${BENCH_CPU:+--cpu}"
+}
+
 bench_train() {
-    local steps=${BENCH_STEPS:-2} rounds=${BENCH_TIMES:-1} cpu=${BENCH_CPU:+-c} python=/usr/bin/python3 size batch time rows mode
+    local steps=${BENCH_STEPS:-2} rounds=${BENCH_TIMES:-1} cpu=${BENCH_CPU:+-c} size batch time rows mode modes
     local ours moe="-s model.experts=8 -s model.experts_used=2 -s model.ffn=1024"
     tokens_of_text
     ours="train $cpu -n $steps -d $work/tokens -o $work/trained"
-    for size in "4 256" "8 256"; do
-        read -r batch time <<<"$size"
+    for size in "4 256 bf16 autocast fp32" "8 256 bf16"; do
+        read -r batch time modes <<<"$size"
         echo "## train: a step of $batch x $time tokens, GPT-2's 124 M, 2 threads; want 8 times llm.c, 1.5 times PyTorch, less memory"
         rows=()
         for mode in bf16 fp32; do
-            rows+=("$mode=$ours -s train.batch=$batch -s train.time=$time -s train.threads=2 -s train.precision=$mode firstlight-$mode")
+            [[ " $modes " != *" $mode "* ]] ||
+                rows+=("$mode=$ours -s train.batch=$batch -s train.time=$time -s train.threads=2 -s train.precision=$mode firstlight-$mode")
         done
-        if $python -c 'import torch' 2>/dev/null; then
-            for mode in fp32 fp32:plain autocast bf16; do
-                rows+=("torch $mode=$python bench/train_torch.py $mode $batch $time 2 $steps ${cpu:+--cpu}")
-            done
-        else
-            echo "skipped: PyTorch: $python has no torch"
-        fi
+        for mode in $modes; do
+            if ! /usr/bin/python3 -c 'import torch' 2>/dev/null; then
+                echo "skipped: PyTorch $mode: /usr/bin/python3 has no torch"
+            elif [ $mode = fp32 ] && [ ! -e "${FIRSTLIGHT_BLAS-}/libblas.so.3" ]; then
+                echo "skipped: PyTorch fp32: FIRSTLIGHT_BLAS names no folder with libblas.so.3 (bench/README.md)"
+            else
+                rows+=("$(torch $mode $batch $time $steps)")
+            fi
+        done
         if [ -x "${FIRSTLIGHT_LLMC-}/train_gpt2_${batch}x$time" ]; then
-            rows+=("llm.c=$python bench/train_llmc.py $FIRSTLIGHT_LLMC $batch $time 2 1")
+            rows+=("llm.c=python3 bench/train_llmc.py $FIRSTLIGHT_LLMC $batch $time 2 1")
         else
             echo "skipped: llm.c: FIRSTLIGHT_LLMC names no folder with train_gpt2_${batch}x$time (bench/README.md)"
         fi

@@ -1,9 +1,9 @@
 """A training step of the same model in PyTorch: what bench/train.c is compared with.
 
-    train_torch.py MODE BATCH TIME THREADS STEPS [--cpu]
+    train_torch.py MODE BATCH TIME THREADS STEPS SECONDS [--cpu]
 
 MODE is fp32, autocast (bf16 products, fp32 weights) or bf16 (weights and moments too); with ':plain' PyTorch's own kernels
-in place of oneDNN's. Sandwich RMSNorm, RoPE, an attention cap by tanh, GELU-GLU, tied head, AdamW and clipping, as `gpt2-124m-shape`
+in place of oneDNN's. No step begins after so many seconds. Sandwich RMSNorm, RoPE, an attention cap by tanh, GELU-GLU, tied head, AdamW and clipping, as `gpt2-124m-shape`
 is. Prints "torch-MODE tokens TOKENS_A_SECOND" for each step but the first, then "torch-MODE MiB PEAK"."""
 import contextlib
 import math
@@ -14,7 +14,7 @@ import time
 import torch
 import torch.nn.functional as F
 
-MODE, BATCH, TIME, THREADS, STEPS = sys.argv[1], *map(int, sys.argv[2:6])
+MODE, BATCH, TIME, THREADS, STEPS, SECONDS = sys.argv[1], *map(int, sys.argv[2:7])
 clock = (lambda: time.process_time() / THREADS) if "--cpu" in sys.argv else time.monotonic
 V, D, LAYERS, HEADS, WIDTH, CAP = 50257, 768, 12, 12, 2048, 30.0
 kind, _, plain = MODE.partition(":")
@@ -96,8 +96,11 @@ def main():
     if kind == "bf16":
         model = model.to(torch.bfloat16)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, betas=(0.9, 0.95), weight_decay=0.1)
+    end = time.monotonic() + SECONDS
     with torch.backends.mkldnn.flags(enabled=not plain):
         for i in range(STEPS + 1):
+            if i > 1 and time.monotonic() > end:  # the first is not counted, and one must be
+                break
             begin = clock()
             step(model, optimizer)
             if i:

@@ -100,7 +100,7 @@ static const struct subcommand subcommands[] = {
      paths_text, explain_opts, &explain_opt_count, cmd_explain},
     {"rules", "List the rules, or explain one", "[show RULE ...] [OPTION ...]", NULL, rules_opts,
      &rules_opt_count, cmd_rules, .word_at = rules_word_at},
-    {"fabric", "Measure nodes and the network between them, and name what is slow",
+    {"fabric", "Measure nodes and their network, name what is slow",
      "[--hosts HOSTS | --slurm | --nodes N] [OPTION ...] | show [OPTION ...] [TEST]", fabric_text,
      fabric_opts, &fabric_opt_count, cmd_fabric, .word_at = fabric_word_at},
     {"run", "Start and manage a job: here, over ssh, or by Slurm",

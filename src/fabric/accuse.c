@@ -15,7 +15,7 @@
 #define ODDS_WHOLE (-6.0)
 #define ODDS_TO    (-6.5) /* ways to a node from outside its group */
 
-#define FAR              5.0    /* standard deviations of a mean, 4 of a median */
+#define FAR              6.0    /* standard deviations of a mean, 5 of a median */
 #define GAIN_SURELY_FAST (-3.0) /* of a flow: speaks against its being slow by twenty to one */
 
 /* A candidate is all flows of some nodes, or those that leave their group. */
@@ -33,6 +33,13 @@ struct judged {
     double score; /* with the odds; negative infinity: not slow */
 };
 
+/* A candidate on the list: what was judged holds until flows of its nodes are explained. */
+struct listed {
+    struct candidate candidate;
+    struct judged judged;
+    bool stale;
+};
+
 static bool covers(const struct court *court, const struct candidate *c, const struct flow *flow,
                    uint32_t node, enum flow_way *way)
 {
@@ -48,34 +55,46 @@ static bool covers(const struct court *court, const struct candidate *c, const s
     return !c->cross && *way == WAY_OUT; /* inside: counted once */
 }
 
-/* The level of each way, from what nothing explains yet. False: neither is slow. */
-static bool fit_levels(struct court *court, const struct candidate *c, struct judged *out)
+/* Reads off the flows that nothing explains yet, or of those that something does. */
+static void read_off(struct court *court, const struct candidate *c, bool explained,
+                     double *values[FLOW_WAYS], uint32_t low[FLOW_WAYS], uint32_t all[FLOW_WAYS])
 {
-    uint32_t low[FLOW_WAYS] = {0}, open[FLOW_WAYS] = {0};
-    double *values[FLOW_WAYS] = {court->room, court->room + court->flows->count + 1};
-    bool slow = false;
+    const struct flows *flows = court->flows;
 
-    for (uint32_t n = 0; n < c->count; n++) {
-        const struct flows *flows = court->flows;
-
+    for (uint32_t n = 0; n < c->count; n++)
         for (uint32_t i = flows->start[c->nodes[n]]; i < flows->start[c->nodes[n] + 1]; i++) {
             const struct flow *flow = &flows->items[flows->list[i]];
             enum flow_way way;
 
-            if (!covers(court, c, flow, c->nodes[n], &way) || flow->level != 0)
+            if (!covers(court, c, flow, c->nodes[n], &way) || (flow->level != 0) != explained)
                 continue;
-            values[way][open[way]++] = flow->x;
-            low[way] += flow->x < -court->need;
+            values[way][all[way]++] = flow->x;
+            low[way] += flow->x < flow->level - court->need;
         }
-    }
-    for (int way = 0; way < FLOW_WAYS; way++) {
-        out->level[way] = 0;
-        if (!low[way] || low[way] * 2 < open[way])
-            continue;
-        out->level[way] = stats_median(values[way], open[way]);
-        if (out->level[way] > -fmax(court->need, FAR * court->noise / sqrt(open[way])))
+}
+
+/* The level of each way, from what nothing explains yet; when all of it is explained, from that: a
+ * slow node of a slow leaf is slower still. False: neither is slow. */
+static bool fit_levels(struct court *court, const struct candidate *c, struct judged *out)
+{
+    bool slow = false;
+
+    for (int explained = 0; explained < 2 && !slow; explained++) {
+        double *values[FLOW_WAYS] = {court->room, court->room + court->flows->count + 1};
+        uint32_t low[FLOW_WAYS] = {0}, all[FLOW_WAYS] = {0};
+
+        read_off(court, c, explained, values, low, all);
+        for (int way = 0; way < FLOW_WAYS; way++) {
             out->level[way] = 0;
-        slow |= out->level[way] < 0;
+            if (!low[way] || low[way] * 2 < all[way])
+                continue;
+            out->level[way] = stats_median(values[way], all[way]);
+            if (out->level[way] > -fmax(court->need, FAR * court->noise / sqrt(all[way])))
+                out->level[way] = 0;
+            slow |= out->level[way] < 0;
+        }
+        if (all[WAY_OUT] + all[WAY_IN])
+            break;
     }
     return slow;
 }
@@ -99,7 +118,7 @@ static struct judged judge(struct court *court, const struct candidate *c)
                 continue;
             gain = court_gain(court, flow, out.level[way]);
             out.gain[way] += gain;
-            if (flow->level == 0)
+            if (gain != 0)
                 *(gain > 0 ? &out.slow : &out.fast) += 1;
         }
     }
@@ -117,6 +136,13 @@ static struct judged judge(struct court *court, const struct candidate *c)
     return out;
 }
 
+static int list(struct court *court, const struct candidate *c, const struct judged *judged)
+{
+    struct listed listed = {*c, *judged, false};
+
+    return court_list(court, &listed, sizeof(listed));
+}
+
 /* Candidates of one node: as a whole and, where its group is known and it was seen inside, towards
  * the outside alone. Flows get explained and never the other way, so a node that is not slow at
  * first is not slow later. */
@@ -132,7 +158,7 @@ static int node_candidates(struct court *court)
             if (flows->start[n] == flows->start[n + 1] || (cross && court->set_of[n] == GROUP_NONE))
                 continue;
             judged = judge(court, &c);
-            if (isfinite(judged.score) && court_add_candidate(court, &c, sizeof(c)) < 0)
+            if (isfinite(judged.score) && list(court, &c, &judged) < 0)
                 return -ENOMEM;
         }
     return 0;
@@ -148,7 +174,7 @@ static int group_candidates(struct court *court)
             if (c.count < 2)
                 continue;
             judged = judge(court, &c);
-            if (isfinite(judged.score) && court_add_candidate(court, &c, sizeof(c)) < 0)
+            if (isfinite(judged.score) && list(court, &c, &judged) < 0)
                 return -ENOMEM;
         }
     return 0;
@@ -190,6 +216,23 @@ static double rival(struct court *court, const struct candidate *c, const struct
     return count ? score : -INFINITY;
 }
 
+/* What is explained is no longer what others were judged by. */
+static void touch(struct court *court, struct flow *flow, double level)
+{
+    flow->level = level;
+    court->touched[flow->from] = court->touched[flow->to] = true;
+}
+
+static void refresh(struct court *court)
+{
+    struct listed *all = court->listed;
+
+    for (uint32_t i = 0; i < court->listed_count; i++)
+        for (uint32_t n = 0; n < all[i].candidate.count && !all[i].stale; n++)
+            all[i].stale = court->touched[all[i].candidate.nodes[n]];
+    memset(court->touched, 0, court->flows->node_count * sizeof(*court->touched));
+}
+
 static void explain(struct court *court, const struct candidate *c, const struct judged *judged)
 {
     struct flows *flows = court->flows;
@@ -200,7 +243,7 @@ static void explain(struct court *court, const struct candidate *c, const struct
             enum flow_way way;
 
             if (covers(court, c, flow, c->nodes[n], &way) && judged->level[way] < flow->level)
-                flow->level = judged->level[way];
+                touch(court, flow, judged->level[way]);
         }
 }
 
@@ -242,7 +285,7 @@ static enum suspect_kind kind_of(const struct court *court, const struct candida
          i++) {
         const struct flow *flow = &court->flows->items[court->flows->list[i]];
 
-        if ((flow->from == c->nodes[0]) == in && flow->x > -court->need)
+        if ((flow->from == c->nodes[0]) == in && flow->x > flow->level - court->need)
             return out ? SUSPECT_SENDING : SUSPECT_RECEIVING;
     }
     return SUSPECT_NODE;
@@ -274,7 +317,7 @@ static int name_one_of(struct court *court, const struct candidate *c, const str
         enum flow_way way = flow->from == nodes[0] ? WAY_OUT : WAY_IN;
 
         if ((flow->from == nodes[1] || flow->to == nodes[1]) && flow->x < -court->need) {
-            flow->level = flow->x;
+            touch(court, flow, flow->x);
             if (flow->x < accused->level[way])
                 accused->level[way] = flow->x;
         }
@@ -319,17 +362,20 @@ static double other_view(struct court *court, const struct candidate *c)
 /* One step: the best candidate is named. 1: named; 0: nothing is left; or -ENOMEM. */
 static int step(struct court *court)
 {
-    const struct candidate *best = NULL, *all = court->candidates;
+    struct listed *all = court->listed;
+    const struct candidate *best = NULL;
     struct judged of_best = {.score = -INFINITY};
     uint32_t partner = MEASURE_NOBODY, partners = 0;
     double margin;
 
-    for (uint32_t i = 0; i < court->candidate_count; i++) {
-        struct judged judged = judge(court, &all[i]);
-
-        if (judged.score > of_best.score) {
-            best = &all[i];
-            of_best = judged;
+    refresh(court);
+    for (uint32_t i = 0; i < court->listed_count; i++) {
+        if (all[i].stale)
+            all[i].judged = judge(court, &all[i].candidate);
+        all[i].stale = false;
+        if (all[i].judged.score > of_best.score) {
+            best = &all[i].candidate;
+            of_best = all[i].judged;
         }
     }
     if (!best || of_best.score < 1)
@@ -354,7 +400,7 @@ int court_nodes_and_groups(struct court *court)
 {
     int r;
 
-    court->candidate_count = 0;
+    court->listed_count = 0;
     if (node_candidates(court) < 0)
         return -ENOMEM;
     if (group_candidates(court) < 0)

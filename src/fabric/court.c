@@ -69,15 +69,15 @@ struct accused *court_name(struct court *court)
     return &named->items[named->count++];
 }
 
-int court_add_candidate(struct court *court, const struct candidate *candidate, size_t bytes)
+int court_list(struct court *court, const void *listed, size_t bytes)
 {
-    void *items = grow(court->arena, court->candidates, court->candidate_count,
-                       &court->candidate_space, bytes);
+    void *items =
+        grow(court->arena, court->listed, court->listed_count, &court->listed_space, bytes);
 
     if (!items)
         return -ENOMEM;
-    court->candidates = items;
-    memcpy((char *)items + court->candidate_count++ * bytes, candidate, bytes);
+    court->listed = items;
+    memcpy((char *)items + court->listed_count++ * bytes, listed, bytes);
     return 0;
 }
 
@@ -119,7 +119,8 @@ static int open_court(struct arena *arena, struct flows *flows, struct accused_l
     court->self = arena_alloc(arena, ((size_t)n + 1) * sizeof(*court->self));
     court->set_of = arena_alloc(arena, ((size_t)n + 1) * sizeof(*court->set_of));
     court->room = arena_alloc(arena, 2 * ((size_t)flows->count + 1) * sizeof(*court->room));
-    if (!court->self || !court->set_of || !court->room)
+    court->touched = arena_alloc(arena, ((size_t)n + 1) * sizeof(*court->touched));
+    if (!court->self || !court->set_of || !court->room || !court->touched)
         return -ENOMEM;
     for (uint32_t i = 0; i < n; i++) {
         court->self[i] = i;
@@ -158,7 +159,7 @@ static int go_through(struct arena *arena, struct flows *flows, struct accused_l
     if (court.seen < COMPARABLE)
         return 0;
     if (court_discover(&court) < 0 || court_nodes_and_groups(&court) < 0 ||
-        court_parts(&court) < 0 || court_links(&court) < 0)
+        court_parts(&court) < 0 || court_scattered(&court) < 0 || court_links(&court) < 0)
         return -ENOMEM;
     return 0;
 }

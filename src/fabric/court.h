@@ -10,8 +10,6 @@ struct court_set { /* a group: given by a topology, or discovered */
     uint32_t count;
 };
 
-struct candidate;
-
 struct court {
     struct arena *arena;
     struct flows *flows;
@@ -24,21 +22,23 @@ struct court {
     uint32_t *set_of; /* by node; GROUP_NONE */
     struct court_set *sets;
     uint32_t set_count, set_space;
-    struct candidate *candidates;
-    uint32_t candidate_count, candidate_space;
-    double *room; /* for as many numbers as there are flows, twice */
+    void *listed; /* candidates, of accuse.c */
+    uint32_t listed_count, listed_space;
+    bool *touched; /* by node: some of its flows got explained */
+    double *room;  /* for as many numbers as there are flows, twice */
 };
 
 /* Log likelihood that is gained when `flow` is explained to run at `level` at most. */
 double court_gain(const struct court *court, const struct flow *flow, double level);
 /* A zeroed entry of the list of names, or NULL: no memory. */
 struct accused *court_name(struct court *court);
-int court_add_candidate(struct court *court, const struct candidate *candidate, size_t bytes);
+int court_list(struct court *court, const void *listed, size_t bytes);
 
 /* Each names what it finds and explains its flows. 0 or -ENOMEM. */
 int court_nodes_and_groups(struct court *court); /* accuse.c */
 int court_parts(struct court *court);            /* links.c: of groups' ways out and in */
 int court_links(struct court *court);            /* links.c: of two nodes that are well */
+int court_scattered(struct court *court);        /* scatter.c: parts, without groups */
 /* Groups that nobody gave: slow to the rest and fast among themselves (discover.c). */
 int court_discover(struct court *court);
 

@@ -66,7 +66,7 @@ static void weigh_part(struct court *court, uint32_t g, double background, struc
         const struct flow *flow = &court->flows->items[i];
         enum flow_way way;
 
-        if (!crosses(court, flow, g, &way) || flow->level != 0)
+        if (!crosses(court, flow, g, &way))
             continue;
         out->all[way]++;
         if (flow_is_open(court->flows, flow))
@@ -83,7 +83,7 @@ static void weigh_part(struct court *court, uint32_t g, double background, struc
             enum flow_way its;
             double odds;
 
-            if (!crosses(court, flow, g, &its) || its != (enum flow_way)way || flow->level != 0)
+            if (!crosses(court, flow, g, &its) || its != (enum flow_way)way)
                 continue;
             odds = exp(court_gain(court, flow, out->level[way]));
             out->gain[way] +=
@@ -105,7 +105,7 @@ static double background_of(const struct court *court, uint32_t g)
         const struct flow *flow = &court->flows->items[i];
         enum flow_way way;
 
-        if (crosses(court, flow, g, &way) || !in_scope(court, flow) || flow->level != 0)
+        if (crosses(court, flow, g, &way) || !in_scope(court, flow))
             continue;
         all++;
         open += flow_is_open(court->flows, flow);
@@ -167,73 +167,95 @@ int court_parts(struct court *court)
     return 0;
 }
 
-/* The open flows between the two ends of `flow`; `confirmed`: measured apart from each other. */
-static double weigh_link(const struct court *court, const struct flow *flow,
-                         double level[FLOW_WAYS], bool *confirmed)
+/* One direction between two nodes: slow whenever it was measured, and more than once. */
+struct way {
+    double level, gain;
+    uint32_t slow, fast; /* measurements */
+};
+
+static void weigh_ways(const struct court *court, uint32_t a, uint32_t b,
+                       struct way ways[FLOW_WAYS])
 {
     const struct flows *flows = court->flows;
-    uint32_t a = flow->from, b = flow->to, phases = 0;
-    double gain = 0;
 
-    *confirmed = false;
     for (uint32_t i = flows->start[a]; i < flows->start[a + 1]; i++) {
-        const struct flow *other = &flows->items[flows->list[i]];
-        enum flow_way way = other->from == a ? WAY_OUT : WAY_IN;
+        const struct flow *flow = &flows->items[flows->list[i]];
+        struct way *way = &ways[flow->from == a ? WAY_OUT : WAY_IN];
 
-        if ((other->from != b && other->to != b) || !flow_is_open(flows, other))
+        if (flow->from != b && flow->to != b)
             continue;
-        gain += court_gain(court, other, other->x);
-        if (other->x < level[way])
-            level[way] = other->x;
-        phases |= 1u << other->phase;
-        *confirmed |= other->times > 1;
+        if (!flow_is_open(flows, flow)) {
+            way->fast += flow->times;
+            continue;
+        }
+        way->slow += flow->times;
+        way->gain += court_gain(court, flow, flow->x);
+        if (flow->x < way->level)
+            way->level = flow->x;
     }
-    *confirmed |= phases == (1u << PAIR_PHASES) - 1;
-    return gain + (level[WAY_OUT] < 0 && level[WAY_IN] < 0 ? ODDS_LINK : ODDS_LINK_WAY);
+    for (int k = 0; k < FLOW_WAYS; k++)
+        if (ways[k].slow < 2 || ways[k].fast)
+            ways[k] = (struct way){0};
+}
+
+static uint32_t fast_flows(const struct court *court, uint32_t node)
+{
+    const struct flows *flows = court->flows;
+    uint32_t fast = 0;
+
+    for (uint32_t i = flows->start[node]; i < flows->start[node + 1]; i++)
+        fast += flows->items[flows->list[i]].x > -court->need;
+    return fast;
+}
+
+static int name_link(struct court *court, uint32_t a, uint32_t b, const struct way *ways,
+                     double margin)
+{
+    bool out = ways[WAY_OUT].slow > 0, in = ways[WAY_IN].slow > 0;
+    struct accused *accused = court_name(court);
+    uint32_t *nodes = arena_alloc(court->arena, 2 * sizeof(*nodes));
+    struct flows *flows = court->flows;
+
+    if (!accused || !nodes)
+        return -ENOMEM;
+    nodes[0] = out ? a : b; /* from, to */
+    nodes[1] = out ? b : a;
+    *accused = (struct accused){.kind = out && in ? SUSPECT_LINK : SUSPECT_LINK_ONE_WAY,
+                                .nodes = nodes,
+                                .node_count = 2,
+                                .group = GROUP_NONE,
+                                .level = {ways[!out].level, out && in ? ways[WAY_IN].level : 0},
+                                .margin = margin,
+                                .slow = ways[WAY_OUT].slow + ways[WAY_IN].slow,
+                                .fast = fast_flows(court, a) + fast_flows(court, b),
+                                .decide = {MEASURE_NOBODY, MEASURE_NOBODY}};
+    for (uint32_t k = flows->start[a]; k < flows->start[a + 1]; k++) {
+        struct flow *flow = &flows->items[flows->list[k]];
+
+        if ((flow->from == b || flow->to == b) && flow_is_open(flows, flow))
+            flow->level = flow->x;
+    }
+    return 0;
 }
 
 int court_links(struct court *court)
 {
-    struct flows *flows = court->flows;
+    const struct flows *flows = court->flows;
 
     for (uint32_t i = 0; i < flows->count; i++) {
         const struct flow *flow = &flows->items[i];
-        double level[FLOW_WAYS] = {0}, score;
-        struct accused *accused;
-        uint32_t *nodes, fast = 0;
-        bool confirmed;
+        struct way ways[FLOW_WAYS] = {0};
+        double score;
 
         if (!flow_is_open(flows, flow) || flow->level != 0)
             continue;
-        score = weigh_link(court, flow, level, &confirmed);
-        if (!confirmed || score < MARGIN_NAMED)
+        weigh_ways(court, flow->from, flow->to, ways);
+        score = ways[WAY_OUT].gain + ways[WAY_IN].gain +
+                (ways[WAY_OUT].slow && ways[WAY_IN].slow ? ODDS_LINK : ODDS_LINK_WAY);
+        if (score < MARGIN_NAMED)
             continue;
-        accused = court_name(court);
-        nodes = arena_alloc(court->arena, 2 * sizeof(*nodes));
-        if (!accused || !nodes)
+        if (name_link(court, flow->from, flow->to, ways, score) < 0)
             return -ENOMEM;
-        nodes[0] = level[WAY_OUT] < 0 ? flow->from : flow->to;
-        nodes[1] = level[WAY_OUT] < 0 ? flow->to : flow->from;
-        *accused = (struct accused){
-            .kind = level[WAY_OUT] < 0 && level[WAY_IN] < 0 ? SUSPECT_LINK : SUSPECT_LINK_ONE_WAY,
-            .nodes = nodes,
-            .node_count = 2,
-            .group = GROUP_NONE,
-            .level = {level[WAY_OUT], level[WAY_IN]},
-            .margin = score,
-            .decide = {MEASURE_NOBODY, MEASURE_NOBODY}};
-        for (uint32_t k = flows->start[flow->from]; k < flows->start[flow->from + 1]; k++) {
-            struct flow *other = &flows->items[flows->list[k]];
-
-            if (other->from != nodes[0] + nodes[1] - flow->from &&
-                other->to != nodes[0] + nodes[1] - flow->from) {
-                fast += other->x > -court->need;
-            } else if (flow_is_open(flows, other)) {
-                other->level = other->x;
-                accused->slow++;
-            }
-        }
-        accused->fast = fast;
     }
     return 0;
 }

@@ -84,16 +84,19 @@ static uint32_t find_reliable(const struct chooser *c, uint32_t node, bool mate)
     return MEASURE_NOBODY;
 }
 
-static bool is_node(enum suspect_kind kind)
+/* One node, or what leads to it. */
+static bool is_single(const struct accused *accused)
 {
-    return kind == SUSPECT_NODE || kind == SUSPECT_SENDING || kind == SUSPECT_RECEIVING;
+    return accused->node_count == 1 &&
+           (accused->kind == SUSPECT_NODE || accused->kind == SUSPECT_SENDING ||
+            accused->kind == SUSPECT_RECEIVING || accused->kind == SUSPECT_GROUP_PART);
 }
 
 /* A suspect that is known too little: with its group, with the rest. */
 static void confirm(struct chooser *c, const struct accused *accused)
 {
     uint32_t node = accused->nodes[0], other = MEASURE_NOBODY, wanted = 0;
-    bool given = c->flows->group[node] != GROUP_NONE;
+    bool given = c->flows->group[node] != GROUP_NONE, unsure;
     struct met met;
 
     if (!usable(c, node))
@@ -101,10 +104,12 @@ static void confirm(struct chooser *c, const struct accused *accused)
     met = mark_met(c, node);
     if (!given && accused->kind != SUSPECT_NODE && c->flows->node_count > 2 * PARTNERS_FAR)
         wanted = PARTNERS_FAR;
-    if (given && met.mates < MATES_WANTED)
+    unsure = accused->margin < MARGIN_SURE;
+    /* What leads out of a slow group says nothing of its nodes: they must be seen inside. */
+    if (given &&
+        (met.mates < MATES_WANTED || (unsure && c->in_group[node] && met.mates < OTHERS_MANY)))
         other = find_reliable(c, node, true);
-    if (other == MEASURE_NOBODY &&
-        (met.others < wanted || (accused->margin < MARGIN_SURE && met.others < OTHERS_MANY)))
+    if (other == MEASURE_NOBODY && (met.others < wanted || (unsure && met.others < OTHERS_MANY)))
         other = find_reliable(c, node, false);
     if (other != MEASURE_NOBODY)
         take(c, node, other);
@@ -116,7 +121,7 @@ static void mix(struct chooser *c, const struct accused_list *accused)
     for (uint32_t i = 0; i < accused->count; i++) {
         uint32_t node = accused->items[i].nodes[0];
 
-        if (!is_node(accused->items[i].kind) || !usable(c, node) ||
+        if (!is_single(&accused->items[i]) || !usable(c, node) ||
             mark_met(c, node).fellows >= FELLOWS)
             continue;
         for (uint32_t k = 0; k < c->flows->node_count; k++) {
@@ -132,15 +137,60 @@ static void mix(struct chooser *c, const struct accused_list *accused)
     }
 }
 
+static bool is_found_group(const struct chooser *c, const struct accused *accused)
+{
+    return accused->kind == SUSPECT_GROUP && c->flows->group[accused->nodes[0]] == GROUP_NONE;
+}
+
+/* Two suspects of which one is a group that was discovered: parts of one, when they are fast with
+ * each other. */
+static void join(struct chooser *c, const struct accused *group, const struct accused *other)
+{
+    uint32_t a = MEASURE_NOBODY, b = MEASURE_NOBODY;
+
+    for (uint32_t i = 0; i < group->node_count; i++) {
+        (void)mark_met(c, group->nodes[i]);
+        if (usable(c, group->nodes[i]) && a == MEASURE_NOBODY)
+            a = group->nodes[i];
+        for (uint32_t k = 0; k < other->node_count; k++) {
+            if (c->stamp[other->nodes[k]] == group->nodes[i] + 1)
+                return;
+            if (usable(c, other->nodes[k]) && b == MEASURE_NOBODY)
+                b = other->nodes[k];
+        }
+    }
+    if (a != MEASURE_NOBODY && b != MEASURE_NOBODY)
+        take(c, a, b);
+}
+
+static void join_groups(struct chooser *c, const struct accused_list *accused)
+{
+    for (uint32_t i = 0; i < accused->count; i++)
+        for (uint32_t k = 0; k < accused->count && is_found_group(c, &accused->items[i]); k++)
+            if (is_single(&accused->items[k]) || (k > i && is_found_group(c, &accused->items[k])))
+                join(c, &accused->items[i], &accused->items[k]);
+}
+
+/* Outliers. What was slow with all others at work and is fast alone is settled. */
 static void again(struct chooser *c)
 {
     const struct flows *flows = c->flows;
 
     for (uint32_t i = 0; i < flows->count; i++) {
         const struct flow *flow = &flows->items[i];
+        bool settled = flow->phase == PHASE_ALONE && flow->times >= AGAIN_MAX;
 
-        if (flow->times < AGAIN_MAX && flow_is_open(flows, flow) && usable(c, flow->from) &&
-            usable(c, flow->to))
+        if (!flow_is_open(flows, flow))
+            continue;
+        /* Its other phase stands beside it. */
+        for (uint32_t k = i ? i - 1 : 0; k <= i + 1 && k < flows->count; k++) {
+            const struct flow *other = &flows->items[k];
+
+            settled |= other->from == flow->from && other->to == flow->to && k != i &&
+                       other->phase == PHASE_ALONE &&
+                       (other->times >= AGAIN_MAX || !flow_is_open(flows, other));
+        }
+        if (!settled && usable(c, flow->from) && usable(c, flow->to))
             take(c, flow->from, flow->to);
     }
 }
@@ -215,7 +265,7 @@ static void mark_accused(struct chooser *c, const struct accused *accused)
         uint32_t node = accused->nodes[k];
 
         (group && accused->node_count > 1 ? c->in_group : c->accused)[node] = true;
-        c->fellow[node] |= is_node(accused->kind) || accused->kind == SUSPECT_GROUP;
+        c->fellow[node] |= is_single(accused) || accused->kind == SUSPECT_GROUP;
     }
 }
 
@@ -245,11 +295,12 @@ int next_pairs(const struct fabric_result *result, const struct flows *flows,
             usable(&c, one_of->decide[0]) && usable(&c, one_of->decide[1]))
             take(&c, one_of->decide[0], one_of->decide[1]);
     }
-    if (!flows->group_count)
+    if (!flows->group_count) {
         mix(&c, accused);
+        join_groups(&c, accused);
+    }
     for (uint32_t i = 0; i < accused->count; i++)
-        if (is_node(accused->items[i].kind) ||
-            (accused->items[i].kind == SUSPECT_GROUP_PART && accused->items[i].node_count == 1))
+        if (is_single(&accused->items[i]))
             confirm(&c, &accused->items[i]);
     again(&c);
     r = (int)c.count;

@@ -59,10 +59,11 @@ static void tell_end(const struct probe *probe, int r, int64_t began_ms, enum te
     child_end(child, words);
     if (r == -ETIMEDOUT)
         probe_tell_trouble(probe, TROUBLE_HUNG, test, peer,
-                           "the test did not end in %.1f s and was killed",
-                           (double)(clock_now_ms() - began_ms) / 1000);
+                           "the test '%s' did not end in %.1f s and was killed",
+                           test_kinds[test].name, (double)(clock_now_ms() - began_ms) / 1000);
     else if (r == -EPIPE && words[0])
-        probe_tell_trouble(probe, TROUBLE_TEST, test, peer, "the test ended by %s", words);
+        probe_tell_trouble(probe, TROUBLE_TEST, test, peer, "the test '%s' ended by %s",
+                           test_kinds[test].name, words);
     else if (r < 0 && r != -ECONNRESET)
         probe_tell_trouble(probe, TROUBLE_TEST, test, peer, "the test's process: %s", strerror(-r));
 }
@@ -117,7 +118,7 @@ int carry_tests(const struct probe *probe, const node_test *tests, uint32_t whic
 
         if (!(which >> i & 1) || !tests[i])
             continue;
-        one.deadline_ms = now + (probe->deadline_ms - now) / left--;
+        one.deadline_ms = now + (probe->deadline_ms - now) / (left-- > 1 ? 2 : 1);
         r = carry_test(&one, tests[i], (enum test)i, watch);
     }
     return r;

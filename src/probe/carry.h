@@ -27,7 +27,8 @@ struct carrier {
 int carry_out(struct carrier *carrier, const struct order *order, const struct telling *telling);
 void carrier_done(struct carrier *carrier);
 
-/* Tests of this node, one after the other; what one leaves of the time the next ones have. */
+/* Tests of this node, one after the other. Each may take half of the time that is left, the last
+ * all of it: on a busy machine one needs more than its share, and one that hangs leaves some. */
 int carry_tests(const struct probe *probe, const node_test *tests, uint32_t which, int watch);
 
 /* What UCX this node has: card->ucx, has_ucx. */

@@ -4,12 +4,15 @@
 #include "base/str.h"
 
 #include <errno.h>
-#include <sched.h>
+#include <time.h>
 
 #define WINDOW_BYTES   (8u << 20)
 #define FLOOR_BYTES_MS 1000 /* a peer slower than this is silent */
-#define LOOK_EVERY     256  /* turns without news between looks at the clock */
-#define YIELD_EVERY    64   /* ... and turns after which another process may have the CPU */
+#define LOOK_EVERY     256  /* turns between looks at clock and peer */
+#define IDLE_EVERY     32   /* turns without news between looks at how long that is */
+#define SPIN_NS        300000
+#define REST_SHARE     16 /* of the time that was idle; more would be seen in what is measured */
+#define REST_NS_MAX    1000000
 #define STEP_COUNT_MAX ((uint64_t)1 << 40)
 
 /* What a message is, in the low half of its tag; the high half is the meeting. */
@@ -18,7 +21,7 @@ enum { TALK_STEP = 1, TALK_READY, TALK_RECEIPT, TALK_DATA };
 enum { STEP_BLOCK, STEP_ECHO, STEP_END };
 
 struct step {
-    uint64_t op, bytes, to, from;
+    uint64_t op, in_gpu, bytes, to, from;
 };
 
 static struct ucx_stream message(struct talk *talk, bool in, uint32_t kind, void *p, size_t bytes)
@@ -42,9 +45,10 @@ uint32_t talk_window(uint64_t bytes)
 
 static struct ucx_stream data(struct talk *talk, bool in, uint64_t bytes, uint64_t count)
 {
-    struct ucx_stream stream = message(talk, in, TALK_DATA, in ? talk->in : talk->out, bytes);
+    const struct buffers *buffers = talk->in_gpu ? talk->gpu : talk->host;
+    struct ucx_stream stream = message(talk, in, TALK_DATA, in ? buffers->in : buffers->out, bytes);
 
-    stream.memory = talk->memory;
+    stream.memory = buffers->memory;
     stream.window = talk_window(bytes);
     stream.count = count;
     return stream;
@@ -83,11 +87,23 @@ static int look_around(const struct talk *talk, int64_t moved_ms, int64_t limit_
     return 0;
 }
 
+/* Who waits spins, for what sleeps wakes late. But where processes are more than CPUs, the one that
+ * is waited for needs this CPU: so after a while the wait has short rests. */
+static void rest(int64_t *idle_since_ns)
+{
+    int64_t idle = clock_now_ns() - *idle_since_ns, share = idle / REST_SHARE;
+
+    if (*idle_since_ns == 0)
+        *idle_since_ns += idle;
+    else if (idle > SPIN_NS)
+        (void)nanosleep(&(struct timespec){0, share < REST_NS_MAX ? share : REST_NS_MAX}, NULL);
+}
+
 /* Until all messages of these have ended. */
 static int pump(struct talk *talk, struct ucx_stream *const *streams, size_t count, struct err *err)
 {
     const struct ucx_library *ucx = talk->port->ucx;
-    int64_t moved_ms = 0;
+    int64_t moved_ms = 0, idle_since_ns = 0;
     uint64_t before = UINT64_MAX;
     unsigned turns = 0, idle = 0;
 
@@ -114,9 +130,9 @@ static int pump(struct talk *talk, struct ucx_stream *const *streams, size_t cou
                 return r;
         }
         if (ucx->ucp_worker_progress(talk->port->worker) > 0)
-            idle = 0;
-        else if (++idle % YIELD_EVERY == 0)
-            (void)sched_yield();
+            idle = 0, idle_since_ns = 0;
+        else if (++idle % IDLE_EVERY == 0)
+            rest(&idle_since_ns);
     }
 }
 
@@ -145,7 +161,7 @@ int talk_block(struct talk *talk, uint64_t bytes, uint64_t to, uint64_t from, do
 
     ucx_stream_fill(&in);
     began = clock_now_ns();
-    r = send_step(talk, (struct step){STEP_BLOCK, bytes, to, from}, err);
+    r = send_step(talk, (struct step){STEP_BLOCK, talk->in_gpu, bytes, to, from}, err);
     if (r == 0 && to > 0) {
         r = pump_one(talk, &ready, err);
         began = clock_now_ns();
@@ -181,7 +197,7 @@ int talk_echo(struct talk *talk, uint64_t bytes, double *seconds, uint64_t count
     char byte;
     struct ucx_stream ready = message(talk, true, TALK_READY, &byte, 1);
     int64_t began, ended;
-    int r = send_step(talk, (struct step){STEP_ECHO, bytes, count, count}, err);
+    int r = send_step(talk, (struct step){STEP_ECHO, talk->in_gpu, bytes, count, count}, err);
 
     if (r == 0)
         r = pump_one(talk, &ready, err);
@@ -233,11 +249,13 @@ int talk_end(struct talk *talk, struct err *err)
 
 static int check_step(const struct talk *talk, const struct step *step, struct err *err)
 {
-    if (step->op > STEP_END || step->to > STEP_COUNT_MAX || step->from > STEP_COUNT_MAX)
+    const struct buffers *buffers = step->in_gpu ? talk->gpu : talk->host;
+
+    if (step->op > STEP_END || step->to > STEP_COUNT_MAX || step->from > STEP_COUNT_MAX || !buffers)
         return err_set(err, -EPROTO, "it asks for something that this version does not know");
-    if (step->bytes > talk->space)
+    if (step->bytes > buffers->space)
         return err_set(err, -EPROTO, "it asks for messages of %llu bytes; the order has %llu",
-                       (unsigned long long)step->bytes, (unsigned long long)talk->space);
+                       (unsigned long long)step->bytes, (unsigned long long)buffers->space);
     return 0;
 }
 
@@ -252,6 +270,7 @@ int talk_follow(struct talk *talk, struct err *err)
 
         if (r == 0)
             r = check_step(talk, &step, err);
+        talk->in_gpu = r == 0 && step.in_gpu;
         if (r == 0 && step.op == STEP_END)
             return pump_one(talk, &bye, err);
         if (r == 0)

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 
 static int failed(const struct ucx_port *port, const char *what, ucs_status_t status,
                   struct err *err)
@@ -148,6 +149,7 @@ int ucx_port_open(struct ucx_port *port, const char *device, struct err *err)
     *port = (struct ucx_port){0};
     (void)snprintf(port->device, sizeof(port->device), "%s", device);
     (void)setenv("UCX_MEM_EVENTS", "y", 0); /* memory stays registered between messages */
+    (void)prctl(PR_SET_TIMERSLACK, 1);      /* who rests while it waits wakes in time */
     r = open_context(port, err);
     if (r < 0)
         return r;
@@ -197,6 +199,14 @@ int ucx_describe(char out[CARD_TEXT_BYTES], struct err *err)
                    transports);
     ucx_port_close(&port);
     return 0;
+}
+
+bool ucx_takes_gpu(const struct ucx_port *port)
+{
+    ucp_context_attr_t attr = {.field_mask = UCP_ATTR_FIELD_MEMORY_TYPES};
+
+    return port->ucx->ucp_context_query(port->context, &attr) == UCS_OK &&
+           (attr.memory_types >> UCS_MEMORY_TYPE_CUDA & 1);
 }
 
 static void on_error(void *data, ucp_ep_h ep, ucs_status_t status)

@@ -13,6 +13,8 @@
 #define LEAF_WORST  0.4
 #define LEAF_BEST   0.85
 
+#define HIDDEN_SIGMAS 5.0 /* 4, and what the two levels are not sure of */
+
 #define ONE_WAY 0.33 /* so many of the faults are in one direction */
 #define WHOLE   0.3  /* so many bad leaves are slow inside, too */
 
@@ -120,21 +122,18 @@ static void plant_cables(struct fabric_plan *plan, struct rng *rng, uint32_t n)
     }
 }
 
-/* What hides behind something as slow, which all that it carries crosses as well. */
+/* What hides behind something about as slow, which all that it carries crosses as well: within five
+ * standard deviations of a single measurement nobody can tell them apart. */
 static void hide(struct fabric_plan *plan)
 {
     for (uint32_t i = 0; i < *plan->fault_count; i++) {
         struct fabric_fault *fault = &plan->faults[i];
-        uint32_t leaf =
-            fault->node == MEASURE_NOBODY ? fault->leaf : fault->node / plan->config->hosts_each;
+        bool cable = fault->node == MEASURE_NOBODY;
+        uint32_t leaf = cable ? fault->leaf : fault->node / plan->config->hosts_each;
+        double before = cable ? plan->leaf_out[leaf] : plan->leaf_inside[leaf];
 
-        if (fault->kind == FAULT_LEAF)
-            continue;
-        fault->hidden =
-            fault->factor >=
-            (fault->node == MEASURE_NOBODY ? plan->leaf_out[leaf] : plan->leaf_inside[leaf]) - 0.05;
-        if ((fault->node == MEASURE_NOBODY ? plan->leaf_out : plan->leaf_inside)[leaf] == 1)
-            fault->hidden = false;
+        fault->hidden = fault->kind != FAULT_LEAF && before < 1 &&
+                        fault->factor > before * (1 - HIDDEN_SIGMAS * plan->config->noise);
     }
 }
 
@@ -151,10 +150,11 @@ int fabric_plan_make(const struct fabric_world_config *config, struct fabric_wor
                                  .down = ones((size_t)config->leaves * config->spines),
                                  .leaf_out = ones(config->leaves),
                                  .leaf_inside = ones(config->leaves),
+                                 .leaf_named = calloc(config->leaves, sizeof(uint32_t)),
                                  .faults = score->faults,
                                  .fault_count = &score->fault_count};
     if (!plan->send || !plan->receive || !plan->up || !plan->down || !plan->leaf_out ||
-        !plan->leaf_inside) {
+        !plan->leaf_inside || !plan->leaf_named) {
         fabric_plan_done(plan);
         return -ENOMEM;
     }
@@ -176,6 +176,7 @@ void fabric_plan_done(struct fabric_plan *plan)
     free(plan->down);
     free(plan->leaf_out);
     free(plan->leaf_inside);
+    free(plan->leaf_named);
 }
 
 /* The spine that carries what goes from one node to another, both in different leaves. */
@@ -230,6 +231,13 @@ static bool names(const struct fabric_plan *plan, const struct suspect *suspect,
                 suspect->kind == SUSPECT_RECEIVING);
     }
     inside = of_leaf(plan, suspect, fault->leaf);
+    if (fault->kind == FAULT_LEAF && plan->leaf_inside[fault->leaf] < 1 &&
+        !plan->config->groups_told && count == 1 && suspect->kind == SUSPECT_NODE) {
+        /* Its nodes are slow with everybody: without a topology nothing says what they share. */
+        *rightly = false;
+        plan->leaf_named[fault->leaf] += inside;
+        return inside == 1;
+    }
     if (fault->kind == FAULT_LEAF) /* all of it when it is known; else those that were found */
         return suspect->kind == SUSPECT_GROUP && inside == count && 4 * count >= 3 * each;
     return suspect->kind == SUSPECT_GROUP_PART && inside == count;
@@ -249,6 +257,9 @@ void fabric_plan_score(const struct fabric_plan *plan, const struct findings_of_
                 continue;
             score->faults[i].found |= rightly;
             right = true;
+            if (score->faults[i].kind == FAULT_LEAF)
+                score->faults[i].found |=
+                    4 * plan->leaf_named[score->faults[i].leaf] >= 3 * plan->config->hosts_each;
         }
         if (right)
             continue;

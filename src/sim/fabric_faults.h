@@ -12,6 +12,7 @@ struct fabric_plan {
     double *up, *down;      /* by leaf * spines + spine */
     double *leaf_out;       /* by leaf: ways in and out of it */
     double *leaf_inside;    /* by leaf */
+    uint32_t *leaf_named;   /* by leaf: its nodes that were named one by one */
     struct fabric_fault *faults;
     uint32_t *fault_count;
 };

@@ -25,7 +25,8 @@ enum what { EVENT_CARD, EVENT_ANSWER, EVENT_WAKE, EVENT_GONE, EVENT_STOP };
 struct pending { /* the order that a probe works on */
     struct order order;
     uint32_t seq;
-    bool met; /* both ends of the pair have it */
+    int64_t at_ms; /* it begins */
+    bool met;      /* both ends of the pair have it */
 };
 
 struct world {
@@ -99,9 +100,9 @@ static void on_order(void *data, uint32_t node, uint32_t seq, const struct order
         world->broken = "ordered after the end";
     if (stops(world, node, seq, at_ms) || order->kind == ORDER_LEAVE)
         return;
-    *own = (struct pending){*order, seq, false};
     if (has_misfortune(world, node, PROBE_LATE) && seq == world->config->misfortune_seq)
         at_ms += order->limit_ms + 3600000;
+    *own = (struct pending){*order, seq, at_ms, false};
     if (order->kind == ORDER_NODE)
         took_ms = order->ms * 20;
     if (order->kind == ORDER_PAIR) {
@@ -113,7 +114,7 @@ static void on_order(void *data, uint32_t node, uint32_t seq, const struct order
             !has_misfortune(world, node, PROBE_UNREACHED) &&
             !has_misfortune(world, order->peer, PROBE_UNREACHED)) {
             int64_t both_ms =
-                at_ms + SET_UP_MS +
+                (at_ms > other->at_ms ? at_ms : other->at_ms) + SET_UP_MS +
                 (int64_t)order->ms * (order->size_count * (order->both ? 3 : 2) + order->latency);
 
             own->met = other->met = true;

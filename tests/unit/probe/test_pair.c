@@ -93,7 +93,6 @@ static void assert_whole(const struct answer *answer)
         assert_true(m->low > 0 && m->low <= m->value && m->value <= m->high);
     }
     assert_true(answer->measures[0].value <= answer->measures[2].value);
-    assert_true(answer->measures[3].value < answer->measures[6].value); /* small ones are slow */
 }
 
 static void test_both_directions_and_both_at_once(void **state)
@@ -215,11 +214,12 @@ static bool run_end(struct end *end, bool first)
     struct order order = pair_with(first, 7);
     const struct probe probe = {&card, &telling, !first, order.ms, clock_now_ms() + HEAD_WAIT_MS,
                                 &order};
+    struct cuda cuda = {0};
     struct ucx_port port;
 
     if (ucx_port_open(&port, "", NULL) < 0)
         abort();
-    return pair_order(&probe, &port, &meeting, end->silence_ms);
+    return pair_order(&probe, &port, &meeting, &cuda, end->silence_ms);
 }
 
 /* The leader's end, in a process that ends with 0 when it saw what is wanted. */

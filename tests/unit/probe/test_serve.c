@@ -124,9 +124,9 @@ static void test_one_test_that_hangs_costs_no_other(void **state)
         enum test test;
         const char *words;
     } want[] = {
-        {TROUBLE_TEST, TEST_LOOPBACK, "the test ended by exit status 3"},
-        {TROUBLE_HUNG, TEST_DISK, "the test did not end in * s and was killed"},
-        {TROUBLE_TEST, TEST_NAMES, "the test ended by signal 9 (Killed)"},
+        {TROUBLE_TEST, TEST_LOOPBACK, "the test 'loopback' ended by exit status 3"},
+        {TROUBLE_HUNG, TEST_DISK, "the test 'disk' did not end in * s and was killed"},
+        {TROUBLE_TEST, TEST_NAMES, "the test 'names' ended by signal 9 (Killed)"},
         {TROUBLE_TEST, TEST_GPU, "gpu.memory came to no number"},
     };
     struct answer answer;
