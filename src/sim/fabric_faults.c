@@ -13,6 +13,8 @@
 #define LEAF_WORST  0.4
 #define LEAF_BEST   0.85
 
+#define HIDDEN_SIGMAS 5.0 /* 4, and what the two levels are not sure of */
+
 #define ONE_WAY 0.33 /* so many of the faults are in one direction */
 #define WHOLE   0.3  /* so many bad leaves are slow inside, too */
 
@@ -120,21 +122,18 @@ static void plant_cables(struct fabric_plan *plan, struct rng *rng, uint32_t n)
     }
 }
 
-/* What hides behind something as slow, which all that it carries crosses as well. */
+/* What hides behind something about as slow, which all that it carries crosses as well: within five
+ * standard deviations of a single measurement nobody can tell them apart. */
 static void hide(struct fabric_plan *plan)
 {
     for (uint32_t i = 0; i < *plan->fault_count; i++) {
         struct fabric_fault *fault = &plan->faults[i];
-        uint32_t leaf =
-            fault->node == MEASURE_NOBODY ? fault->leaf : fault->node / plan->config->hosts_each;
+        bool cable = fault->node == MEASURE_NOBODY;
+        uint32_t leaf = cable ? fault->leaf : fault->node / plan->config->hosts_each;
+        double before = cable ? plan->leaf_out[leaf] : plan->leaf_inside[leaf];
 
-        if (fault->kind == FAULT_LEAF)
-            continue;
-        fault->hidden =
-            fault->factor >=
-            (fault->node == MEASURE_NOBODY ? plan->leaf_out[leaf] : plan->leaf_inside[leaf]) - 0.05;
-        if ((fault->node == MEASURE_NOBODY ? plan->leaf_out : plan->leaf_inside)[leaf] == 1)
-            fault->hidden = false;
+        fault->hidden = fault->kind != FAULT_LEAF && before < 1 &&
+                        fault->factor > before * (1 - HIDDEN_SIGMAS * plan->config->noise);
     }
 }
 
