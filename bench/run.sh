@@ -371,7 +371,13 @@ bench_train() {
     rm -rf "$work/trained"
 }
 
-all="inspect scale peers study launch death store agents ranks gemm probes train tokenizer data"
+bench_fabric() {
+    echo "## fabric: 512 simulated nodes, ${BENCH_SEEDS:-1000} seeds: want all found, no false name, at most 12 % of all pairs"
+    fabric "${BENCH_SEEDS:-1000}" 2>"$work/fabric.log"
+    sed 's/^/  /' "$work/fabric.log" | head -20
+}
+
+all="inspect scale peers study launch death store agents ranks gemm probes train tokenizer data fabric"
 [ $# -gt 0 ] || set -- $all
 for name in "$@"; do
     if [ "$(type -t "bench_$name")" != function ]; then
