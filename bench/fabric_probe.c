@@ -92,7 +92,7 @@ static void one_end(const struct perf_case *c, const struct where *where, bool f
     if (r == 0)
         r = buffers_open(&buffers, c->bytes, &err);
     if (r == 0)
-        r = pair_meet(&pair, &port, &buffers, &meeting, clock_now_ms() + LIMIT_MS, &err);
+        r = pair_meet(&pair, &port, &buffers, NULL, &meeting, clock_now_ms() + LIMIT_MS, &err);
     if (r == 0 && !first)
         r = talk_follow(&pair.talk, &err);
     else if (r == 0 && c->latency)

@@ -30,6 +30,7 @@
 #endif
 
 #define ROUNDS_MAX 101
+#define SLICES     5 /* of a measurement */
 
 static void die(const char *what)
 {
@@ -81,12 +82,12 @@ static void multiply(void *data, size_t core)
         best->multiply((struct matrix *)data + core);
 }
 
-/* Of the first core, the median of five slices as the probe takes it. */
+/* Of the first core, as the probe takes it. */
 static double matrix_rate(const struct numa *numa, int64_t ns)
 {
     static struct matrix *matrices;
     const struct matrix_ops *levels[MATRIX_LEVELS];
-    double rates[5 * CPULIST_CPUS_MAX], first[5];
+    double rates[SLICES * CPULIST_CPUS_MAX], first[SLICES];
     struct cpu_bench bench = {NULL, 8 * MATRIX_FLOP, multiply, now_ns};
 
     (void)matrix_levels(levels);
@@ -97,11 +98,11 @@ static double matrix_rate(const struct numa *numa, int64_t ns)
             matrix_fill(&matrices[i]);
     }
     bench.data = matrices;
-    if (cpu_rates(numa->cores, numa->core_count, &bench, ns / 6, 5, rates, NULL) < 0)
+    if (cpu_rates(numa->cores, numa->core_count, &bench, ns, SLICES, rates, NULL) < 0)
         die("no threads");
-    for (size_t i = 0; i < 5; i++)
+    for (size_t i = 0; i < SLICES; i++)
         first[i] = rates[i * numa->core_count];
-    return stats_median(first, 5);
+    return stats_median(first, SLICES);
 }
 
 /* ---- theirs ---- */
@@ -112,7 +113,7 @@ struct peer {
     int how;
     size_t count, bytes; /* cores; of a core's share */
     char *from, *to;
-    int64_t ns;
+    int64_t ns; /* of a slice */
     double *rates;
 };
 
@@ -172,7 +173,6 @@ static void work(void *arg, size_t core)
 #ifdef HAVE_DNNL
     omp_set_num_threads(1); /* of this thread's teams */
 #endif
-    (void)turn(peer, core, matrices); /* not counted */
     begin = now();
     do {
         amount += turn(peer, core, matrices);
@@ -181,17 +181,23 @@ static void work(void *arg, size_t core)
     free(matrices);
 }
 
-/* Of the first core, or of all together. */
+/* Of the first core, or of all together: the median of SLICES after one that does not count, as the
+ * probe's own tests take it, or who is preempted less would look faster. */
 static double rate(struct peer *peer, int how, const uint32_t *cores, bool all)
 {
-    double sum = 0;
+    double values[SLICES];
 
     peer->how = how;
-    if (team_run(cores, peer->count, work, peer, NULL) < 0)
-        die("no threads");
-    for (size_t i = 0; i < peer->count; i++)
-        sum += peer->rates[i];
-    return all ? sum : peer->rates[0];
+    for (int slice = 0; slice <= SLICES; slice++) {
+        double *sum = &values[slice ? slice - 1 : 0];
+
+        if (team_run(cores, peer->count, work, peer, NULL) < 0)
+            die("no threads");
+        *sum = 0;
+        for (size_t i = 0; i < (all ? peer->count : 1); i++)
+            *sum += peer->rates[i];
+    }
+    return stats_median(values, SLICES);
 }
 
 /* ---- the table ---- */
@@ -276,7 +282,8 @@ int main(int argc, char **argv)
         cpus_read(arena, "", &allowed, &cpus, NULL) < 0)
         die("no CPUs");
     (void)snprintf(heard.numa, sizeof(heard.numa), "numa%u", (unsigned)cpus.numas[0].number);
-    peer = (struct peer){.count = cpus.numas[0].core_count, .ns = (int64_t)ms * 1000000};
+    peer = (struct peer){.count = cpus.numas[0].core_count,
+                         .ns = (int64_t)ms * 1000000 / (SLICES + 1)};
     peer.rates = calloc(peer.count, sizeof(*peer.rates));
     for (size_t i = 0; i <= rounds; i++) { /* the first is written over */
         struct probe probe = {

@@ -95,14 +95,12 @@ static int put_some(struct fabric_keep *keep, bool nodes, struct err *err)
     struct store_fabric_trouble *t;
     struct store_fabric_rows rows = {.test = {.run = result->id,
                                               .level = fabric_level_names[result->level],
-                                              .headline = "",
                                               .began_ns = result->began_ns,
                                               .ended_ns = result->ended_ns ? result->ended_ns : -1,
                                               .whole = result->whole,
                                               .rounds = result->rounds,
                                               .pairs_planned = result->pairs_planned,
-                                              .pairs_done = result->pairs_done,
-                                              .suspects = -1}};
+                                              .pairs_done = result->pairs_done}};
     int r = -ENOMEM;
 
     rows.measure_count = measures < ROWS_AT_ONCE ? measures : ROWS_AT_ONCE;

@@ -13,6 +13,7 @@ int fall_say(const struct fall *fall, struct err *err)
         [FALL_GONE] = {-ECONNRESET, "has died or can't be reached: its host does not answer"},
         [FALL_FAILED] = {-ECONNRESET, "has failed"},
         [FALL_LEFT] = {-ECONNRESET, "has left the group"},
+        [FALL_EARLY] = {-ECONNRESET, "has left the group"},
         [FALL_STUCK] = {-ECONNRESET, "lives, but has sent nothing for too long"},
         [FALL_LATE] = {-ETIMEDOUT, "has not come in time"},
         [FALL_TWICE] = {-EEXIST, "is taken: another process is it already"},

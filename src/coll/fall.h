@@ -12,7 +12,8 @@ enum fall_why {
     FALL_GONE,      /* its host answers no more */
     FALL_UNREACHED, /* only the rank `by` says so */
     FALL_FAILED,    /* it says so itself */
-    FALL_LEFT,      /* it has come to its end; whether that is too early others know */
+    FALL_LEFT,      /* it has come to its end; whether that is too early others know ... */
+    FALL_EARLY,     /* ... and one of them says that it was */
     FALL_STUCK,
     FALL_LATE,  /* for the meeting */
     FALL_TWICE, /* two processes say they are this rank: the second one hears this */

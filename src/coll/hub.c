@@ -205,6 +205,20 @@ static void suspect(struct hub *hub, struct fall fall, int64_t now_ms)
     hub->suspect_ms = now_ms + HUB_SUSPECT_MS;
 }
 
+/* What one rank can know of another, or of itself. */
+static bool is_known(const struct fall *fall, size_t size)
+{
+    switch (fall->why) {
+    case FALL_FAILED:
+    case FALL_EARLY:
+    case FALL_UNREACHED:
+    case FALL_STUCK:
+        return fall->rank < size;
+    default:
+        return false;
+    }
+}
+
 static int take_blame(struct hub *hub, size_t slot, const char *bytes, size_t len, int64_t now_ms)
 {
     struct conn *conn = &hub->conns[slot];
@@ -214,11 +228,10 @@ static int take_blame(struct hub *hub, size_t slot, const char *bytes, size_t le
     (void)len;
     memcpy(&fall, bytes, sizeof(fall));
     fall.by = conn->rank;
-    if (fall.rank >= hub->size ||
-        (fall.why != FALL_UNREACHED && fall.why != FALL_FAILED && fall.why != FALL_STUCK))
+    if (!is_known(&fall, hub->size))
         return -EPROTO;
     accused = hub->members[fall.rank];
-    if (fall.why == FALL_FAILED)
+    if (fall.why == FALL_FAILED || fall.why == FALL_EARLY)
         decide(hub, fall);
     else if (hub->fall.why != FALL_NONE && (accused == NOBODY || hub->conns[accused].left))
         send_words(conn, HUB_VERDICT, &hub->fall, sizeof(hub->fall));

@@ -105,6 +105,22 @@ static bool is_judged(const struct watch *watch)
     return watch->fall.why != FALL_NONE && watch->fall.why != FALL_LEFT;
 }
 
+static bool is_open(const struct ucx *ucx, size_t i)
+{
+    return ucx->in[i].request || ucx->out[i].request;
+}
+
+/* Does what the hub says end this exchange? Not that a rank has left from which nothing more is
+ * wanted. */
+static bool is_over(const struct ucx *ucx)
+{
+    const struct fall *fall = &ucx->watch.fall;
+
+    if (fall->why == FALL_NONE || ucx->leaving)
+        return false;
+    return fall->why != FALL_LEFT || (fall->rank < ucx->coll.size && is_open(ucx, fall->rank));
+}
+
 /* UCX says that a peer is gone. It may have left because of another one: who fell first, the hub
  * knows. */
 static int lost(struct ucx *ucx, size_t peer, ucs_status_t status, struct err *err)
@@ -115,7 +131,8 @@ static int lost(struct ucx *ucx, size_t peer, ucs_status_t status, struct err *e
     (void)watch_look(watch);
     if (!ucx->leaving && !is_judged(watch))
         watch_blame(watch, peer, FALL_UNREACHED, VERDICT_MS);
-    if (watch->verdicts > before || is_judged(watch))
+    if (watch->verdicts > before || is_judged(watch) || is_over(ucx) ||
+        (watch->fall.why == FALL_LEFT && watch->fall.rank == peer))
         return fall_say(&watch->fall, err);
     return err_set(err, -ECONNRESET, "rank %zu has died or can't be reached (%s)", peer,
                    ucx->library->ucs_status_string(status));
@@ -138,22 +155,6 @@ static int check(struct ucx *ucx, size_t i, const struct coll_piece *receive, st
     else if (!in->request && !out->request)
         return 0;
     return status == UCS_OK ? 0 : lost(ucx, i, status, err);
-}
-
-static bool is_open(const struct ucx *ucx, size_t i)
-{
-    return ucx->in[i].request || ucx->out[i].request;
-}
-
-/* Does what the hub says end this exchange? Not that a rank has left from which nothing more is
- * wanted. */
-static bool is_over(const struct ucx *ucx)
-{
-    const struct fall *fall = &ucx->watch.fall;
-
-    if (fall->why == FALL_NONE || ucx->leaving)
-        return false;
-    return fall->why != FALL_LEFT || (fall->rank < ucx->coll.size && is_open(ucx, fall->rank));
 }
 
 /* The one from which nothing comes may be waiting for another one itself. */
@@ -274,6 +275,17 @@ static void cancel(struct ucx *ucx)
             sleep_on_worker(ucx);
 }
 
+/* Before anything is closed, so that nobody takes this rank for the first that fell. */
+static void say_why(struct ucx *ucx)
+{
+    struct watch *watch = &ucx->watch;
+
+    if (!watch_look(watch))
+        watch_blame(watch, ucx->coll.rank, FALL_FAILED, 0);
+    else if (watch->fall.why == FALL_LEFT)
+        watch_blame(watch, watch->fall.rank, FALL_EARLY, 0);
+}
+
 void ucx_leave(struct coll *coll, bool has_failed)
 {
     struct ucx *ucx = (struct ucx *)coll;
@@ -282,8 +294,8 @@ void ucx_leave(struct coll *coll, bool has_failed)
         return;
     if (!has_failed)
         say_goodbye(ucx);
-    else if (!watch_look(&ucx->watch))
-        watch_blame(&ucx->watch, coll->rank, FALL_FAILED, 0);
+    else
+        say_why(ucx);
     ucx->leaving = true;
     cancel(ucx); /* the peers know by now why */
     ucx->library->ucp_worker_destroy(ucx->worker);

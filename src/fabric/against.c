@@ -10,14 +10,27 @@
 
 /* Everything is compared as logarithms of speeds. What two tests of the same nodes differ in when
  * nothing has changed is known from three sides: the intervals of both levels, the noise of a
- * single pair, and how much all the other nodes moved. The largest counts; the last one only from
- * SCATTER_FROM nodes on, since of fewer the one that changed would itself be the scatter. */
+ * single pair, and how much all the other nodes moved. The largest counts. The last one is the
+ * honest one, since what repeats well within a test may differ between two; but of fewer than
+ * SCATTER_FROM nodes the one that changed would itself be the scatter: there a change must be
+ * large. */
 
 #define SCATTER_FROM   8
+#define FEW_LEAST      0.15
 #define CHANCE         0.05 /* that anything at all is named when nothing has changed */
 #define INTERVAL_WIDTH 3.92 /* standard deviations of a 95 % interval */
 #define SPREAD_MIN     0.003
 #define MAD_TO_SIGMA   1.4826
+#define MEDIAN_WIDTH   1.2533 /* a median is so much wider than a mean */
+#define MAD_SHARE      0.37   /* of the values tell when the scatter is read off their MAD */
+
+/* What a change is held against: standard deviations of log(ratio) when nothing has changed. */
+struct ground {
+    double spread;  /* by the numbers' own intervals */
+    double scatter; /* by all changes of the kind; 0: too few */
+    double middle;  /* of these changes */
+    uint32_t alike; /* how many they are */
+};
 
 struct work {
     struct arena *arena;
@@ -25,9 +38,8 @@ struct work {
     double noise;
     uint32_t *older_of;     /* per newer node: its index in the older, or MEASURE_NOBODY */
     struct change *changes; /* room for all */
-    double *spread; /* per change: a standard deviation of log(ratio) when nothing changed */
-    double *middle; /* per change: of all changes by its metric */
-    bool *moved;    /* per newer node: a telling change of its own, by any metric of pairs */
+    struct ground *grounds; /* per change */
+    bool *moved; /* per newer node: a telling change of its own, by any metric of pairs */
     uint32_t count;
 };
 
@@ -86,7 +98,7 @@ static double interval_spread(const struct node_level *level)
 static void add_change(struct work *work, struct change change, double spread)
 {
     change.ratio = exp(log_ratio(change.metric, change.before, change.after));
-    work->spread[work->count] = fmax(spread, SPREAD_MIN);
+    work->grounds[work->count] = (struct ground){.spread = fmax(spread, SPREAD_MIN)};
     work->changes[work->count++] = change;
 }
 
@@ -110,12 +122,14 @@ static int scatter(struct work *work, uint32_t begin, double *middle, double *si
 /* Changes from `begin` on are of one kind: what all of them did is no change of one. */
 static int settle(struct work *work, uint32_t begin)
 {
+    uint32_t alike = work->count - begin;
     double middle, sigma;
     int r = scatter(work, begin, &middle, &sigma);
 
     for (uint32_t i = begin; r == 0 && i < work->count; i++) {
-        work->spread[i] = fmax(work->spread[i], sigma);
-        work->middle[i] = work->count - begin < SCATTER_FROM ? 0 : middle;
+        work->grounds[i].scatter = sigma;
+        work->grounds[i].middle = alike < SCATTER_FROM ? 0 : middle;
+        work->grounds[i].alike = alike;
     }
     return r;
 }
@@ -129,20 +143,21 @@ static int add_middle(struct work *work, uint32_t begin)
     double *before = arena_alloc(work->arena, (count + 1) * sizeof(*before));
     double *after = arena_alloc(work->arena, (count + 1) * sizeof(*after));
     struct change change = {.node = MEASURE_NOBODY, .peer = MEASURE_NOBODY};
-    double widest = 0;
+    struct ground ground = work->grounds[begin];
 
     if (!before || !after)
         return -ENOMEM;
     for (uint32_t i = 0; i < count; i++) {
         before[i] = work->changes[begin + i].before;
         after[i] = work->changes[begin + i].after;
-        widest = fmax(widest, work->spread[begin + i]);
+        ground.spread = fmax(ground.spread, work->grounds[begin + i].spread);
     }
     change.metric = work->changes[begin].metric;
     change.before = stats_median(before, count);
     change.after = stats_median(after, count);
-    add_change(work, change, widest * 1.2533 / sqrt(count)); /* of a median */
-    work->middle[work->count - 1] = 0;
+    add_change(work, change, ground.spread * MEDIAN_WIDTH / sqrt(count));
+    work->grounds[work->count - 1].scatter = ground.scatter * MEDIAN_WIDTH / sqrt(count);
+    work->grounds[work->count - 1].alike = count;
     return 0;
 }
 
@@ -330,16 +345,34 @@ static double beyond_chance(uint32_t tries)
     return z;
 }
 
+/* The same when the standard deviation itself is a guess from `count` values: Student's
+ * distribution by the first terms of its series. */
+static double beyond_guess(double z, uint32_t count)
+{
+    double freedom = fmax(1, MAD_SHARE * (count - 1.0)), z2 = z * z;
+
+    return z * (1 + (z2 + 1) / (4 * freedom) + ((5 * z2 + 16) * z2 + 3) / (96 * freedom * freedom));
+}
+
+static bool is_telling(const struct change *change, const struct ground *ground, double z,
+                       double least)
+{
+    double off = fabs(log(change->ratio) - ground->middle);
+
+    if (ground->alike < SCATTER_FROM)
+        least = fmax(least, FEW_LEAST);
+    return off > z * ground->spread && off > beyond_guess(z, ground->alike) * ground->scatter &&
+           off >= least && fabs(change->ratio - 1) >= least;
+}
+
 static void judge_changes(struct work *work, uint32_t begin, double least)
 {
     double z = beyond_chance(work->count - begin);
 
     for (uint32_t i = begin; i < work->count; i++) {
         struct change *change = &work->changes[i];
-        double off = log(change->ratio) - work->middle[i];
 
-        change->telling = fabs(off) > z * work->spread[i] && fabs(change->ratio - 1) >= least &&
-                          fabs(off) >= least;
+        change->telling = is_telling(change, &work->grounds[i], z, least);
         if (change->telling && change->node != MEASURE_NOBODY && change->metric->of_pair &&
             change->peer == MEASURE_NOBODY)
             work->moved[change->node] = true;
@@ -369,9 +402,8 @@ static int compare_all(struct work *work, const struct findings_of_fabric *befor
     int r = 0;
 
     work->changes = arena_alloc(work->arena, most * sizeof(*work->changes));
-    work->spread = arena_alloc(work->arena, most * sizeof(*work->spread));
-    work->middle = arena_alloc(work->arena, most * sizeof(*work->middle));
-    if (!work->changes || !work->spread || !work->middle)
+    work->grounds = arena_alloc(work->arena, most * sizeof(*work->grounds));
+    if (!work->changes || !work->grounds)
         return -ENOMEM;
     for (size_t i = 0; r == 0 && i < metric_count; i++)
         r = compare_metric(work, &metrics[i], before, after);

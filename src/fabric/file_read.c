@@ -107,8 +107,8 @@ static int skip_value(struct scan *scan)
                 return odd(scan, "a value");
             scan->p++;
         } else {
-            while (scan->p < scan->end && !strchr(" \t\r\n,:]}[{\"", *scan->p))
-                scan->p++;
+            while (scan->p < scan->end && !memchr(" \t\r\n,:]}[{\"", *scan->p, 11))
+                scan->p++; /* a NUL is no end: it goes by like all that is odd */
         }
         if (r < 0)
             return r;

@@ -10,7 +10,8 @@
 
 #include <assert.h>
 
-#define A_BYTES    (8 << 20)  /* rows of A that an item holds, unless they are ROWS_MIN */
+#define A_BYTES (512 << 10) /* rows of A that an item holds, unless they are ROWS_MIN: half of L2  \
+                             */
 #define B_BYTES    (16 << 20) /* panels of B that a call packs at once, unless it is one */
 #define ROWS_MAX   128        /* of an item */
 #define ROWS_MIN   64

@@ -26,11 +26,32 @@ int buffers_open(struct buffers *buffers, uint64_t space, struct err *err)
     return err_set(err, -ENOMEM, "no memory for messages of %llu bytes", (unsigned long long)space);
 }
 
+int buffers_open_gpu(struct buffers *buffers, uint64_t space, struct cuda *cuda, size_t gpu,
+                     struct err *err)
+{
+    int r;
+
+    *buffers = (struct buffers){
+        .space = space ? space : 1, .memory = UCS_MEMORY_TYPE_CUDA, .cuda = cuda, .gpu = gpu};
+    r = cuda_alloc(cuda, gpu, buffers->space, &buffers->out, err);
+    if (r == 0)
+        r = cuda_alloc(cuda, gpu, buffers->space, &buffers->in, err);
+    if (r < 0)
+        buffers_close(buffers);
+    return r;
+}
+
+static void give_back(const struct buffers *buffers, void *p)
+{
+    if (buffers->cuda)
+        cuda_free(buffers->cuda, buffers->gpu, p);
+    else if (p)
+        (void)munmap(p, buffers->space);
+}
+
 void buffers_close(struct buffers *buffers)
 {
-    if (buffers->out)
-        (void)munmap(buffers->out, buffers->space);
-    if (buffers->in)
-        (void)munmap(buffers->in, buffers->space);
+    give_back(buffers, buffers->out);
+    give_back(buffers, buffers->in);
     *buffers = (struct buffers){0};
 }

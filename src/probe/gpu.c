@@ -103,8 +103,8 @@ static int timed(const struct gpu_test *test, const struct work *work, int start
     return r;
 }
 
-/* Amounts a second. A first one is not counted: it wakes clocks and links up, and tells how many
- * fill a repeat's time. */
+/* Amounts a second. Two are not counted: they wake clocks and links up, and the second tells how
+ * many fill a repeat's time. */
 static int rates(struct gpu_test *test, const struct work *work, double slice_ms,
                  double values[REPEATS], struct err *err)
 {

@@ -29,7 +29,8 @@ static int meet(const struct side *side, struct pair *pair, struct ucx_port *por
     *pair = (struct pair){.ms = side->probe->ms, .silence_ms = TALK_SILENCE_MS};
     if (r == 0)
         r = buffers_open(buffers, MESSAGE_BYTES, err);
-    return r < 0 ? r : pair_meet(pair, port, buffers, &meeting, side->probe->deadline_ms, err);
+    return r < 0 ? r
+                 : pair_meet(pair, port, buffers, NULL, &meeting, side->probe->deadline_ms, err);
 }
 
 static int follow(const struct side *side, struct err *err)

@@ -49,12 +49,12 @@ struct pair_card {
     uint32_t address_len;
 };
 
-static int swap_cards(struct pair *pair, const struct ucx_port *port,
+static int swap_cards(struct pair *pair, const struct ucx_port *port, bool has_gpu,
                       const struct pair_meeting *meeting, int64_t deadline_ms, void **theirs,
                       struct err *err)
 {
     struct pair_card card = {
-        CARD_MAGIC, pair->mine_has_rdma, pair->mine_has_gpu, {0}, (uint32_t)port->address_len};
+        CARD_MAGIC, pair->mine_has_rdma, has_gpu, {0}, (uint32_t)port->address_len};
     struct buf mine = {0};
     size_t len;
     int r;
@@ -79,13 +79,14 @@ static int swap_cards(struct pair *pair, const struct ucx_port *port,
     return 0;
 }
 
-int pair_meet(struct pair *pair, struct ucx_port *port, const struct buffers *buffers,
-              const struct pair_meeting *meeting, int64_t deadline_ms, struct err *err)
+int pair_meet(struct pair *pair, struct ucx_port *port, const struct buffers *host,
+              const struct buffers *gpu, const struct pair_meeting *meeting, int64_t deadline_ms,
+              struct err *err)
 {
     int64_t meet_ms = clock_now_ms() + PAIR_MEET_MS;
     void *theirs;
-    int r = swap_cards(pair, port, meeting, meet_ms < deadline_ms ? meet_ms : deadline_ms, &theirs,
-                       err);
+    int r = swap_cards(pair, port, gpu != NULL, meeting,
+                       meet_ms < deadline_ms ? meet_ms : deadline_ms, &theirs, err);
 
     if (r < 0)
         return r;
@@ -93,10 +94,8 @@ int pair_meet(struct pair *pair, struct ucx_port *port, const struct buffers *bu
                                .meeting = meeting->number,
                                .deadline_ms = deadline_ms,
                                .silence_ms = pair->silence_ms,
-                               .out = buffers->out,
-                               .in = buffers->in,
-                               .space = buffers->space,
-                               .memory = buffers->memory};
+                               .host = host,
+                               .gpu = gpu};
     r = ucx_connect(port, (const char *)theirs + sizeof(struct pair_card), err);
     free(theirs);
     return r;

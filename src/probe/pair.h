@@ -4,7 +4,6 @@
 #ifndef PROBE_PAIR_H
 #define PROBE_PAIR_H
 
-#include "probe/buffers.h"
 #include "probe/talk.h"
 
 #define PAIR_CARD_BYTES_MAX 65536
@@ -28,16 +27,18 @@ int pair_swap_by_socket(void *data, const void *mine, size_t len, void **theirs,
 struct pair {
     struct talk talk;
     bool mine_has_rdma, theirs_has_rdma; /* a port that is up */
-    bool mine_has_gpu, theirs_has_gpu;   /* memory of one in its buffers */
+    bool theirs_has_gpu;                 /* buffers in its memory */
     uint32_t ms;                         /* for each measurement */
     int64_t silence_ms;                  /* of the peer, that is borne */
     bool all_tcp;
     char via[MEASURE_TEXT_BYTES]; /* known once something was measured */
 };
 
-/* pair->mine_*, ms and silence_ms are set. The port and the buffers stay the caller's. */
-int pair_meet(struct pair *pair, struct ucx_port *port, const struct buffers *buffers,
-              const struct pair_meeting *meeting, int64_t deadline_ms, struct err *err);
+/* pair->mine_has_rdma, ms and silence_ms are set. `gpu` may be NULL: no buffers there. The port and
+ * the buffers stay the caller's. */
+int pair_meet(struct pair *pair, struct ucx_port *port, const struct buffers *host,
+              const struct buffers *gpu, const struct pair_meeting *meeting, int64_t deadline_ms,
+              struct err *err);
 void pair_part(struct pair *pair);
 
 /* Bytes a second of messages of `bytes` to the peer, from it, or both at once (the sum): *count of

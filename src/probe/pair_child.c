@@ -13,6 +13,7 @@ struct state {
     const struct pair_child *self;
     struct store_client store; /* fd -1: not open */
     struct ucx_port ports[PORTS_MAX];
+    struct cuda cuda;
     size_t port_count, next; /* next: whose place a new one takes when all are taken */
 };
 
@@ -85,7 +86,7 @@ static bool carry_out(struct state *state, const struct child_voice *voice,
     struct ucx_port *port = find_port(state, order->device, &err);
 
     if (port)
-        return pair_order(&probe, port, &meeting, TALK_SILENCE_MS);
+        return pair_order(&probe, port, &meeting, &state->cuda, TALK_SILENCE_MS);
     probe_tell_trouble(&probe, TROUBLE_TEST, TEST_PAIRS, order->peer, "%s", err.text);
     return false;
 }

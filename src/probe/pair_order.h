@@ -8,9 +8,10 @@
 #include "probe/pair.h"
 #include "probe/probe.h"
 
-/* silence_ms: TALK_SILENCE_MS but for tests. Returns false when the port is of no more use: let the
+/* `cuda` is opened by the first order for memory of GPUs: all zero before, the caller's to close.
+ * silence_ms: TALK_SILENCE_MS but for tests. Returns false when the port is of no more use: let the
  * process end. */
 bool pair_order(const struct probe *probe, struct ucx_port *port,
-                const struct pair_meeting *meeting, int64_t silence_ms);
+                const struct pair_meeting *meeting, struct cuda *cuda, int64_t silence_ms);
 
 #endif

@@ -21,7 +21,7 @@ enum { TALK_STEP = 1, TALK_READY, TALK_RECEIPT, TALK_DATA };
 enum { STEP_BLOCK, STEP_ECHO, STEP_END };
 
 struct step {
-    uint64_t op, bytes, to, from;
+    uint64_t op, in_gpu, bytes, to, from;
 };
 
 static struct ucx_stream message(struct talk *talk, bool in, uint32_t kind, void *p, size_t bytes)
@@ -45,9 +45,10 @@ uint32_t talk_window(uint64_t bytes)
 
 static struct ucx_stream data(struct talk *talk, bool in, uint64_t bytes, uint64_t count)
 {
-    struct ucx_stream stream = message(talk, in, TALK_DATA, in ? talk->in : talk->out, bytes);
+    const struct buffers *buffers = talk->in_gpu ? talk->gpu : talk->host;
+    struct ucx_stream stream = message(talk, in, TALK_DATA, in ? buffers->in : buffers->out, bytes);
 
-    stream.memory = talk->memory;
+    stream.memory = buffers->memory;
     stream.window = talk_window(bytes);
     stream.count = count;
     return stream;
@@ -160,7 +161,7 @@ int talk_block(struct talk *talk, uint64_t bytes, uint64_t to, uint64_t from, do
 
     ucx_stream_fill(&in);
     began = clock_now_ns();
-    r = send_step(talk, (struct step){STEP_BLOCK, bytes, to, from}, err);
+    r = send_step(talk, (struct step){STEP_BLOCK, talk->in_gpu, bytes, to, from}, err);
     if (r == 0 && to > 0) {
         r = pump_one(talk, &ready, err);
         began = clock_now_ns();
@@ -196,7 +197,7 @@ int talk_echo(struct talk *talk, uint64_t bytes, double *seconds, uint64_t count
     char byte;
     struct ucx_stream ready = message(talk, true, TALK_READY, &byte, 1);
     int64_t began, ended;
-    int r = send_step(talk, (struct step){STEP_ECHO, bytes, count, count}, err);
+    int r = send_step(talk, (struct step){STEP_ECHO, talk->in_gpu, bytes, count, count}, err);
 
     if (r == 0)
         r = pump_one(talk, &ready, err);
@@ -248,11 +249,13 @@ int talk_end(struct talk *talk, struct err *err)
 
 static int check_step(const struct talk *talk, const struct step *step, struct err *err)
 {
-    if (step->op > STEP_END || step->to > STEP_COUNT_MAX || step->from > STEP_COUNT_MAX)
+    const struct buffers *buffers = step->in_gpu ? talk->gpu : talk->host;
+
+    if (step->op > STEP_END || step->to > STEP_COUNT_MAX || step->from > STEP_COUNT_MAX || !buffers)
         return err_set(err, -EPROTO, "it asks for something that this version does not know");
-    if (step->bytes > talk->space)
+    if (step->bytes > buffers->space)
         return err_set(err, -EPROTO, "it asks for messages of %llu bytes; the order has %llu",
-                       (unsigned long long)step->bytes, (unsigned long long)talk->space);
+                       (unsigned long long)step->bytes, (unsigned long long)buffers->space);
     return 0;
 }
 
@@ -267,6 +270,7 @@ int talk_follow(struct talk *talk, struct err *err)
 
         if (r == 0)
             r = check_step(talk, &step, err);
+        talk->in_gpu = r == 0 && step.in_gpu;
         if (r == 0 && step.op == STEP_END)
             return pump_one(talk, &bye, err);
         if (r == 0)

@@ -6,6 +6,7 @@
 #ifndef PROBE_TALK_H
 #define PROBE_TALK_H
 
+#include "probe/buffers.h"
 #include "probe/ucx.h"
 
 #define TALK_SILENCE_MS                                                                            \
@@ -15,10 +16,9 @@ struct talk {
     struct ucx_port *port; /* connected */
     uint32_t meeting;
     int64_t deadline_ms;
-    int64_t silence_ms; /* TALK_SILENCE_MS but for tests */
-    void *out, *in;     /* messages come from here and go there */
-    uint64_t space;     /* bytes of each */
-    ucs_memory_type_t memory;
+    int64_t silence_ms;               /* TALK_SILENCE_MS but for tests */
+    const struct buffers *host, *gpu; /* gpu: NULL where there is none */
+    bool in_gpu; /* the leader: the next blocks go from and to memory of GPUs */
 };
 
 /* How many messages of `bytes` are under way at most. */

@@ -201,6 +201,14 @@ int ucx_describe(char out[CARD_TEXT_BYTES], struct err *err)
     return 0;
 }
 
+bool ucx_takes_gpu(const struct ucx_port *port)
+{
+    ucp_context_attr_t attr = {.field_mask = UCP_ATTR_FIELD_MEMORY_TYPES};
+
+    return port->ucx->ucp_context_query(port->context, &attr) == UCS_OK &&
+           (attr.memory_types >> UCS_MEMORY_TYPE_CUDA & 1);
+}
+
 static void on_error(void *data, ucp_ep_h ep, ucs_status_t status)
 {
     struct ucx_port *port = data;

@@ -32,6 +32,9 @@ void ucx_port_close(struct ucx_port *port);
 /* What UCX this is and which transports it has: "UCX 1.13.1 (rc_mlx5, tcp)". */
 int ucx_describe(char out[CARD_TEXT_BYTES], struct err *err);
 
+/* Can it send from the memory of GPUs? */
+bool ucx_takes_gpu(const struct ucx_port *port);
+
 /* `address` is the peer's. */
 int ucx_connect(struct ucx_port *port, const void *address, struct err *err);
 void ucx_disconnect(struct ucx_port *port, int64_t deadline_ms);

@@ -289,6 +289,16 @@ const char *suspect_advice(struct arena *arena, const struct fabric_result *resu
 
 /* ---- numbers of nodes ---- */
 
+const struct metric *fabric_map_metric(const struct fabric_report *report)
+{
+    const struct findings_of_fabric *findings = report->findings;
+
+    for (uint32_t i = 0; i < findings->suspect_count && !report->metric; i++)
+        if (findings->suspects[i].metric && findings->suspects[i].metric->of_pair)
+            return findings->suspects[i].metric;
+    return report->metric ? report->metric : metric_find(STR("pair.bandwidth"));
+}
+
 static bool is_worse(const struct metric *metric, double a, double b)
 {
     return metric->lower_is_better ? fabs(a) > fabs(b) : a < b;

@@ -51,6 +51,10 @@ const char *suspect_grounds(struct arena *arena, const struct suspect *suspect);
 const char *suspect_advice(struct arena *arena, const struct fabric_result *result,
                            const struct suspect *suspect);
 
+/* Of which pairs a map is drawn: the metric that was asked for, else the first suspect's, else
+ * bandwidth. */
+const struct metric *fabric_map_metric(const struct fabric_report *report);
+
 /* A metric over all nodes that were judged by it. */
 struct metric_row {
     const struct metric *metric;

@@ -65,8 +65,7 @@ static void put_suspects(const struct page *page, const struct fabric_report *re
 
 int fabric_maps(const struct page *page, const struct fabric_report *report)
 {
-    const struct metric *metric =
-        report->metric ? report->metric : metric_find(STR("pair.bandwidth"));
+    const struct metric *metric = fabric_map_metric(report);
     bool any = false;
 
     for (int phase = 0; metric->of_pair && phase < PAIR_PHASES; phase++) {

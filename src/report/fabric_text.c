@@ -296,8 +296,7 @@ static int put_heat(const struct pen *pen, const struct fabric_report *report,
 /* One phase, that of which there is most; all with --verbose. */
 static int put_heats(const struct pen *pen, const struct fabric_report *report)
 {
-    const struct metric *metric =
-        report->metric ? report->metric : metric_find(STR("pair.bandwidth"));
+    const struct metric *metric = fabric_map_metric(report);
     int space = pen->style->columns - LABEL_MAX - 12, best = -1;
     uint32_t side = space < 20 ? 20 : (uint32_t)space;
     struct heat heats[PAIR_PHASES] = {0};

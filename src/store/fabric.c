@@ -46,14 +46,12 @@ static int put_test(struct store *store, const struct store_fabric_test *test, s
     sql_bind_text(statement, 1, test->run);
     sql_bind_text(statement, 2, test->level);
     sql_bind_text(statement, 3, test->tests);
-    sql_bind_text(statement, 4, test->headline);
-    (void)sqlite3_bind_int64(statement, 5, test->began_ns);
-    sql_bind_told(statement, 6, test->ended_ns);
-    (void)sqlite3_bind_int64(statement, 7, test->whole);
-    (void)sqlite3_bind_int64(statement, 8, test->rounds);
-    (void)sqlite3_bind_int64(statement, 9, test->pairs_planned);
-    (void)sqlite3_bind_int64(statement, 10, test->pairs_done);
-    sql_bind_told(statement, 11, test->suspects);
+    (void)sqlite3_bind_int64(statement, 4, test->began_ns);
+    sql_bind_told(statement, 5, test->ended_ns);
+    (void)sqlite3_bind_int64(statement, 6, test->whole);
+    (void)sqlite3_bind_int64(statement, 7, test->rounds);
+    (void)sqlite3_bind_int64(statement, 8, test->pairs_planned);
+    (void)sqlite3_bind_int64(statement, 9, test->pairs_done);
     return sql_step(store, statement, err);
 }
 
@@ -204,15 +202,13 @@ static int read_test(struct store *store, struct arena *arena, sqlite3_stmt *sta
         .run = copy_text(arena, statement, 0, &failed),
         .level = copy_text(arena, statement, 1, &failed),
         .tests = copy_text(arena, statement, 2, &failed),
-        .headline = copy_text(arena, statement, 3, &failed),
-        .began_ns = sqlite3_column_int64(statement, 4),
-        .ended_ns = sql_told(statement, 5),
-        .whole = sqlite3_column_int64(statement, 6) != 0,
-        .rounds = (uint32_t)sqlite3_column_int64(statement, 7),
-        .pairs_planned = (uint32_t)sqlite3_column_int64(statement, 8),
-        .pairs_done = (uint32_t)sqlite3_column_int64(statement, 9),
-        .suspects = (int32_t)sql_told(statement, 10),
-        .nodes = (uint32_t)sqlite3_column_int64(statement, 11),
+        .began_ns = sqlite3_column_int64(statement, 3),
+        .ended_ns = sql_told(statement, 4),
+        .whole = sqlite3_column_int64(statement, 5) != 0,
+        .rounds = (uint32_t)sqlite3_column_int64(statement, 6),
+        .pairs_planned = (uint32_t)sqlite3_column_int64(statement, 7),
+        .pairs_done = (uint32_t)sqlite3_column_int64(statement, 8),
+        .nodes = (uint32_t)sqlite3_column_int64(statement, 9),
     };
     return failed ? err_set(err, -ENOMEM, "%s: no memory for the list of fabric tests", store->path)
                   : 0;

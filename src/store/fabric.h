@@ -10,12 +10,10 @@
 struct store_fabric_test {
     const char *run;
     const char *level, *tests;  /* "quick"; "pairs,memory" */
-    const char *headline;       /* one line: what came of it; "" */
     int64_t began_ns, ended_ns; /* wall clock; ended -1: not yet */
     bool whole;
     uint32_t rounds, pairs_planned, pairs_done;
-    int32_t suspects; /* -1: not told */
-    uint32_t nodes;   /* how many rows it has; not written */
+    uint32_t nodes; /* how many rows it has; not written */
 };
 
 struct store_fabric_node {

@@ -97,9 +97,9 @@ const struct schema_item schema_items[] = {
     {2, "fabric_tests", "One row a fabric test, which is a run; its numbers are in what follows.",
      "CREATE TABLE fabric_tests("
      "number INTEGER PRIMARY KEY, run TEXT NOT NULL UNIQUE, level TEXT NOT NULL, "
-     "tests TEXT NOT NULL, headline TEXT NOT NULL, began_ns INTEGER NOT NULL, ended_ns INTEGER, "
+     "tests TEXT NOT NULL, began_ns INTEGER NOT NULL, ended_ns INTEGER, "
      "whole INTEGER NOT NULL, rounds INTEGER NOT NULL, pairs_planned INTEGER NOT NULL, "
-     "pairs_done INTEGER NOT NULL, suspects INTEGER, "
+     "pairs_done INTEGER NOT NULL, "
      "began TEXT AS (" TIME("began_ns") "), ended TEXT AS (" TIME("ended_ns") "))"},
     {2, "fabric_nodes", "The nodes of each fabric test: how they fared, and what they have.",
      "CREATE TABLE fabric_nodes("

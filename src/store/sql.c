@@ -38,18 +38,17 @@ static const char *const texts[SQL_STATEMENT_COUNT] = {
         "WHERE run = id ORDER BY attempt DESC, step DESC LIMIT 1) "
         "FROM runs ORDER BY created_ns DESC, rowid DESC",
     [SQL_FABRIC_TEST_PUT] =
-        "INSERT INTO fabric_tests(run, level, tests, headline, began_ns, ended_ns, whole, rounds, "
-        "pairs_planned, pairs_done, suspects) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) "
-        "ON CONFLICT(run) DO UPDATE SET level = ?2, tests = ?3, headline = ?4, began_ns = ?5, "
-        "ended_ns = ?6, whole = ?7, rounds = ?8, pairs_planned = ?9, pairs_done = ?10, "
-        "suspects = ?11",
+        "INSERT INTO fabric_tests(run, level, tests, began_ns, ended_ns, whole, rounds, "
+        "pairs_planned, pairs_done) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) "
+        "ON CONFLICT(run) DO UPDATE SET level = ?2, tests = ?3, began_ns = ?4, ended_ns = ?5, "
+        "whole = ?6, rounds = ?7, pairs_planned = ?8, pairs_done = ?9",
     [SQL_FABRIC_TEST_NUMBER] =
         "SELECT number, (SELECT coalesce(max(seq), 0) FROM fabric_measures WHERE test = number), "
         "(SELECT coalesce(max(seq), 0) FROM fabric_troubles WHERE test = number) "
         "FROM fabric_tests WHERE run = ?1",
     [SQL_FABRIC_LIST] =
-        "SELECT run, level, tests, headline, began_ns, ended_ns, whole, rounds, pairs_planned, "
-        "pairs_done, suspects, (SELECT count(*) FROM fabric_nodes WHERE test = number) "
+        "SELECT run, level, tests, began_ns, ended_ns, whole, rounds, pairs_planned, "
+        "pairs_done, (SELECT count(*) FROM fabric_nodes WHERE test = number) "
         "FROM fabric_tests ORDER BY began_ns DESC, number DESC",
     [SQL_FABRIC_WORD_ADD] = "INSERT OR IGNORE INTO fabric_words(word) VALUES(?1)",
     [SQL_FABRIC_NODE_PUT] =

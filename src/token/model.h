@@ -29,6 +29,13 @@ struct piece {
     unsigned char byte; /* of a PIECE_BYTE */
 };
 
+/* May text become it? */
+static inline bool piece_mergeable(const struct piece *piece)
+{
+    return piece->type == PIECE_NORMAL || piece->type == PIECE_USER_DEFINED ||
+           piece->type == PIECE_UNUSED;
+}
+
 #define CHARS_PAGE 256
 #define CHARS_NONE (-1)
 

@@ -1,12 +1,11 @@
 /* token/sentencepiece - the model of the SentencePiece library: pieces with scores, and how text is
  * normalised. What can't be done exactly as the library does it is refused. */
-#include "token/model.h"
+#include "token/merges.h"
 #include "token/proto.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 /* Numbers of the fields of sentencepiece_model.proto. */
 enum { MODEL_PIECE = 1, MODEL_TRAINER = 2, MODEL_NORMALIZER = 3, MODEL_DENORMALIZER = 5 };
@@ -16,24 +15,12 @@ enum { TRAINER_UNKNOWN_TEXT = 44, TRAINER_UNKNOWN_PIECE = 45 }; /* then bos, eos
 enum { NORMALIZER_CHARSMAP = 2, NORMALIZER_DUMMY = 3, NORMALIZER_EXTRA = 4, NORMALIZER_ESCAPE = 5 };
 enum { TYPE_BPE = 2 };
 
-#define JOINED_BITS_A_PAIR 16
-
 /* What parsing knows and encoding does not need. */
 struct reading {
     struct tokenizer *tokenizer;
     struct names mergeable, reserved; /* pieces that text may become, and the others */
     struct str special_pieces[4];     /* by enum tokenizer_special */
     uint64_t type;
-    struct bpe_list rules;
-    VEC(struct cut {
-        uint64_t hash; /* of the text so far */
-        uint64_t rest; /* of what follows */
-        bool maybe;    /* a rule */
-        uint32_t at;
-        uint32_t code; /* of the character that begins here */
-    })
-    cuts; /* of one piece */
-    uint32_t *rank;
     struct err *err;
 };
 
@@ -178,12 +165,6 @@ static int read_model(struct reading *reading)
     return 0;
 }
 
-static bool is_mergeable(const struct piece *piece)
-{
-    return piece->type == PIECE_NORMAL || piece->type == PIECE_USER_DEFINED ||
-           piece->type == PIECE_UNUSED;
-}
-
 /* The id that a text means to the library. */
 static int32_t id_of(const struct reading *reading, struct str text)
 {
@@ -215,7 +196,7 @@ static int note_piece(struct reading *reading, int32_t id)
 {
     struct tokenizer *tokenizer = reading->tokenizer;
     struct piece *piece = &tokenizer->pieces.items[id];
-    struct names *names = is_mergeable(piece) ? &reading->mergeable : &reading->reserved;
+    struct names *names = piece_mergeable(piece) ? &reading->mergeable : &reading->reserved;
 
     uint32_t code;
 
@@ -247,7 +228,7 @@ static int note_pieces(struct reading *reading)
     int r = 0;
 
     for (size_t i = 0; i < count; i++)
-        mergeable += is_mergeable(&tokenizer->pieces.items[i]);
+        mergeable += piece_mergeable(&tokenizer->pieces.items[i]);
     if (names_init(&reading->mergeable, mergeable) < 0 ||
         names_init(&reading->reserved, count - mergeable) < 0)
         return err_set(reading->err, -ENOMEM, "no memory for the pieces");
@@ -273,242 +254,10 @@ static int note_pieces(struct reading *reading)
         piece->decoded_as = names_find(&reading->reserved, piece->text);
         if (piece->decoded_as < 0)
             piece->decoded_as = (int32_t)i;
-        if (is_mergeable(piece) && tokenizer->pieces.items[piece->decoded_as].type == PIECE_CONTROL)
+        if (piece_mergeable(piece) &&
+            tokenizer->pieces.items[piece->decoded_as].type == PIECE_CONTROL)
             return err_set(reading->err, -EINVAL, "piece %zu is a control piece too: %.*s", i,
                            STR_ARG(piece->text));
-    }
-    return 0;
-}
-
-/* Gives the character a symbol when it has none. */
-static int add_char(struct reading *reading, uint32_t code, int32_t symbol)
-{
-    struct tokenizer *tokenizer = reading->tokenizer;
-    uint16_t *page = &tokenizer->char_pages[code / CHARS_PAGE];
-
-    if (!*page) {
-        *page = (uint16_t)(tokenizer->char_symbols.count / CHARS_PAGE);
-        for (size_t i = 0; i < CHARS_PAGE; i++) {
-            int32_t *slot = vec_push(&tokenizer->char_symbols);
-
-            if (!slot)
-                return err_set(reading->err, -ENOMEM, "no memory for the characters");
-            *slot = CHARS_NONE;
-        }
-    }
-    tokenizer->char_symbols.items[*page * (size_t)CHARS_PAGE + code % CHARS_PAGE] = symbol;
-    return 0;
-}
-
-static int add_lone(struct reading *reading, uint32_t code)
-{
-    struct tokenizer *tokenizer = reading->tokenizer;
-    int32_t symbol = (int32_t)(tokenizer->pieces.count + tokenizer->lones.count);
-    uint32_t *lone;
-
-    if (char_symbol(tokenizer, code) != CHARS_NONE)
-        return 0;
-    lone = vec_push(&tokenizer->lones);
-    if (!lone)
-        return err_set(reading->err, -ENOMEM, "no memory for the characters");
-    *lone = code;
-    return add_char(reading, code, symbol);
-}
-
-/* The places between the characters of a piece, and its end. */
-static int cut_piece(struct reading *reading, struct str text)
-{
-    uint64_t hash = 0;
-    size_t used;
-
-    reading->cuts.count = 0;
-    for (size_t at = 0; at <= text.len; at += used) {
-        struct cut *cut = vec_push(&reading->cuts);
-
-        if (!cut)
-            return err_set(reading->err, -ENOMEM, "no memory for the pieces");
-        cut->at = (uint32_t)at;
-        cut->hash = hash;
-        if (at == text.len)
-            return 0;
-        used = utf8_decode(text.p + at, text.len - at, &cut->code);
-        for (size_t i = at; i < at + used; i++)
-            hash = names_hash_more(hash, text.p[i]);
-    }
-    return 0;
-}
-
-/* Characters that are pieces: a symbol is a piece where it can be. */
-static int add_chars(struct reading *reading)
-{
-    struct tokenizer *tokenizer = reading->tokenizer;
-    int r = 0;
-
-    for (size_t i = 0; i < CHARS_PAGE; i++) { /* the page of those that have none */
-        int32_t *slot = vec_push(&tokenizer->char_symbols);
-
-        if (!slot)
-            return err_set(reading->err, -ENOMEM, "no memory for the characters");
-        *slot = CHARS_NONE;
-    }
-    for (size_t i = 0; i < tokenizer->pieces.count && r == 0; i++) {
-        const struct piece *piece = &tokenizer->pieces.items[i];
-        uint32_t code = 0;
-
-        if (is_mergeable(piece) &&
-            utf8_decode(piece->text.p, piece->text.len, &code) == piece->text.len)
-            r = add_char(reading, code, (int32_t)i);
-    }
-    return r;
-}
-
-/* Which characters stand side by side, empty: of less pairs than the pieces have bytes. */
-static int joined_init(struct reading *reading)
-{
-    struct tokenizer *tokenizer = reading->tokenizer;
-    size_t bits = 64, bytes = 0;
-
-    for (size_t i = 0; i < tokenizer->pieces.count; i++)
-        bytes += tokenizer->pieces.items[i].text.len;
-    tokenizer->joined_shift = 64 - 6;
-    for (; bits < bytes * JOINED_BITS_A_PAIR && bits < (size_t)1 << 32; bits *= 2)
-        tokenizer->joined_shift--;
-    tokenizer->joined = calloc(bits / 64, sizeof(*tokenizer->joined));
-    return tokenizer->joined ? 0 : err_set(reading->err, -ENOMEM, "no memory for the pieces");
-}
-
-static void note_joined(struct tokenizer *tokenizer, uint32_t left, uint32_t right)
-{
-    uint64_t bit = joined_bit(tokenizer, left, right);
-
-    if ((left | right) < 128)
-        tokenizer->joined_ascii[left][right] = true;
-    else
-        tokenizer->joined[bit / 64] |= (uint64_t)1 << bit % 64;
-}
-
-/* Hashes of what follows each cut, and whether both parts may be symbols. */
-static void look_at_cuts(struct reading *reading)
-{
-    struct cut *cuts = reading->cuts.items;
-    size_t chars = reading->cuts.count - 1;
-    uint64_t factor = 1;
-
-    for (size_t i = chars - 1; i > 0; i--) {
-        for (uint32_t at = cuts[i].at; at < cuts[i + 1].at; at++)
-            factor *= NAMES_FACTOR;
-        cuts[i].rest = cuts[chars].hash - cuts[i].hash * factor;
-        cuts[i].maybe = (i == 1 || names_maybe(&reading->mergeable, cuts[i].hash)) &&
-                        (i == chars - 1 || names_maybe(&reading->mergeable, cuts[i].rest));
-    }
-}
-
-/* The symbol of a part of a piece, which begins at a cut, -1: it can't come up. */
-static int32_t part_symbol(const struct reading *reading, const struct cut *cut, size_t chars,
-                           uint64_t hash, struct str text)
-{
-    return chars == 1 ? char_symbol(reading->tokenizer, cut->code)
-                      : names_find_hashed(&reading->mergeable, hash, text);
-}
-
-static int too_many_rules(struct reading *reading, int r)
-{
-    return err_set(reading->err, r, "no room for the ways to merge pieces");
-}
-
-static int add_rules(struct reading *reading, int32_t id)
-{
-    struct str text = reading->tokenizer->pieces.items[id].text;
-    int r = cut_piece(reading, text);
-    const struct cut *cuts = reading->cuts.items;
-    size_t chars = r == 0 ? reading->cuts.count - 1 : 0;
-
-    for (size_t i = 0; i < chars && r == 0; i++)
-        r = add_lone(reading, cuts[i].code);
-    if (r < 0 || chars < 2)
-        return r;
-    look_at_cuts(reading);
-    for (size_t i = 1; i < chars; i++) {
-        const struct cut *cut = &cuts[i];
-        int32_t left, right = -1;
-
-        note_joined(reading->tokenizer, cuts[i - 1].code, cut->code);
-        if (!cut->maybe)
-            continue;
-        left = part_symbol(reading, cuts, i, cut->hash, (struct str){text.p, cut->at});
-        if (left >= 0)
-            right = part_symbol(reading, cut, chars - i, cut->rest, str_skip(text, cut->at));
-        if (right < 0)
-            continue;
-        r = bpe_list_add(&reading->rules, (struct bpe_rule){left, right, id, reading->rank[id]});
-        if (r < 0)
-            return too_many_rules(reading, r);
-    }
-    return 0;
-}
-
-struct scored {
-    float score;
-    int32_t id;
-};
-
-static int by_score(const void *a, const void *b)
-{
-    const struct scored *x = a, *y = b;
-
-    return (x->score < y->score) - (x->score > y->score);
-}
-
-/* The best score ranks 0; equal ones rank equal. */
-static int rank_pieces(struct reading *reading)
-{
-    size_t count = reading->tokenizer->pieces.count;
-    struct scored *scored = malloc(count * sizeof(*scored));
-    uint32_t rank = 0;
-
-    reading->rank = malloc(count * sizeof(*reading->rank));
-    if (!scored || !reading->rank) {
-        free(scored);
-        return err_set(reading->err, -ENOMEM, "no memory for the pieces");
-    }
-    for (size_t i = 0; i < count; i++)
-        scored[i] = (struct scored){reading->tokenizer->pieces.items[i].score, (int32_t)i};
-    qsort(scored, count, sizeof(*scored), by_score);
-    for (size_t i = 0; i < count; i++) {
-        if (i && scored[i].score < scored[i - 1].score)
-            rank++;
-        reading->rank[scored[i].id] = rank;
-    }
-    free(scored);
-    return 0;
-}
-
-static int make_rules(struct reading *reading)
-{
-    struct tokenizer *tokenizer = reading->tokenizer;
-    int r = rank_pieces(reading);
-
-    if (r == 0)
-        r = joined_init(reading);
-    if (r == 0)
-        r = add_chars(reading);
-    for (size_t i = 0; i < tokenizer->pieces.count && r == 0; i++)
-        if (is_mergeable(&tokenizer->pieces.items[i]))
-            r = add_rules(reading, (int32_t)i);
-    if (r == 0) {
-        r = bpe_rules_init(&tokenizer->rules, &reading->rules);
-        if (r < 0)
-            too_many_rules(reading, r);
-    }
-    if (r < 0)
-        return r;
-    tokenizer->emitted = malloc(tokenizer->pieces.count * sizeof(*tokenizer->emitted));
-    if (!tokenizer->emitted)
-        return err_set(reading->err, -ENOMEM, "no memory for the pieces");
-    for (size_t i = 0; i < tokenizer->pieces.count; i++) {
-        int32_t id = tokenizer->pieces.items[i].decoded_as;
-
-        tokenizer->emitted[i] = tokenizer->pieces.items[id].type == PIECE_UNKNOWN ? -1 : id;
     }
     return 0;
 }
@@ -535,11 +284,8 @@ int sentencepiece_parse(struct tokenizer *tokenizer, struct err *err)
     if (r == 0)
         r = note_pieces(&reading);
     if (r == 0)
-        r = make_rules(&reading);
+        r = merges_make(tokenizer, &reading.mergeable, err);
     names_done(&reading.mergeable);
     names_done(&reading.reserved);
-    vec_done(&reading.rules);
-    vec_done(&reading.cuts);
-    free(reading.rank);
     return r;
 }

@@ -79,7 +79,7 @@ def store(firstlight, folder, files):
 
     for number, path in enumerate(files, 1):
         result = json.load(open(path))
-        db.execute("INSERT INTO fabric_tests VALUES(?, ?, ?, ?, '', ?, ?, 1, ?, ?, ?, NULL)",
+        db.execute("INSERT INTO fabric_tests VALUES(?, ?, ?, ?, ?, ?, 1, ?, ?, ?)",
                    (number, result["id"], result["level"], ",".join(result["tests"]), result["began_ns"], result["ended_ns"],
                     result["rounds"], result["pairs_planned"], result["pairs_done"]))
         at = {node["name"]: i for i, node in enumerate(result["nodes"])}

@@ -246,6 +246,24 @@ static void a_connection_that_ends_is_a_death_unless_it_has_said_goodbye(void **
     hub_free(hub);
 }
 
+static void who_has_left_too_early_stays_the_first(void **state)
+{
+    struct hub *hub = hub_of_three();
+
+    (void)state;
+    assert_int_equal(put(hub, 6, HUB_LEAVE, NULL, 0, 0), 0);
+    hub_lost(hub, 6, FALL_DIED);
+    assert_int_equal(blame(hub, 5, 2, FALL_EARLY, 0), 0);
+    assert_int_equal(put(hub, 5, HUB_LEAVE, NULL, 0, 0), 0);
+    hub_lost(hub, 5, FALL_DIED);
+    assert_hears(hub, 0, "rank 2 has left the group");
+    assert_hears(hub, 0, "rank 2 has left the group");
+    assert_int_equal(hub_output(hub, 0).len, 0);
+    assert_int_equal(blame(hub, 0, 1, FALL_UNREACHED, 0), 0);
+    assert_hears(hub, 0, "rank 2 has left the group");
+    hub_free(hub);
+}
+
 static void a_verdict_does_not_overtake_the_list(void **state)
 {
     struct hub *hub = hub_of_three();
@@ -365,6 +383,7 @@ int main(void)
         cmocka_unit_test(nonsense_ends_a_connection),
         cmocka_unit_test(strangers_get_nothing),
         cmocka_unit_test(a_connection_that_ends_is_a_death_unless_it_has_said_goodbye),
+        cmocka_unit_test(who_has_left_too_early_stays_the_first),
         cmocka_unit_test(a_verdict_does_not_overtake_the_list),
         cmocka_unit_test(what_a_rank_says_of_itself_counts),
         cmocka_unit_test(who_waits_for_another_is_not_the_one_that_is_stuck),

@@ -351,7 +351,7 @@ static void a_hub_that_ends_or_talks_nonsense_is_rank_0s_fall(void **state)
         {"short.verdict", "\7\0\0\0\3\0\0\0abc", 11, "rank 0 has failed"},
         {"verdict", "\7\0\0\0\14\0\0\0\2\0\0\0\3\0\0\0\0\0\0\0", 20,
          "rank 2 has died or can't be reached by rank 0"},
-        {"late", "\7\0\0\0\14\0\0\0\2\0\0\0\7\0\0\0\0\0\0\0", 20,
+        {"late", "\7\0\0\0\14\0\0\0\2\0\0\0\10\0\0\0\0\0\0\0", 20,
          "rank 2 of 3 has not come within 10 s"},
         {"no.verdict", "\7\0\0\0\14\0\0\0\2\0\0\0\77\0\0\0\0\0\0\0", 20, "rank 2 has fallen"},
     };

@@ -94,7 +94,7 @@ static void noise_is_no_change(void **state)
         named += c.changes.telling > 0;
         done(&c);
     }
-    assert_true(named <= 4);
+    assert_true(named <= 2);
 }
 
 static void nodes_are_matched_by_name(void **state)

@@ -214,11 +214,12 @@ static bool run_end(struct end *end, bool first)
     struct order order = pair_with(first, 7);
     const struct probe probe = {&card, &telling, !first, order.ms, clock_now_ms() + HEAD_WAIT_MS,
                                 &order};
+    struct cuda cuda = {0};
     struct ucx_port port;
 
     if (ucx_port_open(&port, "", NULL) < 0)
         abort();
-    return pair_order(&probe, &port, &meeting, end->silence_ms);
+    return pair_order(&probe, &port, &meeting, &cuda, end->silence_ms);
 }
 
 /* The leader's end, in a process that ends with 0 when it saw what is wanted. */

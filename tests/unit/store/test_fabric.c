@@ -30,11 +30,9 @@ static struct store_fabric_rows rows_of(const char *run, int64_t began_ns)
         .test = {.run = run,
                  .level = "quick",
                  .tests = "pairs,memory",
-                 .headline = "",
                  .began_ns = began_ns,
                  .ended_ns = -1,
-                 .pairs_planned = 1,
-                 .suspects = -1},
+                 .pairs_planned = 1},
         .nodes = two_nodes,
         .node_count = 2,
         .measures = three_measures,
@@ -114,8 +112,8 @@ static void what_was_put_is_read_back_in_its_order(void **state)
     put(folder, store, &rows);
     lost.value = NAN;
     rows.test.ended_ns = 2000;
-    rows.test.suspects = 1;
-    rows.test.headline = "1 suspect";
+    rows.test.whole = true;
+    rows.test.pairs_done = 1;
     rows.nodes = &later;
     rows.node_count = 1;
     rows.measures = &lost;
@@ -127,10 +125,11 @@ static void what_was_put_is_read_back_in_its_order(void **state)
     store = folder_store(folder, true);
     assert_int_equal(store_fabric_find(store, folder->arena, "LAST", &test, NULL), 0);
     assert_string_equal(test.run, id);
-    assert_string_equal(test.headline, "1 suspect");
+    assert_string_equal(test.tests, "pairs,memory");
     assert_int_equal(test.began_ns, 1000);
     assert_int_equal(test.ended_ns, 2000);
-    assert_int_equal(test.suspects, 1);
+    assert_true(test.whole);
+    assert_int_equal(test.pairs_done, 1);
     assert_int_equal(test.nodes, 2);
     assert_int_equal(read_all(store, id, &seen, NULL), 0);
     assert_int_equal(seen.node_count, 2);
@@ -220,7 +219,6 @@ static void a_full_database_keeps_what_it_had(void **state)
     assert_int_equal(sql_run(store, "PRAGMA max_page_count=120", NULL), 0);
     rows.measures = many;
     rows.measure_count = ARRAY_LEN(many);
-    rows.test.headline = "a later one";
     rows.trouble_count = 0;
     while ((r = store_fabric_put(store, &rows, &folder->err)) == 0 && batches < 1000)
         batches++;
