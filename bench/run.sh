@@ -394,7 +394,13 @@ bench_fabric-probe() {
     trap - EXIT
 }
 
-all="inspect scale peers study launch death store agents ranks gemm probes train tokenizer data fabric-probe"
+bench_fabric() {
+    echo "## fabric: 512 simulated nodes, ${BENCH_SEEDS:-1000} seeds: want all found, no false name, at most 12 % of all pairs"
+    fabric "${BENCH_SEEDS:-1000}" 2>"$work/fabric.log"
+    sed 's/^/  /' "$work/fabric.log" | head -20
+}
+
+all="inspect scale peers study launch death store agents ranks gemm probes train tokenizer data fabric-probe fabric"
 [ $# -gt 0 ] || set -- $all
 for name in "$@"; do
     if [ "$(type -t "bench_$name")" != function ]; then

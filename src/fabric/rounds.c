@@ -14,7 +14,8 @@ static uint64_t key_of(uint32_t a, uint32_t b)
 {
     uint64_t key = a < b ? (uint64_t)a << 32 | b : (uint64_t)b << 32 | a;
 
-    return (key ^ key >> 29) * 0xbf58476d1ce4e5b9u; /* one to one; spreads over the low bits */
+    key *= 0x9e3779b97f4a7c15u; /* both steps are one to one: the table takes it as it is, and */
+    return key ^ key >> 32;     /* looks at the low bits */
 }
 
 static bool is_in(const struct map *pairs, uint32_t a, uint32_t b)
