@@ -1,5 +1,7 @@
 #include "fabric/troubled.h"
 
+#include "base/hostlist.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -145,25 +147,78 @@ static uint32_t still_apart(const struct fabric_result *result, struct edge *edg
     return kept;
 }
 
-/* One finding for each node and test, however often it was said. */
-static int find_tests(struct arena *arena, const struct fabric_result *result,
-                      struct troubled_list *out)
-{
-    uint8_t *seen = calloc(result->nodes.count + 1, TEST_COUNT);
-    int r = seen ? 0 : -ENOMEM;
+struct told {
+    uint32_t node;
+    const struct fabric_trouble *trouble;
+};
 
-    for (size_t i = 0; i < result->troubles.count && r == 0; i++) {
+static int by_words(const void *x, const void *y)
+{
+    const struct told *p = x, *q = y;
+    int order = strcmp(p->trouble->words, q->trouble->words);
+
+    if (p->trouble->test != q->trouble->test)
+        return p->trouble->test < q->trouble->test ? -1 : 1;
+    return order ? order : (p->node > q->node) - (p->node < q->node);
+}
+
+/* The first trouble of each node and test that was told; returns how many. */
+static uint32_t first_of_each(const struct fabric_result *result, uint8_t *seen, struct told *told)
+{
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < result->troubles.count; i++) {
         const struct fabric_trouble *t = &result->troubles.items[i];
 
         if ((t->kind != TROUBLE_TEST && t->kind != TROUBLE_NAMES) ||
             t->node >= result->nodes.count || seen[t->node * TEST_COUNT + t->test])
             continue;
         seen[t->node * TEST_COUNT + t->test] = 1;
-        r = add(arena, out, SUSPECT_TROUBLE, t->node, MEASURE_NOBODY, 1,
-                arena_printf(arena, "%s: %s: %s", name_of(result, t->node),
-                             test_kinds[t->test].name, t->words));
+        told[count++] = (struct told){t->node, t};
+    }
+    return count;
+}
+
+/* One finding for all nodes that say the same of the same test. */
+static int add_told(struct arena *arena, const struct fabric_result *result,
+                    const struct told *told, uint32_t count, struct troubled_list *out)
+{
+    const char **names = arena_alloc(arena, count * sizeof(*names));
+    uint32_t *nodes = arena_alloc(arena, count * sizeof(*nodes));
+    const char *who, *sentence;
+
+    if (!names || !nodes)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < count; i++) {
+        nodes[i] = told[i].node;
+        names[i] = name_of(result, told[i].node);
+    }
+    who = hostlist_fold(arena, names, count);
+    sentence = who ? arena_printf(arena, "%s: %s", who, told->trouble->words) : NULL;
+    out->items[out->count++] = (struct troubled){SUSPECT_TROUBLE, nodes, count, count, sentence};
+    return sentence ? 0 : -ENOMEM;
+}
+
+static int find_tests(struct arena *arena, const struct fabric_result *result,
+                      struct troubled_list *out)
+{
+    uint8_t *seen = calloc(result->nodes.count + 1, TEST_COUNT);
+    struct told *told = malloc((result->troubles.count + 1) * sizeof(*told));
+    uint32_t count;
+    int r = seen && told ? 0 : -ENOMEM;
+
+    if (r == 0) {
+        count = first_of_each(result, seen, told);
+        qsort(told, count, sizeof(*told), by_words);
+        for (uint32_t i = 0, end; i < count && r == 0; i = end) {
+            for (end = i + 1; end < count && told[end].trouble->test == told[i].trouble->test &&
+                              !strcmp(told[end].trouble->words, told[i].trouble->words);)
+                end++;
+            r = add_told(arena, result, &told[i], end - i, out);
+        }
     }
     free(seen);
+    free(told);
     return r;
 }
 

@@ -219,6 +219,8 @@ const char *suspect_grounds(struct arena *arena, const struct suspect *suspect)
     int percent = (int)floor(suspect->confidence * 100);
     const char *sure = percent > 99 ? "over 99 % sure" : arena_printf(arena, "%d %% sure", percent);
 
+    if (!suspect->metric)
+        return "seen, not inferred from numbers";
     if (!sure || (!suspect->slow && !suspect->fast))
         return sure;
     if (!suspect->fast)
