@@ -371,13 +371,36 @@ bench_train() {
     rm -rf "$work/trained"
 }
 
+bench_fabric-probe() {
+    local times=${BENCH_TIMES:-9} one=fl-probe-a other=fl-probe-b
+    have ucx_perftest || return 0
+    export UCX_TLS=tcp UCX_WARN_UNUSED_ENV_VARS=n
+    echo "## fabric-probe: what two probes measure beside ucx_perftest, TCP on loopback; want 0.95 to 1.05"
+    UCX_NET_DEVICES=lo fabric_probe "$times" "${BENCH_MS:-200}"
+    if ! ip netns add $one 2>/dev/null; then
+        echo "skipped: veth: network namespaces are not allowed here"
+        return
+    fi
+    trap 'ip netns del fl-probe-a; ip netns del fl-probe-b' EXIT
+    ip netns add $other
+    ip -n $one link add probe0 type veth peer name probe0 netns $other
+    ip -n $one addr add 10.77.0.1/24 dev probe0
+    ip -n $other addr add 10.77.0.2/24 dev probe0
+    for name in $one $other; do ip -n $name link set lo up && ip -n $name link set probe0 up; done
+    echo "## fabric-probe: the same over veth between two network namespaces"
+    UCX_NET_DEVICES=probe0 fabric_probe "$times" "${BENCH_MS:-200}" $one $other 10.77.0.2
+    ip netns del $one
+    ip netns del $other
+    trap - EXIT
+}
+
 bench_fabric() {
     echo "## fabric: 512 simulated nodes, ${BENCH_SEEDS:-1000} seeds: want all found, no false name, at most 12 % of all pairs"
     fabric "${BENCH_SEEDS:-1000}" 2>"$work/fabric.log"
     sed 's/^/  /' "$work/fabric.log" | head -20
 }
 
-all="inspect scale peers study launch death store agents ranks gemm probes train tokenizer data fabric"
+all="inspect scale peers study launch death store agents ranks gemm probes train tokenizer data fabric-probe fabric"
 [ $# -gt 0 ] || set -- $all
 for name in "$@"; do
     if [ "$(type -t "bench_$name")" != function ]; then

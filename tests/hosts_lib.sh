@@ -6,7 +6,7 @@
 #   host_out NAME RATE        what it sends goes at most this fast; host_in: what it gets
 #   host_unplug NAME          nothing reaches it any more
 #   host_processes NAME WORD  pids there whose first word is WORD
-#   bridge_add NAME RATE      a bridge behind the first one, over a link of this rate
+#   bridge_add NAME RATE      a bridge behind the first one, over a link of this rate; bridge_rate changes it
 #
 # $FIRSTLIGHT_SSH reaches the hosts; each has a cache and a state folder of its own.
 PATH=$PATH:/usr/sbin:/sbin
@@ -56,6 +56,10 @@ bridge_add() {
         tc qdisc add dev "$end" root $(shaped "$2")
         ip link set "$end" up
     done
+}
+
+bridge_rate() {
+    for end in "$1-up" "$1-down"; do tc qdisc change dev "$end" root $(shaped "$2"); done
 }
 
 host_pid() { cat "$hosts/pid.$1"; }

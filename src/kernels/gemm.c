@@ -10,10 +10,9 @@
 
 #include <assert.h>
 
-#define A_BYTES (512 << 10) /* rows of A that an item holds, unless they are ROWS_MIN: half of L2  \
-                             */
-#define B_BYTES    (16 << 20) /* panels of B that a call packs at once, unless it is one */
-#define ROWS_MAX   128        /* of an item */
+#define A_BYTES    (512 << 10) /* rows of A of an item, half of L2, unless they are ROWS_MIN */
+#define B_BYTES    (16 << 20)  /* panels of B that a call packs at once, unless it is one */
+#define ROWS_MAX   128         /* of an item */
 #define ROWS_MIN   64
 #define PANELS_MIN 4         /* of an item: packing A costs 1/24 of the work here */
 #define COST_MIN   (4 << 20) /* of an item, in multiplications: about 10 us */
