@@ -56,10 +56,13 @@ static void take_measures(struct session *session, uint32_t node, const struct o
             nonsense = nonsense ? nonsense : &answer->measures[i];
             continue;
         }
-        if (m.metric->of_pair)
+        if (m.metric->of_pair) {
             m.phase = note->phase;
-        else
+            if (!m.part[0]) /* rails are compared with themselves */
+                (void)snprintf(m.part, sizeof(m.part), "%s", note->device);
+        } else {
             m.peer = MEASURE_NOBODY;
+        }
         if (!is_number(m.low, true) || m.low > m.value)
             m.low = m.value;
         if (!is_number(m.high, true) || m.high < m.value)

@@ -104,7 +104,8 @@ void session_send(struct session *session, uint32_t node, struct order *order)
         session->failed = true;
         return;
     }
-    *note = (struct order_note){order->kind, order->phase, order->peer, false};
+    *note = (struct order_note){order->kind, order->phase, order->peer, false,
+                                order->kind == ORDER_PAIR ? session->device : ""};
     if (order->kind != ORDER_LEAVE) {
         assert(!seat->busy);
         seat->busy = true;

@@ -26,6 +26,7 @@ struct order_note { /* what was asked */
     enum phase phase;
     uint32_t peer;
     bool answered;
+    const char *device; /* pairs: by this rail; "" */
 };
 
 struct clock_reading { /* the best of some tries */

@@ -193,17 +193,17 @@ static void tell_pair(struct world *world, uint32_t node, const struct order *or
     for (uint32_t i = 0; i < order->size_count; i++) {
         double small = order->sizes[i] < 1048576 ? 0.6 : 1;
 
-        tell(out, "pair.bandwidth", node, peer, order->sizes[i], order->device,
+        tell(out, "pair.bandwidth", node, peer, order->sizes[i], "",
              small * speed(world, node, peer, order->phase));
-        tell(out, "pair.bandwidth", peer, node, order->sizes[i], order->device,
+        tell(out, "pair.bandwidth", peer, node, order->sizes[i], "",
              small * speed(world, peer, node, order->phase));
         if (order->both)
-            tell(out, "pair.both", node, peer, order->sizes[i], order->device,
+            tell(out, "pair.both", node, peer, order->sizes[i], "",
                  small * (speed(world, node, peer, order->phase) +
                           speed(world, peer, node, order->phase)));
     }
     if (order->latency)
-        tell(out, "pair.latency.p50", node, peer, order->latency_bytes, order->device,
+        tell(out, "pair.latency.p50", node, peer, order->latency_bytes, "",
              hops * (1 + world->config->noise * normal(world)));
 }
 
@@ -262,15 +262,15 @@ static void on_answer(struct world *world, uint32_t node, uint32_t seq)
 
 static void on_event(struct world *world, const struct sim_event *event)
 {
-    static const struct card card = {
-        .host = "n",
-        .has_ucx = true,
-        .cpus = CORES,
-        .numa_nodes = 1,
-        .device_count = 1,
-        .devices = {{DEVICE_RDMA, "mlx5_0:1", true, PORT_SPEED, 0}},
-    };
+    struct card card = {.host = "n", .has_ucx = true, .cpus = CORES, .numa_nodes = 1};
+    uint32_t rails = world->config->rails ? world->config->rails : 1;
 
+    for (uint32_t i = 0; i < rails && i < CARD_DEVICES_MAX; i++) {
+        struct device *device = &card.devices[card.device_count++];
+
+        *device = (struct device){DEVICE_RDMA, "", true, PORT_SPEED, 0};
+        (void)snprintf(device->name, sizeof(device->name), "mlx5_%u:1", i);
+    }
     switch ((enum what)event->a) {
     case EVENT_CARD:
         session_card(world->session, event->node, &card, world->now_ms);

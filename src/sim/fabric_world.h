@@ -42,6 +42,7 @@ struct fabric_world_config {
     bool bad_leaf;
     double together; /* speed across leaves when all run at once; 0: as alone */
     double hiccups;  /* chance that a single measurement is much too slow */
+    uint32_t rails;  /* ports of each node; 0: one */
     struct session_options options;
     /* one node's probe */
     enum fabric_misfortune misfortune;

@@ -284,6 +284,28 @@ static void test_the_core_is_told_when_it_does_not_carry_all(void **state)
     result_free(result);
 }
 
+static void test_each_rail_is_measured_by_itself(void **state)
+{
+    struct fabric_world_config config = small(8);
+    struct fabric_result *result;
+    uint32_t of_rail[4] = {0};
+
+    (void)state;
+    config.rails = 4;
+    result = run(&config);
+    for (size_t i = 0; i < result->measures.count; i++)
+        for (uint32_t rail = 0; rail < 4; rail++) {
+            char name[16];
+
+            (void)snprintf(name, sizeof(name), "mlx5_%u:1", rail);
+            of_rail[rail] += strcmp(result->measures.items[i].part, name) == 0;
+        }
+    for (uint32_t rail = 0; rail < 4; rail++)
+        assert_true(of_rail[rail] >= 2 * 4 * 2); /* two rounds of four pairs, both ways */
+    assert_int_equal(score.false_names, 0);
+    result_free(result);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -296,6 +318,7 @@ int main(void)
         cmocka_unit_test(test_whatever_happens_to_a_probe_the_others_are_measured),
         cmocka_unit_test(test_a_hung_node_of_many_costs_its_own_pairs_only),
         cmocka_unit_test(test_a_stop_keeps_what_there_is),
+        cmocka_unit_test(test_each_rail_is_measured_by_itself),
         cmocka_unit_test(test_the_core_is_told_when_it_does_not_carry_all),
     };
 
