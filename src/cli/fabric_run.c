@@ -237,9 +237,13 @@ static void on_begun(void *data, uint32_t attempt, const uint32_t *nodes, uint32
     w->ranks = count;
     w->begun = true;
     session_begin(w->session, clock_now_ms(), wall_now_ns());
-    for (uint32_t i = 0; i < w->result->nodes.count; i++)
-        if (w->rank_of_node[i] == MEASURE_NOBODY)
-            session_gone(w->session, i, NODE_ABSENT, "its agent did not come", clock_now_ms());
+    for (uint32_t i = 0; i < w->result->nodes.count; i++) {
+        const struct fabric_node *node = &w->result->nodes.items[i];
+
+        if (w->rank_of_node[i] == MEASURE_NOBODY || node->fate > NODE_WELL)
+            session_gone(w->session, i, NODE_ABSENT,
+                         node->words[0] ? node->words : "its agent did not come", clock_now_ms());
+    }
 }
 
 static void on_event(void *data, const struct run_event *event, const char *name)
@@ -251,7 +255,7 @@ static void on_event(void *data, const struct run_event *event, const char *name
     if (event->node < 0 || event->node >= (int64_t)w->result->nodes.count)
         return;
     (void)snprintf(words, sizeof(words), "%.*s", STR_ARG(event->text));
-    if (event->kind == EV_NODE_LOST) {
+    if (event->kind == EV_NODE_LOST || event->kind == EV_NODE_EXCLUDED) {
         if (!w->begun)
             (void)result_set_fate(w->result, (uint32_t)event->node, NODE_ABSENT, words, NULL);
         else

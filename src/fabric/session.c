@@ -143,9 +143,10 @@ static bool ask_all(struct session *session, const struct order *like)
 
         if (!session_is_well(session, i))
             continue;
-        if (order.tests & (1u << TEST_NAMES)) /* each looks for the next one */
+        if (order.tests &
+            (1u << TEST_NAMES)) /* each looks for the next one, as that calls itself */
             (void)snprintf(order.peer_name, sizeof(order.peer_name), "%s",
-                           session->result->nodes.items[(i + 1) % n].name);
+                           session->result->nodes.items[(i + 1) % n].card.host);
         session->seats[i].clock_tries = 0;
         session_send(session, i, &order);
     }
