@@ -14,6 +14,7 @@
 #define ODDS_LINK_WAY (-9.0)
 #define PART_FLOWS    4     /* fewer slow flows are no pattern */
 #define PART_NODES    2     /* ... of so many nodes on either side, at least */
+#define LINK_FAR      6.0   /* standard deviations: of so many links some are far off by chance */
 #define BACKGROUND    0.001 /* slow flows without a cause are taken for at least that frequent */
 
 struct part {
@@ -184,7 +185,7 @@ static void weigh_ways(const struct court *court, uint32_t a, uint32_t b,
 
         if (flow->from != b && flow->to != b)
             continue;
-        if (!flow_is_open(flows, flow)) {
+        if (!flow_is_open(flows, flow) || flow->x > -LINK_FAR * court->noise) {
             way->fast += flow->times;
             continue;
         }
