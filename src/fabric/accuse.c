@@ -9,13 +9,15 @@
 
 /* What is expected before anything is measured, as log odds: of a hundred nodes one is slow (as
  * SuperBench and others saw, up to ten); of the rest less. */
-#define ODDS_NODE  (-4.6)
-#define ODDS_WAY   (-5.3) /* one direction of a node */
-#define ODDS_GROUP (-5.0)
-#define ODDS_WHOLE (-6.0)
-#define ODDS_TO    (-6.5) /* ways to a node from outside its group */
+#define ODDS_NODE      (-4.6)
+#define ODDS_WAY       (-5.3)  /* one direction of a node */
+#define ODDS_WAY_NOISY (-12.0) /* ... where few flows and much noise look like it */
+#define ODDS_GROUP     (-5.0)
+#define ODDS_WHOLE     (-6.0)
+#define ODDS_TO        (-6.5) /* ways to a node from outside its group */
 
 #define FAR              6.0    /* standard deviations of a mean, 5 of a median */
+#define FAR_NOISY        2.5    /* where noise is taken for rather too large */
 #define GAIN_SURELY_FAST (-3.0) /* of a flow: speaks against its being slow by twenty to one */
 
 /* A candidate is all flows of some nodes, or those that leave their group. */
@@ -77,6 +79,7 @@ static void read_off(struct court *court, const struct candidate *c, bool explai
  * slow node of a slow leaf is slower still. False: neither is slow. */
 static bool fit_levels(struct court *court, const struct candidate *c, struct judged *out)
 {
+    double far = flows_are_noisy(court->flows) ? FAR_NOISY : FAR;
     bool slow = false;
 
     for (int explained = 0; explained < 2 && !slow; explained++) {
@@ -89,7 +92,7 @@ static bool fit_levels(struct court *court, const struct candidate *c, struct ju
             if (!low[way] || low[way] * 2 < all[way])
                 continue;
             out->level[way] = stats_median(values[way], all[way]);
-            if (out->level[way] > -fmax(court->need, FAR * court->noise / sqrt(all[way])))
+            if (out->level[way] > -fmax(court->need, far * court->noise / sqrt(all[way])))
                 out->level[way] = 0;
             slow |= out->level[way] < 0;
         }
@@ -130,7 +133,9 @@ static struct judged judge(struct court *court, const struct candidate *c)
     else if (c->cross)
         odds = ODDS_TO;
     else
-        odds = out.level[WAY_OUT] < 0 && out.level[WAY_IN] < 0 ? ODDS_NODE : ODDS_WAY;
+        odds = out.level[WAY_OUT] < 0 && out.level[WAY_IN] < 0 ? ODDS_NODE
+               : flows_are_noisy(court->flows)                 ? ODDS_WAY_NOISY
+                                                               : ODDS_WAY;
     if (out.gain[WAY_OUT] + out.gain[WAY_IN] > 0)
         out.score = out.gain[WAY_OUT] + out.gain[WAY_IN] + odds;
     return out;
@@ -164,6 +169,13 @@ static int node_candidates(struct court *court)
     return 0;
 }
 
+/* The ways between two groups are those of both: the smaller is named. */
+static bool is_larger_of_two(const struct court *court, uint32_t g)
+{
+    return court->flows->group_count == 2 && court->sets[g].count > court->sets[!g].count &&
+           court->sets[!g].count > 1;
+}
+
 static int group_candidates(struct court *court)
 {
     for (uint32_t g = 0; g < court->set_count; g++)
@@ -171,7 +183,7 @@ static int group_candidates(struct court *court)
             struct candidate c = {court->sets[g].nodes, court->sets[g].count, g, cross, true};
             struct judged judged;
 
-            if (c.count < 2)
+            if (c.count < 2 || (cross && is_larger_of_two(court, g)))
                 continue;
             judged = judge(court, &c);
             if (isfinite(judged.score) && list(court, &c, &judged) < 0)

@@ -3,16 +3,16 @@
 #include <errno.h>
 #include <math.h>
 
-#define HICCUP      0.01 /* how often a single measurement says anything at all */
-#define HICCUP_WIDE 3.0  /* ... between typical and 1/20 of it, as logarithms */
+#define HICCUP_WIDE 3.0  /* a hiccup is between typical and 1/20 of it, as logarithms */
 #define UNEVEN      0.1  /* a slow thing is less steady: part of its level, as noise */
 #define NEED_SPREAD 3.0  /* standard deviations of well nodes' levels */
+#define NEED_NOISY  1.7  /* ... of repeats, where few nodes scatter much */
 #define COMPARABLE  3    /* with fewer nodes there are no peers */
 #define FEW_NODES   3    /* so few tell little of what is usual ... */
 #define NEED_FEW    0.16 /* ... and only 15 % below counts */
 #define LOST_SHARE  0.25 /* so many slow flows without a cause: typical was taken for too fast */
 
-static double log_likely(double x, double level, double noise, uint32_t times)
+static double log_likely(double x, double level, double noise, double hiccup, uint32_t times)
 {
     double z;
 
@@ -20,23 +20,23 @@ static double log_likely(double x, double level, double noise, uint32_t times)
     x = x < 0 ? x : 0;
     noise += UNEVEN * fabs(level);
     z = (x - level) / noise;
-    return log((1 - HICCUP) * exp(-z * z / 2) / (noise * 2.5066282746310002) +
-               pow(HICCUP, times < 4 ? times : 4) / HICCUP_WIDE);
+    return log((1 - hiccup) * exp(-z * z / 2) / (noise * 2.5066282746310002) +
+               pow(hiccup, times < 4 ? times : 4) / HICCUP_WIDE);
 }
 
 double court_gain(const struct court *court, const struct flow *flow, double level)
 {
-    double noise = flow_set_of(court->flows, flow)->noise;
+    double noise = flow_noise(court->flows, flow), hiccup = court->flows->hiccup;
 
     if (level >= flow->level)
         return 0;
-    return log_likely(flow->x, level, noise, flow->times) -
-           log_likely(flow->x, flow->level, noise, flow->times);
+    return log_likely(flow->x, level, noise, hiccup, flow->times) -
+           log_likely(flow->x, flow->level, noise, hiccup, flow->times);
 }
 
 bool flow_is_open(const struct flows *flows, const struct flow *flow)
 {
-    double far = 4 * flow_set_of(flows, flow)->noise;
+    double far = 4 * flow_noise(flows, flow);
 
     return flow->x - flow->level < -(far > FLOW_SLOW ? far : FLOW_SLOW);
 }
@@ -132,6 +132,8 @@ static int open_court(struct arena *arena, struct flows *flows, struct accused_l
                 court->noise = fmax(court->noise, flows->sets[p][k].noise);
     court->need =
         fmax(court->seen <= FEW_NODES ? NEED_FEW : FLOW_SLOW, NEED_SPREAD * flows->spread);
+    if (flows_are_noisy(flows))
+        court->need = fmax(court->need, NEED_NOISY * flows->repeat);
     return given_groups(court);
 }
 

@@ -11,6 +11,16 @@
 #define CENTRE_STEPS 8    /* of clipping; the estimate settles in 3 to 5 */
 #define CLIP         3.0  /* standard deviations */
 #define MAD_TO_SIGMA 1.4826
+#define CLIP_SMALL   2.0
+#define SMALL        16   /* fleets of so many nodes: what is slow is a large part of all flows */
+#define REPEATS_MIN  10   /* so many flows measured again tell of noise */
+#define REPEATS_FAR  0.15 /* who scatters more than that hides how the network is built */
+#define REPEATS_ROOM 1.2  /* what such an estimate may be off by */
+#define WIDE_SIGMAS  4.0  /* that lie between the least and the most of a measure */
+#define HICCUP       0.01
+#define HICCUP_MOST  0.15
+#define HICCUP_NOISE 0.4 /* who scatters is disturbed more often: at 30 % every eighth time */
+#define HICCUP_FAR   5.0 /* standard deviations between two measurements of one flow */
 
 /* The metrics of pairs by which nodes are judged. Sums of both ways and tails of latency are for
  * people: they say nothing that these don't, with more noise. */
@@ -103,7 +113,9 @@ static uint32_t find_families(const struct fabric_result *result, struct flows *
 struct heard { /* one measured value */
     uint32_t to;
     uint8_t phase;
-    double speed; /* its logarithm */
+    double speed;   /* its logarithm */
+    double slowest; /* of what it is the middle of */
+    double range;   /* from the slowest to the fastest */
 };
 
 static int by_flow(const void *x, const void *y)
@@ -132,8 +144,13 @@ static void add_flows(struct flows *flows, uint32_t from, struct heard *heard, u
         uint32_t to = heard[i].to;
         bool inside = flows->group[from] != GROUP_NONE && flows->group[from] == flows->group[to];
 
-        for (end = i + 1; end < count && heard[end].to == to && heard[end].phase == heard[i].phase;)
-            end++;
+        double wide = heard[i].range, slowest = heard[i].slowest;
+
+        for (end = i + 1; end < count && heard[end].to == to && heard[end].phase == heard[i].phase;
+             end++) {
+            wide = fmin(wide, heard[end].range);
+            slowest = fmin(slowest, heard[end].slowest);
+        }
         flows->items[flows->count++] = (struct flow){
             .from = from,
             .to = to,
@@ -141,8 +158,23 @@ static void add_flows(struct flows *flows, uint32_t from, struct heard *heard, u
             .phase = heard[i].phase,
             .relation = inside ? FLOW_INSIDE : FLOW_CROSS,
             .x = heard[i + (end - i) / 2].speed,
+            .best = heard[end - 1].speed,
+            .worst = slowest,
+            .wide = wide / WIDE_SIGMAS,
         };
     }
+}
+
+static struct heard hear(const struct metric *metric, const struct measure *m)
+{
+    struct heard heard = {.to = m->peer, .phase = m->phase == PHASE_TOGETHER};
+    double low = isfinite(m->low) && m->low > 0 && m->low < m->value ? m->low : m->value;
+    double high = isfinite(m->high) && m->high > m->value ? m->high : m->value;
+
+    heard.speed = metric->lower_is_better ? -log(m->value) : log(m->value);
+    heard.slowest = metric->lower_is_better ? -log(high) : log(low);
+    heard.range = log(high / low);
+    return heard;
 }
 
 static int fill(struct arena *arena, const struct fabric_result *result, struct flows *flows)
@@ -163,9 +195,7 @@ static int fill(struct arena *arena, const struct fabric_result *result, struct 
             if (pass == 0)
                 at[m->node + 1]++;
             else
-                heard[at[m->node]++] =
-                    (struct heard){m->peer, (uint8_t)(m->phase == PHASE_TOGETHER),
-                                   flows->metric->lower_is_better ? -log(m->value) : log(m->value)};
+                heard[at[m->node]++] = hear(flows->metric, m);
         }
         if (pass == 0) {
             for (uint32_t i = 0; i < n; i++)
@@ -238,16 +268,28 @@ static bool guess(const struct flows *flows, enum phase phase, enum flow_relatio
     return true;
 }
 
+bool flows_are_noisy(const struct flows *flows)
+{
+    return flows->node_count <= SMALL && flows->repeat > REPEATS_FAR;
+}
+
 /* Clipped median and spread round the guess. */
 static void settle(const struct flows *flows, enum phase phase, enum flow_relation relation,
                    struct centring *room, struct flow_set *set)
 {
-    double least = FLOW_NOISE_MIN;
+    double least = FLOW_NOISE_MIN, most = INFINITY, clip = CLIP;
 
     if (set->count < FEW)
         least = NOISE_FEW;
+    /* Of few nodes a slow one has half of the flows: what scatters more than repeats is no noise.
+     */
+    if (flows_are_noisy(flows)) {
+        most = REPEATS_ROOM * fmax(least, flows->repeat);
+        clip = CLIP_SMALL;
+        set->noise = fmin(set->noise, most);
+    }
     for (int step = 0; step < CENTRE_STEPS; step++) {
-        double reach = CLIP * (set->noise > least ? set->noise : least);
+        double reach = clip * (set->noise > least ? set->noise : least);
         uint32_t k = 0;
 
         for (uint32_t i = 0; i < flows->count; i++) {
@@ -264,7 +306,7 @@ static void settle(const struct flows *flows, enum phase phase, enum flow_relati
             room->values[i] = fabs(room->values[i] - set->typical);
         set->noise = MAD_TO_SIGMA * stats_median(room->values, k);
         /* Few values know their own spread badly, and mostly take it for too small. */
-        set->noise *= 1 + 4.0 / (k + 1);
+        set->noise = fmin(set->noise * (1 + 4.0 / (k + 1)), most);
     }
     if (set->noise < least)
         set->noise = least;
@@ -279,6 +321,43 @@ static void all_median(const struct flows *flows, enum phase phase, enum flow_re
         if (flows->items[i].phase == phase && flows->items[i].relation == relation)
             room->values[k++] = flows->items[i].x;
     set->typical = stats_median(room->values, k);
+}
+
+/* Two groups of which one is smaller: what is slow between them is told of that one. */
+static bool two_unlike(const struct flows *flows)
+{
+    uint32_t count[2] = {0};
+
+    for (uint32_t n = 0; n < flows->node_count && flows->group_count == 2; n++)
+        if (flows->group[n] != GROUP_NONE && flows->start[n] < flows->start[n + 1])
+            count[flows->group[n]]++;
+    return count[0] != count[1];
+}
+
+/* One centre for flows across and inside groups where they don't differ or one of them is too small
+ * to say. Where they differ more than by a hop, and one group can be named, what is typical is what
+ * is inside. */
+static void reconcile(struct flows *flows, enum phase phase, struct flow_set *cross,
+                      struct flow_set *inside)
+{
+    const struct flow_set *was = flows->sets[phase];
+    struct flow_set *best = inside->count > cross->count ? inside : cross, *other;
+    double between =
+        cross->typical + was[FLOW_CROSS].typical - inside->typical - was[FLOW_INSIDE].typical;
+
+    if (cross->noise == 0 || inside->noise == 0) { /* all of it is explained */
+        best = cross->noise == 0 ? inside : cross;
+    } else if (between < -FLOW_BETWEEN && two_unlike(flows)) {
+        best = inside;
+    } else if (between < -FLOW_BETWEEN) {
+        flows->between[phase] = between;
+        return;
+    } else if (cross->count >= FEW && inside->count >= FEW && fabs(between) >= SAME_CENTRE) {
+        return;
+    }
+    other = best == inside ? cross : inside;
+    other->typical = best->typical + was[best == inside].typical - was[best != inside].typical;
+    other->noise = best->noise;
 }
 
 /* How far apart lies what nodes can do that are not slow: of the upper half, so that slow ones
@@ -336,19 +415,17 @@ static int centre(struct flows *flows, bool all)
                 all_median(flows, p, k, &room, set);
             settle(flows, p, k, &room, set);
         }
-        /* One centre for both where they don't differ or one of them is too small to say. */
-        if (cross->count && inside->count &&
-            (cross->count < FEW || inside->count < FEW ||
-             fabs(cross->typical - inside->typical) < SAME_CENTRE)) {
-            struct flow_set *best = inside->count > cross->count ? inside : cross;
-            struct flow_set *other = best == inside ? cross : inside;
-
-            other->typical = best->typical;
-            other->noise = best->noise;
-        }
+        if (cross->count && inside->count)
+            reconcile(flows, (enum phase)p, cross, inside);
     }
-    for (uint32_t i = 0; i < flows->count; i++)
-        flows->items[i].x -= found[flows->items[i].phase][flows->items[i].relation].typical;
+    for (uint32_t i = 0; i < flows->count; i++) {
+        struct flow *flow = &flows->items[i];
+        double typical = found[flow->phase][flow->relation].typical;
+
+        flow->x -= typical;
+        flow->best -= typical;
+        flow->worst -= typical;
+    }
     for (int p = 0; p < PAIR_PHASES; p++)
         for (int k = 0; k < FLOW_RELATIONS; k++) {
             found[p][k].typical += flows->sets[p][k].typical;
@@ -362,6 +439,46 @@ out:
     free(room.spreads);
     free(room.values);
     return r;
+}
+
+/* Of flows that were measured in both phases: how they differ, beside what the phases do. */
+static int hear_repeats(struct flows *flows)
+{
+    double *apart = malloc(((size_t)flows->count + 1) * sizeof(*apart)), middle, far;
+    uint32_t count = 0, odd = 0;
+
+    if (!apart)
+        return -ENOMEM;
+    for (uint32_t i = 1; i < flows->count; i++) {
+        const struct flow *a = &flows->items[i - 1], *b = &flows->items[i];
+
+        if (a->from == b->from && a->to == b->to)
+            apart[count++] = b->x - a->x;
+    }
+    flows->hiccup = HICCUP;
+    if (count >= REPEATS_MIN) {
+        middle = stats_median(apart, count);
+        for (uint32_t i = 0; i < count; i++)
+            apart[i] = fabs(apart[i] - middle);
+        flows->apart = middle;
+        flows->repeat = MAD_TO_SIGMA * stats_median(apart, count) / sqrt(2);
+        flows->repeat *= 1 + 4.0 / (count + 1);
+        flows->apart_noise = 1.2533 * sqrt(2.0 / count) * flows->repeat;
+        far = HICCUP_FAR * fmax(flows->repeat, FLOW_SLOW / HICCUP_FAR);
+        for (uint32_t i = 0; i < count; i++)
+            odd += apart[i] > far;
+        /* Either of the two may have been disturbed. */
+        if (flows->node_count <= SMALL)
+            flows->hiccup = fmax(HICCUP, fmax(odd / (2.0 * count), HICCUP_NOISE * flows->repeat));
+        flows->hiccup = fmin(flows->hiccup, HICCUP_MOST);
+    }
+    free(apart);
+    return 0;
+}
+
+double flow_noise(const struct flows *flows, const struct flow *flow)
+{
+    return hypot(flow_set_of(flows, flow)->noise, flow->wide);
 }
 
 int flows_centre_again(struct flows *flows, bool all)
@@ -382,7 +499,8 @@ int flows_gather(struct arena *arena, const struct fabric_result *result, const 
         out[i].node_count = (uint32_t)result->nodes.count;
         out[i].group = group;
         out[i].group_count = group_count;
-        if (fill(arena, result, &out[i]) < 0 || centre(&out[i], false) < 0)
+        if (fill(arena, result, &out[i]) < 0 || hear_repeats(&out[i]) < 0 ||
+            centre(&out[i], false) < 0)
             return -ENOMEM;
     }
     return (int)count;

@@ -21,6 +21,9 @@ struct flow {
     uint32_t times; /* it was measured */
     uint8_t phase, relation;
     double x;     /* log(speed / typical) */
+    double best;  /* that of the fastest of its measures */
+    double worst; /* ... and of the slowest that happened within any of them */
+    double wide;  /* standard deviation that low and high of its measures speak of */
     double level; /* what it is explained to run at; 0: typical */
 };
 
@@ -41,7 +44,11 @@ struct flows {
     uint32_t count;
     uint32_t *start, *list; /* per node: the flows it sends or receives */
     struct flow_set sets[PAIR_PHASES][FLOW_RELATIONS];
-    double spread; /* of well nodes' levels, a standard deviation */
+    double between[PAIR_PHASES]; /* log of speeds across groups / inside; 0: the same, or few */
+    double spread;               /* of well nodes' levels, a standard deviation */
+    double repeat;               /* of one measurement, by those made again; 0: too few were */
+    double apart, apart_noise;   /* ... log of speeds together / alone, and what it may be off by */
+    double hiccup;               /* how often a single measurement says anything at all */
 };
 
 /* Groups as numbers by name: *group has a number or GROUP_NONE for each node. 0 or -ENOMEM. */
@@ -61,6 +68,15 @@ static inline const struct flow_set *flow_set_of(const struct flows *flows, cons
 {
     return &flows->sets[flow->phase][flow->relation];
 }
+
+/* Few nodes, and repeats that scatter so much that noise is told by them alone. */
+bool flows_are_noisy(const struct flows *flows);
+
+/* What is across groups is that much slower: no hop costs so much. */
+#define FLOW_BETWEEN 0.288
+
+/* Standard deviation of what is said by this flow. */
+double flow_noise(const struct flows *flows, const struct flow *flow);
 
 /* The value of its metric that a node or flow at `x` has, in this phase. */
 double flows_value(const struct flows *flows, enum phase phase, double x);

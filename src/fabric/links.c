@@ -15,6 +15,7 @@
 #define PART_FLOWS    4     /* fewer slow flows are no pattern */
 #define PART_NODES    2     /* ... of so many nodes on either side, at least */
 #define LINK_FAR      6.0   /* standard deviations: of so many links some are far off by chance */
+#define LATENCY_FAR   0.69  /* a factor of two beyond the scatter of the others */
 #define BACKGROUND    0.001 /* slow flows without a cause are taken for at least that frequent */
 
 struct part {
@@ -168,16 +169,21 @@ int court_parts(struct court *court)
     return 0;
 }
 
-/* One direction between two nodes: slow whenever it was measured, and more than once. */
+/* One direction between two nodes: slow whenever it was measured, and more than once; alone, where
+ * anything was measured alone. */
 struct way {
     double level, gain;
     uint32_t slow, fast; /* measurements */
+    uint32_t in[PAIR_PHASES];
 };
 
-static void weigh_ways(const struct court *court, uint32_t a, uint32_t b,
+static void weigh_ways(const struct court *court, uint32_t a, uint32_t b, double far,
                        struct way ways[FLOW_WAYS])
 {
     const struct flows *flows = court->flows;
+    const struct flow_set *alone = flows->sets[PHASE_ALONE];
+    enum phase must =
+        alone[FLOW_CROSS].count || alone[FLOW_INSIDE].count ? PHASE_ALONE : PHASE_TOGETHER;
 
     for (uint32_t i = flows->start[a]; i < flows->start[a + 1]; i++) {
         const struct flow *flow = &flows->items[flows->list[i]];
@@ -185,17 +191,18 @@ static void weigh_ways(const struct court *court, uint32_t a, uint32_t b,
 
         if (flow->from != b && flow->to != b)
             continue;
-        if (!flow_is_open(flows, flow) || flow->x > -LINK_FAR * court->noise) {
+        if (!flow_is_open(flows, flow) || flow->best > -fmax(court->need, far)) {
             way->fast += flow->times;
             continue;
         }
         way->slow += flow->times;
+        way->in[flow->phase] += flow->times;
         way->gain += court_gain(court, flow, flow->x);
         if (flow->x < way->level)
             way->level = flow->x;
     }
     for (int k = 0; k < FLOW_WAYS; k++)
-        if (ways[k].slow < 2 || ways[k].fast)
+        if (ways[k].in[must] < 2 || ways[k].fast)
             ways[k] = (struct way){0};
 }
 
@@ -239,9 +246,36 @@ static int name_link(struct court *court, uint32_t a, uint32_t b, const struct w
     return 0;
 }
 
+static int by_size(const void *x, const void *y)
+{
+    double a = *(const double *)x, b = *(const double *)y;
+
+    return a < b ? -1 : a > b;
+}
+
+/* How far below typical a link must be. Latencies scatter: a link is slow in them only if it is far
+ * beyond what all but one in a hundred other flows ever showed. */
+static double link_far(const struct court *court)
+{
+    const struct flows *flows = court->flows;
+    double far = LINK_FAR * court->noise;
+    uint32_t count = 0;
+
+    if (!flows->metric->lower_is_better)
+        return far;
+    for (uint32_t i = 0; i < flows->count; i++)
+        if (!flow_is_open(flows, &flows->items[i]))
+            court->room[count++] = flows->items[i].worst;
+    if (!count)
+        return INFINITY;
+    qsort(court->room, count, sizeof(double), by_size);
+    return fmax(far, LATENCY_FAR - court->room[count / 100]);
+}
+
 int court_links(struct court *court)
 {
     const struct flows *flows = court->flows;
+    double far = link_far(court);
 
     for (uint32_t i = 0; i < flows->count; i++) {
         const struct flow *flow = &flows->items[i];
@@ -250,7 +284,7 @@ int court_links(struct court *court)
 
         if (!flow_is_open(flows, flow) || flow->level != 0)
             continue;
-        weigh_ways(court, flow->from, flow->to, ways);
+        weigh_ways(court, flow->from, flow->to, far, ways);
         score = ways[WAY_OUT].gain + ways[WAY_IN].gain +
                 (ways[WAY_OUT].slow && ways[WAY_IN].slow ? ODDS_LINK : ODDS_LINK_WAY);
         if (score < MARGIN_NAMED)

@@ -14,6 +14,8 @@
 #define NET_SHARE     0.25 /* ... and what one TCP connection does */
 #define CORE_SHARE    0.7  /* all at once against alone: less is the core's doing */
 #define CORE_SIGMAS   5.0
+#define CORE_NODES    4 /* fewer share nothing that could be told from themselves */
+#define CORE_FLOWS    4
 #define RAIL_NEED     0.105
 #define RAILS_MIN     3
 #define SURE          0.99
@@ -218,12 +220,40 @@ static int add_common(struct finding *finding, enum suspect_kind kind, const str
     return 0;
 }
 
+/* Nodes that share a machine share its memory and cores: what they do together is no network's. */
+static bool over_network(const struct fabric_result *result, const struct flows *flows)
+{
+    static const char *const inside[] = {"posix/", "sysv/",  "self/", "cma/",
+                                         "knem/",  "xpmem/", "shm/"};
+
+    for (size_t i = 0; i < result->measures.count; i++) {
+        const struct measure *m = &result->measures.items[i];
+        const char *device = strchr(m->via, '/');
+        bool one_machine = device && (strcmp(device, "/lo") == 0 || strcmp(device, "/shm") == 0 ||
+                                      strcmp(device, "/memory") == 0);
+
+        if (m->metric != flows->metric || strcmp(m->part, flows->part) != 0)
+            continue;
+        for (size_t k = 0; k < ARRAY_LEN(inside); k++)
+            one_machine |= strncmp(m->via, inside[k], strlen(inside[k])) == 0;
+        if (!one_machine)
+            return true;
+    }
+    return false;
+}
+
 /* Bandwidth when all pairs run at once against pairs alone. */
 static int find_core(struct finding *finding, const struct flows *flows)
 {
     char together[METRIC_VALUE_BYTES], alone[METRIC_VALUE_BYTES];
 
-    for (int k = 0; k < FLOW_RELATIONS && flows->node_count > 2; k++) {
+    if (flows->node_count < CORE_NODES || !over_network(finding->result, flows))
+        return 0;
+    /* The same flows in both phases say it best. */
+    if (flows->repeat > 0 &&
+        flows->apart > -fmax(-log(CORE_SHARE), CORE_SIGMAS * flows->apart_noise))
+        return 0;
+    for (int k = 0; k < FLOW_RELATIONS; k++) {
         const struct flow_set *all = &flows->sets[PHASE_TOGETHER][k];
         const struct flow_set *few = &flows->sets[PHASE_ALONE][k];
         double a = exp(all->typical), b = exp(few->typical);
@@ -435,6 +465,34 @@ static int level_order(const void *x, const void *y)
     return of_a != of_b ? (of_a < of_b ? -1 : 1) : a->node < b->node ? -1 : a->node > b->node;
 }
 
+/* Slow together only, and there is no core to blame, or too little that says so. */
+static bool is_no_core(const struct finding *finding, const struct flows *flows,
+                       const struct accused *accused)
+{
+    return accused->together && (flows->node_count < CORE_NODES || accused->slow < CORE_FLOWS ||
+                                 !over_network(finding->result, flows));
+}
+
+/* Flows across groups beside those inside, where no group is the odd one. */
+static int find_between(struct finding *finding, const struct flows *flows)
+{
+    char across[METRIC_VALUE_BYTES], inside[METRIC_VALUE_BYTES];
+    const struct flow_set *alone = flows->sets[PHASE_ALONE];
+    double a, b;
+
+    if (flows->metric->lower_is_better || flows->between[PHASE_ALONE] == 0 ||
+        flows->node_count < CORE_NODES || !over_network(finding->result, flows))
+        return 0;
+    a = exp(alone[FLOW_CROSS].typical);
+    b = exp(alone[FLOW_INSIDE].typical);
+    return add_common(finding, SUSPECT_CORE, flows, a, b,
+                      arena_printf(finding->arena,
+                                   "pairs across groups reach %s, and %s inside them: what joins "
+                                   "the groups is slow",
+                                   metric_value(flows->metric->unit, a, across),
+                                   metric_value(flows->metric->unit, b, inside)));
+}
+
 static int find_all_suspects(struct finding *finding)
 {
     if (investigate(finding, FLOW_FAMILIES_MAX) < 0)
@@ -444,11 +502,12 @@ static int find_all_suspects(struct finding *finding)
         size_t before = finding->suspects.count;
 
         for (uint32_t i = 0; i < finding->accused[f].count; i++)
-            if (!said_before(finding, before, &finding->accused[f].items[i]) &&
+            if (!is_no_core(finding, flows, &finding->accused[f].items[i]) &&
+                !said_before(finding, before, &finding->accused[f].items[i]) &&
                 add_accused(finding, flows, &finding->accused[f].items[i]) < 0)
                 return -ENOMEM;
-        if (find_core(finding, flows) < 0 || find_all(finding, flows) < 0 ||
-            (!flows->part[0] && add_levels(finding, flows) < 0))
+        if (find_core(finding, flows) < 0 || find_between(finding, flows) < 0 ||
+            find_all(finding, flows) < 0 || (!flows->part[0] && add_levels(finding, flows) < 0))
             return -ENOMEM;
     }
     if (find_rails(finding) < 0 || add_own(finding) < 0 || add_troubled(finding) < 0)

@@ -9,6 +9,7 @@
  * end is always among the same nodes: those of the leaf. One name instead of fifty links. */
 
 #define OPEN_MIN 8   /* fewer are told one by one */
+#define MANY     16  /* so few nodes share no cable: they are a leaf */
 #define EACH_MIN 2   /* slow flows of a node that is among them */
 #define COVERED  0.6 /* share of the slow flows that have such a node at this end */
 #define CLEARER  1.3 /* the other end is chosen only when it is so much clearer */
@@ -99,7 +100,8 @@ int court_scattered(struct court *court)
             clear[way] = clearness(&ends[way], n);
         }
         r = 0;
-        if (court->flows->group_count == 0 && (clear[WAY_OUT] > 0 || clear[WAY_IN] > 0)) {
+        if (court->flows->group_count == 0 && court->seen >= MANY &&
+            (clear[WAY_OUT] > 0 || clear[WAY_IN] > 0)) {
             /* Routed by destination, the way up from a leaf is as clear at both ends: many nodes
              * send slowly to few. The way down would be slow as a whole, so it is the senders. */
             enum flow_way way = clear[WAY_IN] > CLEARER * clear[WAY_OUT] ? WAY_IN : WAY_OUT;

@@ -1,4 +1,6 @@
-/* What is slow is named, what is not is not: small fleets whose truth is known. */
+/* What is slow is named, what is not is not: small fleets whose truth is known.
+ *
+ * FIRSTLIGHT_NOISY_FLEETS: how many seeds of fleets with much noise (100). */
 #include "fabric/model.h"
 
 #include "base/rng.h"
@@ -553,6 +555,206 @@ static void test_garbage_is_passed_over(void **state)
         assert_int_equal(found.suspects[i].metric->test, TEST_CLOCK); /* a clock may be at -1 s */
 }
 
+static double slow_bridge(uint32_t from, uint32_t to)
+{
+    return 100e6 * ((from < 6) != (to < 6) ? 0.4 : 1);
+}
+
+static double slow_way_up(uint32_t from, uint32_t to)
+{
+    return 100e6 * (from >= 6 && to < 6 ? 0.4 : 1);
+}
+
+static double slow_way_down(uint32_t from, uint32_t to)
+{
+    return 100e6 * (from < 6 && to >= 6 ? 0.4 : 1);
+}
+
+static double slow_between_halves(uint32_t from, uint32_t to)
+{
+    return 100e6 * ((from < 4) != (to < 4) ? 0.4 : 1);
+}
+
+/* The first `first` of eight nodes are group "one", the others "two". */
+static void two_groups(uint32_t first, double (*speed)(uint32_t from, uint32_t to))
+{
+    (void)teardown(NULL);
+    (void)setup(NULL);
+    for (uint32_t i = 0; i < 8; i++) {
+        char name[4];
+
+        (void)snprintf(name, sizeof(name), "h%u", i + 1);
+        (void)node(name, i < first ? "one" : "two");
+    }
+    tournament(PHASE_ALONE, speed);
+    tournament(PHASE_TOGETHER, speed);
+}
+
+static void test_of_two_groups_the_smaller_is_named(void **state)
+{
+    static double (*const speeds[])(uint32_t from, uint32_t to) = {slow_bridge, slow_way_up,
+                                                                   slow_way_down};
+    struct findings_of_fabric found;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(speeds); i++) {
+        const struct suspect *suspect;
+
+        two_groups(6, speeds[i]);
+        found = find();
+        suspect = only(&found, SUSPECT_GROUP, 2, 6, 7);
+        assert_string_equal(suspect->group, "two");
+        assert_true(fabs(suspect->slower - 0.6) < 0.05);
+    }
+    /* Of two alike nobody can say which. */
+    two_groups(4, slow_between_halves);
+    found = find();
+    assert_int_equal(found.suspect_count, 1);
+    assert_int_equal(found.suspects[0].kind, SUSPECT_CORE);
+    two_groups(6, speed_of);
+    found = find();
+    nothing(&found);
+}
+
+/* Hosts of one machine, and three hosts: no core is there to be named. */
+static void test_without_a_network_there_is_no_core(void **state)
+{
+    static const char *const vias[] = {"tcp/lo", "posix/memory", "tcp/eth0"};
+    struct findings_of_fabric found;
+
+    (void)state;
+    for (size_t k = 0; k < ARRAY_LEN(vias); k++)
+        for (uint32_t n = 3; n <= 8; n++) {
+            (void)teardown(NULL);
+            (void)setup(NULL);
+            nodes(n);
+            tournament(PHASE_ALONE, speed_of);
+            for (uint32_t i = 0; i < n; i++)
+                send_at[i] = 0.5;
+            tournament(PHASE_TOGETHER, speed_of);
+            for (size_t i = 0; i < result->measures.count; i++)
+                strcpy(result->measures.items[i].via, vias[k]);
+            found = find();
+            if (n > 3 && k == 2)
+                assert_int_equal(found.suspects[0].kind, SUSPECT_CORE);
+            assert_int_equal(found.suspect_count, n > 3 && k == 2);
+        }
+}
+
+/* A link must be slow each time; latencies of one link must be far out of what others show. */
+static void test_a_link_is_not_accused_for_scatter(void **state)
+{
+    struct findings_of_fabric found;
+
+    (void)state;
+    nodes(6);
+    tournament(PHASE_ALONE, speed_of);
+    for (int i = 0; i < 2; i++)
+        flow(1, 4, PHASE_ALONE, 0.4 * FAST); /* twice slow, once fast */
+    found = find();
+    nothing(&found);
+    for (uint32_t a = 0; a < 6; a++)
+        for (uint32_t b = 0; b < 6; b++)
+            for (int again = 0; again < 2 && a != b; again++) {
+                struct measure *m;
+
+                add("pair.latency.p50", a, b, PHASE_ALONE, "",
+                    (a == 1 && b == 4 ? 90e-6 : 20e-6) * exp(0.02 * normal()));
+                m = &result->measures.items[result->measures.count - 1];
+                m->low = 6e-6;
+                m->high = 892e-6;
+            }
+    found = find();
+    nothing(&found);
+}
+
+/* As on a loaded machine: log-normal, and one measurement in ten is disturbed. */
+static double disturbed(double speed)
+{
+    return speed * exp(0.3 * normal()) * (rng_unit(&rng) < 0.1 ? 0.3 : 1);
+}
+
+static void measure_both_ways(uint32_t a, uint32_t b, enum phase phase)
+{
+    for (int way = 0; way < 2; way++) {
+        uint32_t from = way ? b : a, to = way ? a : b;
+
+        add("pair.bandwidth", from, to, phase, "", disturbed(speed_of(from, to)));
+        add("pair.latency.p50", from, to, phase, "", 20e-6 / disturbed(1));
+    }
+}
+
+/* All pairs in both phases, then what the model asks for. */
+static struct findings_of_fabric a_noisy_fleet(uint32_t count, uint64_t seed, double slowest)
+{
+    struct pair next[4];
+    int pairs;
+
+    (void)teardown(NULL);
+    (void)setup(NULL);
+    rng.state = seed * 100 + count;
+    nodes(count);
+    send_at[1] = receive_at[1] = slowest;
+    for (int phase = 0; phase < PAIR_PHASES; phase++)
+        for (uint32_t a = 0; a < count; a++)
+            for (uint32_t b = 0; b < a; b++)
+                measure_both_ways(a, b, (enum phase)phase);
+    for (int round = 0; round < 8; round++) {
+        pairs = model_next_pairs(arena, result, next, 4, NULL);
+        assert_true(pairs >= 0);
+        for (int i = 0; i < pairs; i++)
+            measure_both_ways(next[i].a, next[i].b, PHASE_ALONE);
+        if (!pairs)
+            break;
+    }
+    return find();
+}
+
+static uint64_t seeds(void)
+{
+    const char *text = getenv("FIRSTLIGHT_NOISY_FLEETS");
+
+    return text ? strtoull(text, NULL, 10) : 100;
+}
+
+static bool names_one(const struct findings_of_fabric *found, uint32_t node)
+{
+    for (uint32_t i = 0; i < found->suspect_count; i++)
+        if (found->suspects[i].node_count == 1 && found->suspects[i].nodes[0] == node)
+            return true;
+    return false;
+}
+
+static void test_few_nodes_with_much_noise_accuse_nobody(void **state)
+{
+    uint64_t wrong = 0, all = 0;
+
+    (void)state;
+    for (uint64_t seed = 0; seed < seeds(); seed++)
+        for (uint32_t n = 4; n <= 8; n++, all++) {
+            struct findings_of_fabric found = a_noisy_fleet(n, seed, 1);
+
+            wrong += found.suspect_count > 0;
+        }
+    if (100 * wrong > all)
+        fail_msg("somebody is accused in %lu of %lu", (unsigned long)wrong, (unsigned long)all);
+}
+
+static void test_a_slow_node_stands_out_of_much_noise(void **state)
+{
+    uint64_t missed = 0, all = 0;
+
+    (void)state;
+    for (uint64_t seed = 0; seed < seeds(); seed++)
+        for (uint32_t n = 4; n <= 8; n++, all++) {
+            struct findings_of_fabric found = a_noisy_fleet(n, seed, 0.25);
+
+            missed += !names_one(&found, 1);
+        }
+    if (20 * missed > all)
+        fail_msg("missed in %lu of %lu", (unsigned long)missed, (unsigned long)all);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -576,6 +778,11 @@ int main(void)
         TEST(test_two_nodes_accuse_nobody),
         TEST(test_lost_nodes_and_troubles_are_told),
         TEST(test_garbage_is_passed_over),
+        TEST(test_of_two_groups_the_smaller_is_named),
+        TEST(test_without_a_network_there_is_no_core),
+        TEST(test_a_link_is_not_accused_for_scatter),
+        TEST(test_few_nodes_with_much_noise_accuse_nobody),
+        TEST(test_a_slow_node_stands_out_of_much_noise),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
