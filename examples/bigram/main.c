@@ -6,9 +6,9 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/opt.h"
-#include "peer/store_client.h"
 #include "firstlight.h"
 #include "model.h"
+#include "peer/store_client.h"
 #include "save.h"
 
 #include <errno.h>

@@ -1,11 +1,11 @@
 #include "fleet/model.h"
 
+#include "base/stats.h"
 #include "fleet/labels.h"
 #include "fleet/naming.h"
 #include "fleet/racks.h"
 #include "fleet/rank.h"
 #include "fleet/sets.h"
-#include "base/stats.h"
 
 #include <errno.h>
 #include <math.h>

@@ -1,9 +1,9 @@
 #include "fleet/fold.h"
 
 #include "base/hash.h"
+#include "base/stats.h"
 #include "fleet/sets.h"
 #include "fleet/split.h"
-#include "base/stats.h"
 
 #include <errno.h>
 #include <math.h>

@@ -5,8 +5,8 @@
 
 #include <cmocka.h>
 
-#include "base/str.h"
 #include "base/stats.h"
+#include "base/str.h"
 
 #include <math.h>
 
