@@ -1,5 +1,6 @@
 #include "cli/fabric_keep.h"
 
+#include "fabric/file.h"
 #include "store/fabric.h"
 
 #include <errno.h>
@@ -28,13 +29,8 @@ static const char *tests_of(struct arena *arena, uint32_t tests)
 
 static struct store_fabric_measure measure_row(const struct measure *m)
 {
-    static const char *const units[] = {[UNIT_BYTES_PER_S] = "B/s",
-                                        [UNIT_FLOP_PER_S] = "FLOP/s",
-                                        [UNIT_SECONDS] = "s",
-                                        [UNIT_RATIO] = ""};
-
     return (struct store_fabric_measure){.metric = m->metric->name,
-                                         .unit = units[m->metric->unit],
+                                         .unit = file_unit(m->metric->unit),
                                          .phase = m->metric->of_pair ? phase_names[m->phase] : "",
                                          .node = m->node,
                                          .peer = m->peer == MEASURE_NOBODY ? -1 : (int64_t)m->peer,
