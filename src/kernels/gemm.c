@@ -109,6 +109,11 @@ void gemm_pack(const struct exec *exec, enum dtype type, size_t k, size_t n, con
     pool_run(exec->pool, panel_count(ops, n), pack_panel, &packing);
 }
 
+size_t gemm_scratch_bytes(const struct exec *exec)
+{
+    return B_BYTES + pool_threads(exec->pool) * A_BYTES;
+}
+
 /* ---- the products ---- */
 
 /* Products of the list that share the rows of A. */

@@ -34,6 +34,9 @@ struct gemm {
     bool accumulate;   /* C += A B, each sum begins with what is in C; C is fp32 */
 };
 
+/* What a list of products mostly takes of the pool's scratch, all threads together, at most. */
+size_t gemm_scratch_bytes(const struct exec *exec);
+
 /* Uses the pool's scratch: what a caller keeps there is lost. Products of one list must not write
  * what another reads or writes. */
 void gemm_run(const struct exec *exec, enum dtype type, const struct gemm *list, size_t count);

@@ -1,5 +1,6 @@
 #include "train/memory.h"
 
+#include "kernels/gemm.h"
 #include "train/reduce.h"
 #include "train/state.h"
 
@@ -34,6 +35,7 @@ int train_memory_plan(const struct train_config *config, size_t ranks, struct tr
         return r;
     *out = (struct train_memory){0};
     r = model_memory_plan(&exec, &config->model, &options, &out->model, err);
+    out->products = gemm_scratch_bytes(&exec);
     exec_done(&exec);
     if (r < 0)
         return r;

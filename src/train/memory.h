@@ -11,6 +11,7 @@ struct train_memory {
     uint64_t
         gradients; /* a vector for each sum at once in the tree, and what others send of theirs */
     uint64_t moments;
+    uint64_t products;   /* what threads pack while they multiply: scratch of the kernels */
     uint64_t checkpoint; /* a copy of what is not on disk yet when the optimizer goes on */
 };
 

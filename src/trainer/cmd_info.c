@@ -44,6 +44,7 @@ static const struct {
     {"packed", offsetof(struct train_memory, model.packed)},
     {"activations", offsetof(struct train_memory, model.activations)},
     {"scratch", offsetof(struct train_memory, model.scratch)},
+    {"products", offsetof(struct train_memory, products)},
     {"checkpoint", offsetof(struct train_memory, checkpoint)},
 };
 

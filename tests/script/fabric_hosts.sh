@@ -3,7 +3,7 @@
 # hosts are slow: one's interface is shaped, another's only for what it sends. Then two hosts are behind a slow
 # second bridge. Then one's probe hangs, one's is killed in the middle, and one's cable is pulled. Each is
 # named, nobody else is, and what the others measured is kept.
-# ctest labels: slow
+# ctest labels: slow alone
 set -u
 rate=100mbit
 . "$FIRSTLIGHT_SOURCE/tests/hosts_lib.sh"

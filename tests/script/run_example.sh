@@ -59,6 +59,7 @@ grep -q 'rank 5 on local-2 was killed by SIGKILL .*; certain' err || wrong "the 
 grep -q 'attempt 2 .*local-1' err || wrong "the second cause"
 echo "a rank and an agent were killed: $want"
 
+: >out # its lines are waited for
 "$firstlight" run --name stopped --nodes 2 -n 4 --checkpoint 'stop/step_*' -- \
     "$example" --steps 100000 --step-ms 5 --checkpoint-every 100000 --checkpoint-dir stop "$text" >out 2>err &
 run_pid=$!

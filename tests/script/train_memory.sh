@@ -5,7 +5,7 @@
 set -u
 . "$FIRSTLIGHT_SOURCE/tests/train_lib.sh"
 command -v python3 >/dev/null || skip "no python3"
-program=16 # MiB that the program itself may take: code, tables, scratch of threads, files that are read, windows of ranks
+program=12 # MiB that the program itself may take: code, tables, files that are read, windows of ranks
 make_data
 real=$train
 cat >peak.py <<'END'
