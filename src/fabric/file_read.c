@@ -191,21 +191,6 @@ static int take_ends(const struct reading *reading, const json_t *json, uint32_t
     return r;
 }
 
-static const char *test_word(size_t i)
-{
-    return test_kinds[i].name;
-}
-
-static const char *phase_word(size_t i)
-{
-    return phase_names[i];
-}
-
-static const char *trouble_word(size_t i)
-{
-    return trouble_names[i];
-}
-
 static const char *fate_word(size_t i)
 {
     return node_fate_names[i];

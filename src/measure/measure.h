@@ -49,4 +49,9 @@ struct fabric_trouble {
     char words[TROUBLE_WORDS_BYTES];
 };
 
+/* The words of an index, as tables of fields want them. */
+const char *test_word(size_t index);
+const char *phase_word(size_t index);
+const char *trouble_word(size_t index);
+
 #endif

@@ -11,21 +11,6 @@
 #define WHOLE_MAX 9007199254740992.0 /* 2^53: what JSON's readers agree on */
 #define NS_MAX    9.2e18
 
-static const char *test_word(size_t i)
-{
-    return test_kinds[i].name;
-}
-
-static const char *trouble_word(size_t i)
-{
-    return trouble_names[i];
-}
-
-static const char *phase_word(size_t i)
-{
-    return phase_names[i];
-}
-
 static const char *device_word(size_t i)
 {
     static const char *const names[DEVICE_KIND_COUNT] = {

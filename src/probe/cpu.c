@@ -140,15 +140,12 @@ static int measure(const struct probe *probe, const struct cpus *cpus, struct er
 void probe_test_cpu(const struct probe *probe)
 {
     struct arena *arena = arena_new(0);
-    struct cpulist allowed;
     struct cpus cpus;
     struct err err;
     int r = arena ? 0 : err_set(&err, -ENOMEM, "no memory");
 
     if (r == 0)
-        r = cpus_allowed(&allowed, &err);
-    if (r == 0)
-        r = cpus_read(arena, "", &allowed, &cpus, &err);
+        r = cpus_here(arena, &cpus, &err);
     if (r == 0)
         r = probe_time_left(probe, &err);
     if (r == 0)

@@ -213,3 +213,11 @@ int cpus_read(struct arena *arena, const char *root, const struct cpulist *allow
         add_numa(root, 0, allowed, out, &room);
     return 0;
 }
+
+int cpus_here(struct arena *arena, struct cpus *out, struct err *err)
+{
+    struct cpulist allowed;
+    int r = cpus_allowed(&allowed, err);
+
+    return r == 0 ? cpus_read(arena, "", &allowed, out, err) : r;
+}

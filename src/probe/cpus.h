@@ -32,4 +32,7 @@ int cpus_allowed(struct cpulist *out, struct err *err);
 int cpus_read(struct arena *arena, const char *root, const struct cpulist *allowed,
               struct cpus *out, struct err *err);
 
+/* Both at once: what this process may use of this host. */
+int cpus_here(struct arena *arena, struct cpus *out, struct err *err);
+
 #endif
