@@ -169,8 +169,8 @@ int court_parts(struct court *court)
     return 0;
 }
 
-/* One direction between two nodes: slow whenever it was measured, and more than once; alone, where
- * anything was measured alone. */
+/* One direction between two nodes: slow whenever it was measured, and more than once; also alone,
+ * where anything was measured alone, and alone more than once where numbers scatter much. */
 struct way {
     double level, gain;
     uint32_t slow, fast; /* measurements */
@@ -184,6 +184,7 @@ static void weigh_ways(const struct court *court, uint32_t a, uint32_t b, double
     const struct flow_set *alone = flows->sets[PHASE_ALONE];
     enum phase must =
         alone[FLOW_CROSS].count || alone[FLOW_INSIDE].count ? PHASE_ALONE : PHASE_TOGETHER;
+    uint32_t alone_min = flows_are_noisy(flows) ? 2 : 1;
 
     for (uint32_t i = flows->start[a]; i < flows->start[a + 1]; i++) {
         const struct flow *flow = &flows->items[flows->list[i]];
@@ -202,7 +203,7 @@ static void weigh_ways(const struct court *court, uint32_t a, uint32_t b, double
             way->level = flow->x;
     }
     for (int k = 0; k < FLOW_WAYS; k++)
-        if (ways[k].in[must] < 2 || ways[k].fast)
+        if (ways[k].slow < 2 || ways[k].in[must] < alone_min || ways[k].fast)
             ways[k] = (struct way){0};
 }
 
