@@ -10,8 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WORDS_MAX (16 + 2 * OPT_LIST_MAX * 2)
-
 struct fabric_args {
     const char *hosts, *nodes, *topology, *tests, *level, *time, *agent, *listen;
     const char *start_timeout;
@@ -92,10 +90,29 @@ static int read_session(const struct fabric_args *args, struct session_options *
     return args->tests ? read_tests(args->tests, &out->tests, err) : 0;
 }
 
+/* An option and its value; nothing when there is no value. */
+static int add_option(struct arena *arena, struct job_words *words, const char *name,
+                      const char *value, struct err *err)
+{
+    int r = value ? words_add(arena, words, str_of(name), err) : 0;
+
+    return r == 0 && value ? words_add(arena, words, str_of(value), err) : r;
+}
+
+static int add_options(struct arena *arena, struct job_words *words, const char *name,
+                       const struct opt_list *values, struct err *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < values->count && r == 0; i++)
+        r = add_option(arena, words, name, values->items[i], err);
+    return r;
+}
+
 /* What `firstlight run` takes says where: the words of its command line, so that hosts files, Slurm
  * and ssh are the same everywhere. */
-static int read_job(struct arena *arena, const struct fabric_args *args,
-                    const struct options_world *world, struct run_options *out, struct err *err)
+static int run_words(struct arena *arena, const struct fabric_args *args, struct job_words *words,
+                     struct err *err)
 {
     const struct {
         const char *name, *value;
@@ -108,38 +125,36 @@ static int read_job(struct arena *arena, const struct fabric_args *args,
         {"--agent", args->agent},
         {"--time-limit", args->time},
         {"--start-timeout", args->start_timeout ? args->start_timeout : "1m"},
+        {"--name", "fabric"},
+        {"--nproc-per-node", "1"},
+        {"--show", "none"},
+        {"--stop-grace", "2s"},
+        {"--hold", "15s"},
+        {"--abort-grace", "1s"},
     };
-    static const char *const always[] = {
-        "--name",       "fabric", "--nproc-per-node", "1",   "--independent", "--show", "none",
-        "--stop-grace", "2s",     "--hold",           "15s", "--abort-grace", "1s",
-    };
-    const char **words = arena_alloc(arena, WORDS_MAX * sizeof(*words));
-    int count = 0, r;
+    const char *const last[] = {"--independent", args->slurm ? "--slurm" : "--independent", "--",
+                                "firstlight-agent", "probe"};
+    int r = words_add(arena, words, STR("run"), err);
 
-    if (!words)
-        return err_set(err, -ENOMEM, "no memory for the options");
-    words[count++] = "run";
-    for (size_t i = 0; i < ARRAY_LEN(always); i++)
-        words[count++] = always[i];
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-        if (texts[i].value) {
-            words[count++] = texts[i].name;
-            words[count++] = texts[i].value;
-        }
-    for (size_t i = 0; i < args->ssh_opts.count; i++) {
-        words[count++] = "--ssh-opt";
-        words[count++] = args->ssh_opts.items[i];
-    }
-    for (size_t i = 0; i < args->slurm_opts.count; i++) {
-        words[count++] = "--slurm-opt";
-        words[count++] = args->slurm_opts.items[i];
-    }
-    if (args->slurm)
-        words[count++] = "--slurm";
-    words[count++] = "--";
-    words[count++] = "firstlight-agent";
-    words[count++] = "probe";
-    r = run_options_parse(arena, world, count, (char **)words, out, err);
+    for (size_t i = 0; i < ARRAY_LEN(texts) && r == 0; i++)
+        r = add_option(arena, words, texts[i].name, texts[i].value, err);
+    if (r == 0)
+        r = add_options(arena, words, "--ssh-opt", &args->ssh_opts, err);
+    if (r == 0)
+        r = add_options(arena, words, "--slurm-opt", &args->slurm_opts, err);
+    for (size_t i = 0; i < ARRAY_LEN(last) && r == 0; i++)
+        r = words_add(arena, words, str_of(last[i]), err);
+    return r;
+}
+
+static int read_job(struct arena *arena, const struct fabric_args *args,
+                    const struct options_world *world, struct run_options *out, struct err *err)
+{
+    struct job_words words = {0};
+    int r = run_words(arena, args, &words, err);
+
+    if (r == 0)
+        r = run_options_parse(arena, world, (int)words.count, (char **)words.items, out, err);
     if (r < 0)
         return r;
     out->fanout = args->fanout;
@@ -200,13 +215,7 @@ static int measure(struct arena *arena, const struct fabric_args *args,
         return r;
     run.session.time_ms = (int64_t)(options.job.time_limit_s * 1000);
     options.job.time_limit_s = 0; /* the session ends in time and keeps what it has */
-    start = (struct run_start){.job = &options.job,
-                               .state = options.state,
-                               .agent = options.agent,
-                               .listen = options.listen,
-                               .ssh_options = options.ssh_options.items,
-                               .ssh_option_count = options.ssh_options.count,
-                               .fanout = (unsigned)options.fanout};
+    start = run_options_start(&options);
     r = run_prepare(arena, &start, &ready, err);
     return r < 0 ? r : fabric_run(&run, result, err);
 }

@@ -73,13 +73,7 @@ static int start(const struct subcommand *command, struct arena *arena,
     /* Detached, a batch script that is only this would be over. */
     bool detach = options->detach && !getenv(SLURM_SUBMITTED);
     struct run_ready ready = {0};
-    const struct run_start begin = {.job = &options->job,
-                                    .state = options->state,
-                                    .agent = options->agent,
-                                    .listen = options->listen,
-                                    .ssh_options = options->ssh_options.items,
-                                    .ssh_option_count = options->ssh_options.count,
-                                    .fanout = (unsigned)options->fanout};
+    const struct run_start begin = run_options_start(options);
     struct run_drive drive = {.command = command,
                               .ready = &ready,
                               .detach = detach,

@@ -556,3 +556,14 @@ int run_options_finish(struct arena *arena, const struct options_world *world,
     r = job_check(arena, job, err);
     return r == 0 ? check_patterns(job, err) : r;
 }
+
+struct run_start run_options_start(const struct run_options *options)
+{
+    return (struct run_start){.job = &options->job,
+                              .state = options->state,
+                              .agent = options->agent,
+                              .listen = options->listen,
+                              .ssh_options = options->ssh_options.items,
+                              .ssh_option_count = options->ssh_options.count,
+                              .fanout = (unsigned)options->fanout};
+}

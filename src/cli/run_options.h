@@ -6,6 +6,7 @@
 #define CLI_RUN_OPTIONS_H
 
 #include "base/opt.h"
+#include "cli/run_start.h"
 #include "job/job.h"
 
 /* What options look at besides argv. */
@@ -44,6 +45,9 @@ int run_options_parse(struct arena *arena, const struct options_world *world, in
 /* Then: read the hosts' file, count GPUs, look for an allocation of Slurm's, check the job. */
 int run_options_finish(struct arena *arena, const struct options_world *world,
                        struct run_options *options, struct err *err);
+
+/* What a run of them is prepared with; it points into the options. */
+struct run_start run_options_start(const struct run_options *options);
 
 /* For torchrun_options too: "8", "gpu", "cpu", "auto". `said`: "--nproc-per-node". */
 int nproc_option(const struct options_world *world, const char *value, const char *said,

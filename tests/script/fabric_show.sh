@@ -144,4 +144,14 @@ sed -i 's/"n00/"m00/g' strangers.json
 refuses "fabric-bcdfg against strangers.json: the two tests have no node in common" slow.json --against strangers.json
 refuses "--json or --csv -, not both" slow.json --json --csv -
 refuses "one test at a time, not 'well.json' too; --against compares two" slow.json well.json
+
+many=()
+for i in $(seq 256); do many+=(--ssh-opt=-v --slurm-opt=-v); done
+refuses_run() { # SENTENCE ARGS...: as refuses, of `firstlight fabric` itself
+    local sentence=$1
+    shift
+    "$bin" fabric "$@" >out 2>err
+    [ $? = 2 ] && [ "$(cat err)" = "firstlight fabric: $sentence" ] || wrong "fabric: $(head -c 300 err)"
+}
+refuses_run "words for Slurm ('-v') without the backend slurm" --nodes 2 "${many[@]}"
 exit $failed
