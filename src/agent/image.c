@@ -1,5 +1,7 @@
 #include "agent/image.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -19,20 +21,6 @@
 
 extern char **environ;
 
-static int write_all(int fd, struct str bytes)
-{
-    while (bytes.len) {
-        ssize_t put = write(fd, bytes.p, bytes.len);
-
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put < 0)
-            return -errno;
-        bytes = str_skip(bytes, (size_t)put);
-    }
-    return 0;
-}
-
 int image_in_memory(const char *name, struct str bytes, struct err *err)
 {
     int fd = memfd_create(name, MFD_CLOEXEC | MFD_EXEC), r;
@@ -41,7 +29,7 @@ int image_in_memory(const char *name, struct str bytes, struct err *err)
         fd = memfd_create(name, MFD_CLOEXEC);
     if (fd < 0)
         return err_set(err, -errno, "memory: %s", strerror(errno));
-    r = write_all(fd, bytes);
+    r = file_put(fd, bytes.p, bytes.len);
     if (r == 0)
         return fd;
     (void)close(fd);
@@ -59,7 +47,7 @@ int image_in_folder(const char *folder, struct str bytes, struct err *err)
     fd = mkostemp(path, O_CLOEXEC);
     if (fd < 0)
         return err_set(err, -errno, "%s: %s", folder, strerror(errno));
-    r = write_all(fd, bytes);
+    r = file_put(fd, bytes.p, bytes.len);
     if (r == 0 && fchmod(fd, 0700) < 0)
         r = -errno;
     if (r == 0) {

@@ -208,6 +208,17 @@ bool str_glob_any(const char *patterns, struct str text)
     return false;
 }
 
+void str_keep(char *out, size_t space, struct str text)
+{
+    size_t len = text.len < space ? text.len : space - 1;
+
+    while (len < text.len && len && ((unsigned char)text.p[len] & 0xc0) == 0x80)
+        len--;
+    if (len)
+        memcpy(out, text.p, len);
+    out[len] = '\0';
+}
+
 size_t str_distance(struct str a, struct str b)
 {
     size_t row[3][STR_WORD_MAX + 1];

@@ -102,6 +102,9 @@ bool str_glob_any(const char *patterns, struct str text);
 #define STR_WORD_MAX 64
 size_t str_distance(struct str a, struct str b);
 
+/* As much of `text` as there is room for, with a NUL; no letter of UTF-8 is cut. */
+void str_keep(char *out, size_t space, struct str text);
+
 /* A growing text buffer. Zero-initialise; buf_done frees. After a failed allocation `failed` is
  * set, further calls do nothing, and `p` stays NUL-terminated or NULL. */
 struct buf {

@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "base/term.h"
 #include "cli/grid.h"
 #include "cli/run_json.h"
@@ -53,7 +54,7 @@ static void add_row(struct state *state, struct grid *grid, const struct store_r
         run->headline,
     };
 
-    cells[7] = age_text(arena, (state_now_ns() - since_ns) / 1000000000, run->ended_ns >= 0);
+    cells[7] = age_text(arena, (clock_wall_ns() - since_ns) / 1000000000, run->ended_ns >= 0);
     grid_add(grid, cells);
 }
 

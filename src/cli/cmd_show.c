@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "base/term.h"
 #include "cli/grid.h"
 #include "cli/live.h"
@@ -304,7 +305,7 @@ static void print_text(const struct store_run *run, const json_t *facts)
     say("folder", json_string_value(json_object_get(facts, "folder")));
     print_now(facts);
     (void)put_time("%F", run->created_ns, text);
-    if (strcmp(put_time("%F", run->ended_ns < 0 ? state_now_ns() : run->ended_ns, last_day),
+    if (strcmp(put_time("%F", run->ended_ns < 0 ? clock_wall_ns() : run->ended_ns, last_day),
                text) != 0)
         text[0] = '\0';
     for (size_t i = 0; i < ARRAY_LEN(sections); i++)

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define DRAW_MS  250
@@ -30,14 +29,6 @@ struct world {
     bool begun, over, terminal;
     char line[256]; /* on the screen */
 };
-
-static int64_t wall_now_ns(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return now.tv_sec * 1000000000LL + now.tv_nsec;
-}
 
 static void set_timer(struct event *timer, int64_t in_ms)
 {
@@ -157,32 +148,35 @@ static void take_card(struct world *w, uint32_t rank, struct str text)
         session_card(w->session, node, &card, clock_now_ms());
 }
 
-/* Ranks in an answer become nodes; what names none is left out. */
+/* Ranks become nodes; false: one of them is none. */
+static bool place(const struct world *w, uint32_t *node, uint32_t *peer)
+{
+    if (*node >= w->ranks || (*peer != MEASURE_NOBODY && *peer >= w->ranks))
+        return false;
+    *node = w->node_of_rank[*node];
+    if (*peer != MEASURE_NOBODY)
+        *peer = w->node_of_rank[*peer];
+    return true;
+}
+
+/* What names no rank is left out. */
 static void place_answer(const struct world *w, struct answer *answer)
 {
-    uint32_t kept = 0;
+    uint32_t measures = answer->measure_count, troubles = answer->trouble_count;
 
-    for (uint32_t i = 0; i < answer->measure_count; i++) {
+    answer->measure_count = answer->trouble_count = 0;
+    for (uint32_t i = 0; i < measures; i++) {
         struct measure m = answer->measures[i];
 
-        if (m.node >= w->ranks || (m.peer != MEASURE_NOBODY && m.peer >= w->ranks))
-            continue;
-        m.node = w->node_of_rank[m.node];
-        m.peer = m.peer == MEASURE_NOBODY ? m.peer : w->node_of_rank[m.peer];
-        answer->measures[kept++] = m;
+        if (place(w, &m.node, &m.peer))
+            answer->measures[answer->measure_count++] = m;
     }
-    answer->measure_count = kept;
-    kept = 0;
-    for (uint32_t i = 0; i < answer->trouble_count; i++) {
+    for (uint32_t i = 0; i < troubles; i++) {
         struct fabric_trouble t = answer->troubles[i];
 
-        if (t.node >= w->ranks || (t.peer != MEASURE_NOBODY && t.peer >= w->ranks))
-            continue;
-        t.node = w->node_of_rank[t.node];
-        t.peer = t.peer == MEASURE_NOBODY ? t.peer : w->node_of_rank[t.peer];
-        answer->troubles[kept++] = t;
+        if (place(w, &t.node, &t.peer))
+            answer->troubles[answer->trouble_count++] = t;
     }
-    answer->trouble_count = kept;
 }
 
 static void take_answer(struct world *w, uint32_t rank, uint32_t seq, struct str text)
@@ -195,7 +189,7 @@ static void take_answer(struct world *w, uint32_t rank, uint32_t seq, struct str
 
     if (r == 0) {
         place_answer(w, &answer);
-        session_answer(w->session, node, seq, &answer, clock_now_ms(), wall_now_ns());
+        session_answer(w->session, node, seq, &answer, clock_now_ms(), clock_wall_ns());
     } else if (r != -ENOMEM) {
         session_gone(w->session, node, NODE_DIED, err.text, clock_now_ms());
     }
@@ -236,7 +230,7 @@ static void on_begun(void *data, uint32_t attempt, const uint32_t *nodes, uint32
     }
     w->ranks = count;
     w->begun = true;
-    session_begin(w->session, clock_now_ms(), wall_now_ns());
+    session_begin(w->session, clock_now_ms(), clock_wall_ns());
     for (uint32_t i = 0; i < w->result->nodes.count; i++) {
         const struct fabric_node *node = &w->result->nodes.items[i];
 
@@ -415,7 +409,7 @@ int fabric_run(const struct fabric_run *run, struct fabric_result **out, struct 
         w.result->id = arena_copy(w.result->arena, run->ready->run, strlen(run->ready->run));
         w.result->level = run->session.level;
         w.result->tests = run->session.tests;
-        w.result->began_ns = wall_now_ns();
+        w.result->began_ns = clock_wall_ns();
         w.session = session_new(&run->session, w.result, &session_world);
         r = w.session ? store_open(run->ready->dir, false, &store, err)
                       : err_set(err, -ENOMEM, "no memory for %u nodes", count);
@@ -427,7 +421,7 @@ int fabric_run(const struct fabric_run *run, struct fabric_result **out, struct 
     erase(&w);
     w.over = true;
     if (w.result)
-        w.result->ended_ns = wall_now_ns();
+        w.result->ended_ns = clock_wall_ns();
     if (w.keep && fabric_keep_end(w.keep) < 0)
         say(&w, "", "the result could not be kept in the store");
     detach(&w);

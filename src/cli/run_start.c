@@ -1,5 +1,6 @@
 #include "cli/run_start.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/hostlist.h"
 #include "cli/agent_path.h"
@@ -142,12 +143,8 @@ static int new_run(struct arena *arena, struct store *store, const char *json,
                    struct run_ready *out, struct err *err)
 {
     const char *run_dir;
-    struct timespec now;
-    int r;
+    int r = store_run_new(store, arena, out->saved.job.name, json, clock_wall_ns(), &out->run, err);
 
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    r = store_run_new(store, arena, out->saved.job.name, json,
-                      now.tv_sec * 1000000000LL + now.tv_nsec, &out->run, err);
     if (r < 0 || strcmp(out->saved.job.backend, "slurm") != 0)
         return r;
     run_dir = store_run_dir(arena, out->dir, out->run);

@@ -3,7 +3,6 @@
 #include "control/saved.h"
 
 #include <errno.h>
-#include <time.h>
 
 int state_open(struct state *state, const struct subcommand *command, const char *dir)
 {
@@ -61,12 +60,4 @@ const char *const *state_node_names(struct state *state, const char *run, size_t
 const char *state_word(const struct store_run *run)
 {
     return run->ended_ns < 0 && !run->alive ? "unattended" : run->state;
-}
-
-int64_t state_now_ns(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }

@@ -33,6 +33,5 @@ const char *const *state_node_names(struct state *state, const char *run, size_t
 
 /* "running", "ended", or "unattended": not ended, and no controller lives. */
 const char *state_word(const struct store_run *run);
-int64_t state_now_ns(void); /* wall clock */
 
 #endif

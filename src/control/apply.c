@@ -6,17 +6,6 @@
 #include <string.h>
 #include <sys/wait.h>
 
-void text_keep(char *out, size_t space, struct str text)
-{
-    size_t len = text.len < space ? text.len : space - 1;
-
-    while (len < text.len && len && ((unsigned char)text.p[len] & 0xc0) == 0x80)
-        len--; /* not in the middle of a letter */
-    if (len)
-        memcpy(out, text.p, len);
-    out[len] = '\0';
-}
-
 uint32_t fold_ranks_of(const struct control *control, uint32_t node, uint32_t *first)
 {
     const struct fold *fold = &control->fold;
@@ -287,7 +276,7 @@ static void attempt_begun(struct control *control, const struct run_event *event
 
 static void checkpoint_chosen(struct control *control, const struct run_event *event)
 {
-    text_keep(control->fold.resume, PATH_BYTES, event->text);
+    str_keep(control->fold.resume, PATH_BYTES, event->text);
     control->fold.resume_step = event->a;
 }
 
@@ -302,7 +291,7 @@ static void made_step(struct fold *fold, int64_t step)
 /* A checkpoint may tell of a step that no status came to tell. */
 static void checkpoint_saved(struct control *control, const struct run_event *event)
 {
-    text_keep(control->fold.saved, PATH_BYTES, event->text);
+    str_keep(control->fold.saved, PATH_BYTES, event->text);
     control->fold.saved_step = event->a;
     made_step(&control->fold, event->a);
 }
@@ -332,7 +321,7 @@ static void spawn_failed(struct control *control, const struct run_event *event)
     memset(fold->rank_ends + first, RANK_LOST, node->ended);
     node_settles(fold, node);
     if (!fold->spawn_text[0])
-        text_keep(fold->spawn_text, SENTENCE_MAX, event->text);
+        str_keep(fold->spawn_text, SENTENCE_MAX, event->text);
     step_on(control, EV_SPAWN_FAILED);
 }
 
@@ -374,7 +363,7 @@ static void keep_words(struct fold *fold, const struct run_event *event)
     if (event->b == 1 || !line.len || fold->word_count == WORDS_MAX)
         return;
     fold->words[fold->word_count].rank = (uint32_t)event->rank;
-    text_keep(fold->words[fold->word_count++].text, WORDS_BYTES, line);
+    str_keep(fold->words[fold->word_count++].text, WORDS_BYTES, line);
 }
 
 static void rank_exited(struct control *control, const struct run_event *event)
@@ -445,12 +434,12 @@ static void failed(struct control *control, const struct run_event *event)
         return;
     if (fold->state == RUN_GATHERING) {
         fold->cause = (enum run_cause)event->a;
-        text_keep(fold->end_text, SENTENCE_MAX, event->text);
+        str_keep(fold->end_text, SENTENCE_MAX, event->text);
         step_on(control, EV_FAILED);
         return;
     }
     fold->failed = (enum run_cause)event->a;
-    text_keep(fold->failed_text, SENTENCE_MAX, event->text);
+    str_keep(fold->failed_text, SENTENCE_MAX, event->text);
     blame_first(fold, event, node_of(control, event));
     if (fold->failed == CAUSE_SPAWN)
         blame_spawn(control);
@@ -465,7 +454,7 @@ static void stop_asked(struct control *control, const struct run_event *event)
     fold->stop_how = (enum stop_how)event->a;
     fold->stop_cause =
         event->b > CAUSE_NONE && event->b < CAUSE_COUNT ? (enum run_cause)event->b : CAUSE_STOPPED;
-    text_keep(fold->end_text, SENTENCE_MAX, event->text);
+    str_keep(fold->end_text, SENTENCE_MAX, event->text);
     if (fold->state == RUN_GATHERING)
         fold->cause = fold->stop_cause;
     step_on(control, EV_STOP_ASKED);
@@ -496,14 +485,14 @@ static void attempt_ended(struct control *control, const struct run_event *event
 static void hang(struct control *control, const struct run_event *event)
 {
     control->fold.hang = true;
-    text_keep(control->fold.hang_text, SENTENCE_MAX, event->text);
+    str_keep(control->fold.hang_text, SENTENCE_MAX, event->text);
     step_on(control, EV_HANG);
 }
 
 static void run_ended(struct control *control, const struct run_event *event)
 {
     control->fold.exit_code = (int)event->a;
-    text_keep(control->fold.end_text, SENTENCE_MAX, event->text);
+    str_keep(control->fold.end_text, SENTENCE_MAX, event->text);
     step_on(control, EV_RUN_ENDED);
 }
 

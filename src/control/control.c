@@ -282,7 +282,7 @@ static void take_hello(struct control *c, const struct msg_hello *hello)
     live->attempt = hello->attempt;
     live->hello = true;
     live->why[0] = '\0';
-    text_keep(live->addr, ADDR_BYTES, hello->data_addr);
+    str_keep(live->addr, ADDR_BYTES, hello->data_addr);
     live->port_count = hello->ports.count < PORTS_MAX ? hello->ports.count : PORTS_MAX;
     for (uint32_t i = 0; i < live->port_count; i++)
         live->ports[i] = (uint16_t)hello->ports.items[i];
@@ -330,7 +330,7 @@ void control_agent_down(struct control *c, uint32_t node, const char *why, int64
     if (!live->linked || c->over)
         return;
     node_link_lost(c, node);
-    text_keep(live->why, WHY_BYTES, str_of(why));
+    str_keep(live->why, WHY_BYTES, str_of(why));
     if (c->fold.state < RUN_LEAVING) {
         control_say(c, EV_NODE_DOWN, node, "%s", why);
         live->return_ns = now_ns + (int64_t)(c->config.job->node_timeout_s * 1e9);

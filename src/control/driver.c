@@ -12,19 +12,6 @@
 #define LOG_ASKS_MAX 4096
 #define LEAVE_MS     1000 /* agents have so long to go when the run has ended */
 
-int64_t driver_clock_ns(clockid_t id)
-{
-    struct timespec t;
-
-    (void)clock_gettime(id, &t);
-    return t.tv_sec * 1000000000LL + t.tv_nsec;
-}
-
-int64_t driver_now_ns(void)
-{
-    return driver_clock_ns(CLOCK_MONOTONIC);
-}
-
 void driver_set_timer(struct event *timer, int64_t ns)
 {
     struct timeval t = {ns / 1000000000, ns % 1000000000 / 1000};
@@ -46,7 +33,7 @@ static void on_wake(evutil_socket_t fd, short what, void *data)
     (void)fd;
     (void)what;
     driver->wake_ns = 0;
-    control_tick(driver->control, driver_now_ns());
+    control_tick(driver->control, clock_now_ns());
 }
 
 static int update_row(struct driver *driver, const struct control_view *view, struct err *err)
@@ -60,8 +47,8 @@ static int update_row(struct driver *driver, const struct control_view *view, st
         .headline = view->headline,
         .pid = getpid(),
         .created_ns = driver->created_ns,
-        .updated_ns = driver_clock_ns(CLOCK_REALTIME),
-        .ended_ns = view->state == RUN_ENDED ? driver_clock_ns(CLOCK_REALTIME) : -1,
+        .updated_ns = clock_wall_ns(),
+        .ended_ns = view->state == RUN_ENDED ? clock_wall_ns() : -1,
         .step = view->step,
         .total = view->total,
         .attempt = view->attempt,
@@ -78,7 +65,7 @@ static void show_view(struct driver *driver)
 {
     struct control_view view;
 
-    control_view(driver->control, driver_now_ns(), &view);
+    control_view(driver->control, clock_now_ns(), &view);
     (void)update_row(driver, &view, NULL); /* the events are the truth; the row is a comfort */
     if (driver->config.front.view)
         driver->config.front.view(driver->config.front.data, &view);
@@ -107,7 +94,7 @@ struct driver *driver_new(const struct driver_config *config, const struct saved
     }
     *driver = (struct driver){.config = *config, .saved = *saved, .lock_fd = -1};
     driver->ledger.journal_fd = -1;
-    driver->created_ns = driver_clock_ns(CLOCK_REALTIME);
+    driver->created_ns = clock_wall_ns();
     driver->arena = arena_new(0);
     driver->base = event_base_new();
     driver->links = calloc(saved->node_count, sizeof(struct link *));
@@ -143,7 +130,7 @@ static void flush(struct driver *driver)
         (void)event_base_loopexit(driver->base, &retry);
     for (size_t i = 0; i < driver->launch_failed.count; i++)
         control_agent_failed(driver->control, driver->launch_failed.items[i],
-                             driver->launch_sentence, driver_now_ns());
+                             driver->launch_sentence, clock_now_ns());
     driver->launch_failed.count = 0;
 }
 
@@ -173,10 +160,10 @@ static void carry_out(struct driver *driver)
 /* LEAVE is on its way; an agent that has cleaned up closes its link. */
 static void await_leave(struct driver *driver)
 {
-    int64_t until = driver_now_ns() + LEAVE_MS * 1000000LL;
+    int64_t until = clock_now_ns() + LEAVE_MS * 1000000LL;
 
-    while (any_link(driver) && driver_now_ns() < until) {
-        driver_set_timer(driver->view, until - driver_now_ns());
+    while (any_link(driver) && clock_now_ns() < until) {
+        driver_set_timer(driver->view, until - clock_now_ns());
         (void)event_base_loop(driver->base, EVLOOP_ONCE);
     }
 }
@@ -204,27 +191,27 @@ struct event_base *driver_base(struct driver *driver)
 
 void driver_wish(struct driver *driver, enum control_wish wish, const char *why)
 {
-    control_wish(driver->control, wish, why, driver_now_ns());
+    control_wish(driver->control, wish, why, clock_now_ns());
 }
 
 void driver_time_is_over(struct driver *driver)
 {
-    control_time_limit(driver->control, driver_clock_ns(CLOCK_REALTIME));
+    control_time_limit(driver->control, clock_wall_ns());
 }
 
 void driver_view(struct driver *driver, struct control_view *view)
 {
-    control_view(driver->control, driver_now_ns(), view);
+    control_view(driver->control, clock_now_ns(), view);
 }
 
 int driver_store_set(struct driver *driver, struct str key, struct str value)
 {
-    return control_store_set(driver->control, key, value, driver_now_ns());
+    return control_store_set(driver->control, key, value, clock_now_ns());
 }
 
 int driver_store_delete(struct driver *driver, struct str key)
 {
-    return control_store_delete(driver->control, key, driver_now_ns());
+    return control_store_delete(driver->control, key, clock_now_ns());
 }
 
 void driver_log_read(struct driver *driver, const struct msg_log_read *ask, uint32_t node,

@@ -53,7 +53,7 @@ static bool has_ended(struct driver *driver)
 {
     struct control_view view;
 
-    control_view(driver->control, driver_now_ns(), &view);
+    control_view(driver->control, clock_now_ns(), &view);
     return view.state == RUN_ENDED;
 }
 
@@ -208,7 +208,7 @@ int driver_begin(struct driver *driver, struct err *err)
         return err ? err->code : -EIO;
     if (driver->config.ends_at_s)
         control_time_limit(driver->control, driver->config.ends_at_s * 1000000000LL);
-    control_begin(driver->control, driver_now_ns(), driver_clock_ns(CLOCK_REALTIME));
+    control_begin(driver->control, clock_now_ns(), clock_wall_ns());
     driver->begun_due = driver->begun_due || control_attempt(driver->control);
     driver_set_timer(driver->view, 0);
     return 0;

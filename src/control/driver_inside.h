@@ -7,6 +7,7 @@
 #ifndef CONTROL_DRIVER_INSIDE_H
 #define CONTROL_DRIVER_INSIDE_H
 
+#include "base/clock.h"
 #include "control/driver.h"
 #include "control/ledger.h"
 #include "control/socket.h"
@@ -57,8 +58,6 @@ struct driver {
     bool ended, stalled, view_due, begun_due;
 };
 
-int64_t driver_clock_ns(clockid_t id);
-int64_t driver_now_ns(void); /* monotonic */
 void driver_set_timer(struct event *timer, int64_t ns);
 const char *driver_node_name(const struct driver *driver, int64_t node); /* "" for none */
 

@@ -49,7 +49,7 @@ static void on_down(struct link *link, void *data, const char *why)
     if (peer->node >= 0) {
         peer->driver->links[peer->node] = NULL;
         driver_forget_asks(peer->driver, (uint32_t)peer->node);
-        control_agent_down(peer->driver->control, (uint32_t)peer->node, why, driver_now_ns());
+        control_agent_down(peer->driver->control, (uint32_t)peer->node, why, clock_now_ns());
     }
     free(peer);
 }
@@ -82,7 +82,7 @@ static void on_hello(struct peer *peer, const struct msg_hello *hello)
                          hello->node); /* it came back before we saw the end of its old link */
         driver->links[hello->node] = peer->link;
     }
-    if (!control_agent_up(driver->control, hello, link_peer(peer->link), driver_now_ns(), &err)) {
+    if (!control_agent_up(driver->control, hello, link_peer(peer->link), clock_now_ns(), &err)) {
         if (hello->node < driver->saved.node_count)
             driver->links[hello->node] = NULL;
         refuse(peer, err.text);
@@ -101,7 +101,7 @@ static void on_message(struct link *link, void *data, const struct message *mess
     if (!peer)
         return;
     if (peer->node >= 0)
-        control_message(peer->driver->control, (uint32_t)peer->node, message, driver_now_ns());
+        control_message(peer->driver->control, (uint32_t)peer->node, message, clock_now_ns());
     else if (message->id == MSG_HELLO)
         on_hello(peer, &message->hello);
 }

@@ -95,7 +95,7 @@ static void world_forget(void *data, uint32_t node)
 static void world_wake(void *data, int64_t at_ns)
 {
     struct driver *driver = data;
-    int64_t in_ns = at_ns - driver_now_ns();
+    int64_t in_ns = at_ns - clock_now_ns();
 
     if (driver->wake_ns && driver->wake_ns <= at_ns)
         return;
@@ -156,7 +156,7 @@ static void do_send(void *data, uint32_t node, struct str bytes)
     if (r < 0) {
         driver_drop_link(driver, node);
         control_agent_down(driver->control, node, "it does not read what it is sent",
-                           driver_now_ns());
+                           clock_now_ns());
     }
 }
 
@@ -196,7 +196,7 @@ void driver_launch_failed(void *data, uint32_t node, const char *sentence)
 {
     struct driver *driver = data;
 
-    control_agent_failed(driver->control, node, sentence, driver_now_ns());
+    control_agent_failed(driver->control, node, sentence, clock_now_ns());
 }
 
 const struct control_world driver_world = {

@@ -58,7 +58,7 @@ void node_lost(struct control *c, uint32_t node, const char *why)
     event.at_ns = (from_ns + c->now_ns) / 2 + c->wall_minus_mono_ns;
     event.uncertain_ns = (c->now_ns - from_ns + 1) / 2;
     event.text = str_of(why);
-    text_keep(live->why, WHY_BYTES, str_of(why));
+    str_keep(live->why, WHY_BYTES, str_of(why));
     event.text = str_of(live->why);
     live->return_ns = live->launched_ns = 0;
     live->relaunch_ns = c->now_ns;
@@ -79,7 +79,7 @@ void node_failed_to_start(struct control *c, uint32_t node, const char *why)
     live->launched_ns = 0;
     live->relaunch_ns = c->now_ns + live->backoff_s * SECOND_NS;
     c->scan_ns = c->now_ns; /* another may be needed in its place */
-    text_keep(live->why, WHY_BYTES, str_of(why));
+    str_keep(live->why, WHY_BYTES, str_of(why));
     if (news)
         control_say(c, EV_NODE_DOWN, node, "%s", why);
 }

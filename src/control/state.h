@@ -182,7 +182,6 @@ struct control {
 
 /* apply.c */
 uint32_t fold_ranks_of(const struct control *control, uint32_t node, uint32_t *first);
-void text_keep(char *out, size_t space, struct str text);
 
 /* emit.c: an event is told to the world and folded in. */
 struct run_event event_of(enum run_event_kind kind);

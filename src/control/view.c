@@ -100,7 +100,7 @@ void control_view(struct control *c, int64_t now_ns, struct control_view *view)
     struct buf headline = {0};
 
     print_headline(c, &headline);
-    text_keep(c->headline, SENTENCE_MAX, (struct str){headline.p, headline.len});
+    str_keep(c->headline, SENTENCE_MAX, (struct str){headline.p, headline.len});
     buf_done(&headline);
     *view = (struct control_view){
         .state = c->checking ? RUN_CHECKING : fold->state,

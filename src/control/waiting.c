@@ -34,7 +34,7 @@ static void print_key(struct control *c, struct buf *out)
     if (!c->kv || !kv_waits(c->kv, &wait, 1) ||
         c->now_ns / 1000000 - wait.since_ms < WAITING_NS / 1000000)
         return;
-    text_keep(key, sizeof(key), wait.key);
+    str_keep(key, sizeof(key), wait.key);
     if (waits_at_all(c, key))
         (void)control_print_ranks(c, false, waits_for, key, out);
     else
@@ -62,7 +62,7 @@ void waiting_watch(struct control *c)
         gather_print_missing(c, &text);
     else if (c->fold.state == RUN_RUNNING && !c->config.job->independent)
         print_ranks(c, &text);
-    text_keep(c->waiting, SENTENCE_MAX, (struct str){text.p, text.len});
+    str_keep(c->waiting, SENTENCE_MAX, (struct str){text.p, text.len});
     buf_done(&text);
     if (!c->waiting[0]) {
         c->waiting_ns = 0;

@@ -513,3 +513,10 @@ double flows_value(const struct flows *flows, enum phase phase, double x)
 
     return exp(flows->metric->lower_is_better ? -speed : speed);
 }
+
+enum phase flows_phase(const struct flows *flows)
+{
+    const struct flow_set *alone = flows->sets[PHASE_ALONE];
+
+    return alone[FLOW_CROSS].count || alone[FLOW_INSIDE].count ? PHASE_ALONE : PHASE_TOGETHER;
+}

@@ -69,6 +69,9 @@ static inline const struct flow_set *flow_set_of(const struct flows *flows, cons
     return &flows->sets[flow->phase][flow->relation];
 }
 
+/* Alone, where anything was measured alone. */
+enum phase flows_phase(const struct flows *flows);
+
 /* Few nodes, and repeats that scatter so much that noise is told by them alone. */
 bool flows_are_noisy(const struct flows *flows);
 

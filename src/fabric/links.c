@@ -181,9 +181,7 @@ static void weigh_ways(const struct court *court, uint32_t a, uint32_t b, double
                        struct way ways[FLOW_WAYS])
 {
     const struct flows *flows = court->flows;
-    const struct flow_set *alone = flows->sets[PHASE_ALONE];
-    enum phase must =
-        alone[FLOW_CROSS].count || alone[FLOW_INSIDE].count ? PHASE_ALONE : PHASE_TOGETHER;
+    enum phase must = flows_phase(flows);
     uint32_t alone_min = flows_are_noisy(flows) ? 2 : 1;
 
     for (uint32_t i = flows->start[a]; i < flows->start[a + 1]; i++) {

@@ -69,14 +69,6 @@ static int investigate(struct finding *finding, int families_max)
     return finding->family_count < 0 ? -ENOMEM : 0;
 }
 
-/* The phase that numbers for people come from. */
-static enum phase shown_phase(const struct flows *flows)
-{
-    const struct flow_set *alone = flows->sets[PHASE_ALONE];
-
-    return alone[FLOW_CROSS].count || alone[FLOW_INSIDE].count ? PHASE_ALONE : PHASE_TOGETHER;
-}
-
 static double noise_of(const struct flows *flows, enum phase phase)
 {
     const struct flow_set *set = flows->sets[phase];
@@ -123,7 +115,7 @@ static int add_accused(struct finding *finding, const struct flows *flows,
                        const struct accused *accused)
 {
     double level = fmin(accused->level[WAY_OUT], accused->level[WAY_IN]);
-    enum phase phase = accused->together ? PHASE_TOGETHER : shown_phase(flows);
+    enum phase phase = accused->together ? PHASE_TOGETHER : flows_phase(flows);
     double noise = noise_of(flows, phase) * MEDIAN_SPREAD * SIGMAS_95 /
                    sqrt(accused->slow ? accused->slow : 1);
     struct suspect *suspect = vec_push(&finding->suspects);
@@ -155,7 +147,7 @@ static int add_accused(struct finding *finding, const struct flows *flows,
 
 static int add_levels(struct finding *finding, const struct flows *flows)
 {
-    enum phase phase = shown_phase(flows);
+    enum phase phase = flows_phase(flows);
     double *room = arena_alloc(finding->arena, ((size_t)flows->count + 1) * sizeof(*room));
 
     if (!room)
@@ -292,7 +284,7 @@ static double nominal_of(const struct fabric_result *result, const struct measur
 static int find_all(struct finding *finding, const struct flows *flows)
 {
     const struct fabric_result *result = finding->result;
-    double typical = flows_value(flows, shown_phase(flows), 0), share = 1, nominal;
+    double typical = flows_value(flows, flows_phase(flows), 0), share = 1, nominal;
     double *rates = arena_alloc(finding->arena, (result->measures.count + 1) * sizeof(*rates));
     char value[METRIC_VALUE_BYTES], rate[METRIC_VALUE_BYTES];
     size_t count = 0, all = 0;
@@ -333,7 +325,7 @@ static int find_rails(struct finding *finding)
 
         for (int k = 0; k < finding->family_count; k++) {
             const struct flows *other = &finding->families[k];
-            double speed = log(flows_value(other, shown_phase(other), 0));
+            double speed = log(flows_value(other, flows_phase(other), 0));
 
             if (other->metric != flows->metric || !other->part[0] || !flows->part[0])
                 continue;
@@ -543,7 +535,7 @@ int model_find(struct arena *arena, const struct fabric_result *result,
         out->levels = levels;
         out->level_count = (uint32_t)finding->levels.count;
         if (finding->family_count)
-            out->noise = noise_of(&finding->families[0], shown_phase(&finding->families[0]));
+            out->noise = noise_of(&finding->families[0], flows_phase(&finding->families[0]));
     } else {
         r = -ENOMEM;
     }

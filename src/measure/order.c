@@ -98,10 +98,7 @@ static const struct field answer_fields[] = {
 
 void answer_stamp(struct answer *answer)
 {
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    answer->wall_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    answer->wall_ns = clock_wall_ns();
     answer->mono_ns = clock_now_ns();
 }
 

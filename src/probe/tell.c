@@ -6,20 +6,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* As much of `text` as there is room for; a character is never cut. */
-static void put_text(char *out, size_t space, const char *text)
-{
-    size_t len = text ? strlen(text) : 0;
-
-    if (len >= space) {
-        len = space - 1;
-        while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
-            len--;
-    }
-    memcpy(out, len ? text : "", len);
-    out[len] = '\0';
-}
-
 void probe_tell(const struct probe *probe, const char *metric, uint32_t peer, uint64_t bytes,
                 const char *part, const char *via, double *values, size_t count)
 {
@@ -32,8 +18,8 @@ void probe_tell(const struct probe *probe, const char *metric, uint32_t peer, ui
     assert(measure.metric);
     if (count == 0)
         return;
-    put_text(measure.part, sizeof(measure.part), part);
-    put_text(measure.via, sizeof(measure.via), via);
+    str_keep(measure.part, sizeof(measure.part), str_of(part ? part : ""));
+    str_keep(measure.via, sizeof(measure.via), str_of(via ? via : ""));
     measure.low = measure.high = values[0];
     for (size_t i = 1; i < count; i++) {
         if (values[i] < measure.low)
@@ -55,6 +41,6 @@ void probe_tell_trouble(const struct probe *probe, enum trouble_kind kind, enum 
     va_start(args, format);
     (void)vsnprintf(words, sizeof(words), format, args);
     va_end(args);
-    put_text(trouble.words, sizeof(trouble.words), words);
+    str_keep(trouble.words, sizeof(trouble.words), str_of(words));
     probe->telling->trouble(probe->telling->data, &trouble);
 }

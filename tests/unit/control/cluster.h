@@ -130,7 +130,7 @@ static inline void world_send(void *data, uint32_t node, const struct message *m
 
     assert_true(k->agents[node].linked);
     sent->message = *message;
-    text_keep(sent->text, sizeof(sent->text), text);
+    str_keep(sent->text, sizeof(sent->text), text);
     sent->text_len = text.len;
 }
 
