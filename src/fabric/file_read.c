@@ -2,141 +2,14 @@
 
 #include "base/hash.h"
 #include "base/map.h"
-#include "measure/fields.h"
+#include "fabric/scan.h"
+#include "measure/rows.h"
 
 #include <errno.h>
-#include <float.h>
 #include <stdlib.h>
 
-/* A file may have millions of measures: they are read one at a time, and what is not known (or not
- * wanted yet) is passed over without being built. */
-
 #define NAME_BYTES_MAX 256
-#define DEPTH_MAX      64                 /* of what is passed over */
-#define WHOLE_MAX      9007199254740992.0 /* 2^53: what JSON's readers agree on */
 #define TIME_MAX       9.2e18
-
-struct scan {
-    const char *name;
-    struct str text;
-    const char *p, *end;
-    struct err *err;
-};
-
-static unsigned line_of(const struct scan *scan, const char *at)
-{
-    unsigned line = 1;
-
-    for (const char *p = scan->text.p; p < at && p < scan->end; p++)
-        line += *p == '\n';
-    return line;
-}
-
-static int torn(const struct scan *scan)
-{
-    return err_set(scan->err, -EPROTO, "%s: the file is cut off at line %u", scan->name,
-                   line_of(scan, scan->end));
-}
-
-/* Here stands something else than `want`. */
-static int odd(const struct scan *scan, const char *want)
-{
-    if (scan->p >= scan->end)
-        return torn(scan);
-    return err_set(scan->err, -EPROTO, "%s: line %u: expected %s", scan->name,
-                   line_of(scan, scan->p), want);
-}
-
-static void skip_space(struct scan *scan)
-{
-    while (scan->p < scan->end && memchr(" \t\r\n", *scan->p, 4))
-        scan->p++;
-}
-
-static bool take(struct scan *scan, char c)
-{
-    skip_space(scan);
-    if (scan->p >= scan->end || *scan->p != c)
-        return false;
-    scan->p++;
-    return true;
-}
-
-/* The text between quotes, as it is written. */
-static int take_quoted(struct scan *scan, struct str *out)
-{
-    const char *begin;
-
-    if (!take(scan, '"'))
-        return odd(scan, "a text in quotes");
-    for (begin = scan->p; scan->p < scan->end && *scan->p != '"'; scan->p++)
-        if (*scan->p == '\\')
-            scan->p++;
-    if (scan->p >= scan->end)
-        return torn(scan);
-    *out = str_range(begin, scan->p++);
-    return 0;
-}
-
-/* Past a value of any kind; what is inside is not looked at closely. */
-static int skip_value(struct scan *scan)
-{
-    char open[DEPTH_MAX];
-    size_t depth = 0;
-    struct str ignored;
-
-    do {
-        int r = 0;
-
-        skip_space(scan);
-        if (scan->p >= scan->end)
-            return torn(scan);
-        if (*scan->p == '"') {
-            r = take_quoted(scan, &ignored);
-        } else if (*scan->p == '{' || *scan->p == '[') {
-            if (depth == DEPTH_MAX)
-                return odd(scan, "no more than 64 values inside each other");
-            open[depth++] = *scan->p++ == '{' ? '}' : ']';
-            continue;
-        } else if (*scan->p == '}' || *scan->p == ']') {
-            if (!depth || open[--depth] != *scan->p)
-                return odd(scan, "a value");
-            scan->p++;
-        } else if (*scan->p == ',' || *scan->p == ':') {
-            if (!depth)
-                return odd(scan, "a value");
-            scan->p++;
-        } else {
-            while (scan->p < scan->end && !memchr(" \t\r\n,:]}[{\"", *scan->p, 11))
-                scan->p++; /* a NUL is no end: it goes by like all that is odd */
-        }
-        if (r < 0)
-            return r;
-    } while (depth);
-    return 0;
-}
-
-/* A value as jansson reads it. NULL: *r says why. */
-static json_t *take_value(struct scan *scan, int *r)
-{
-    json_error_t error;
-    json_t *json;
-
-    skip_space(scan);
-    json = json_loadb(scan->p, (size_t)(scan->end - scan->p),
-                      JSON_DISABLE_EOF_CHECK | JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
-    if (json)
-        scan->p += error.position;
-    else if (json_error_code(&error) == json_error_premature_end_of_input)
-        *r = torn(scan);
-    else
-        *r = err_set(scan->err, -EPROTO, "%s: line %u: %s", scan->name,
-                     line_of(scan, scan->p + (error.position > 0 ? error.position - 1 : 0)),
-                     error.text);
-    return json;
-}
-
-/* ---- the parts of a file ---- */
 
 struct reading {
     struct scan scan;
@@ -154,7 +27,7 @@ static long node_index(const struct reading *reading, const char *name)
 static int wrong(const struct reading *reading, const char *at, const char *what, int r)
 {
     return err_wrap(reading->scan.err, r, "%s: line %u: %s", reading->scan.name,
-                    line_of(&reading->scan, at), what);
+                    scan_line(&reading->scan, at), what);
 }
 
 /* The index of the node that `key` names; MEASURE_NOBODY when there is no such key. */
@@ -201,23 +74,11 @@ static const char *level_word(size_t i)
     return fabric_level_names[i];
 }
 
-#define AT(type, member)   .offset = offsetof(struct type, member)
-#define TEXT(type, member) AT(type, member), .max = sizeof(((struct type *)NULL)->member)
-
 static int read_measure(struct reading *reading, const json_t *json)
 {
-    static const struct field fields[] = {
-        {"metric", FIELD_METRIC, AT(measure, metric), .needed = true},
-        {"phase", FIELD_CHOICE, AT(measure, phase), .max = PAIR_PHASES, .word = phase_word},
-        {"bytes", FIELD_U64, AT(measure, bytes), .max = WHOLE_MAX},
-        {"part", FIELD_TEXT, TEXT(measure, part)},
-        {"via", FIELD_TEXT, TEXT(measure, via)},
-        {"value", FIELD_REAL, AT(measure, value), -DBL_MAX, DBL_MAX, .needed = true},
-        {"low", FIELD_REAL, AT(measure, low), -DBL_MAX, DBL_MAX, .needed = true},
-        {"high", FIELD_REAL, AT(measure, high), -DBL_MAX, DBL_MAX, .needed = true},
-    };
     struct measure measure = {0};
-    int r = fields_from_json(fields, ARRAY_LEN(fields), json, &measure, reading->scan.err);
+    int r = fields_from_json(measure_rows, MEASURE_ROWS - ROWS_OF_ENDS, json, &measure,
+                             reading->scan.err);
 
     if (r == 0)
         r = take_ends(reading, json, &measure.node, &measure.peer);
@@ -233,15 +94,9 @@ static int read_measure(struct reading *reading, const json_t *json)
 
 static int read_trouble(struct reading *reading, const json_t *json)
 {
-    static const struct field fields[] = {
-        {"kind", FIELD_CHOICE, AT(fabric_trouble, kind), .max = TROUBLE_COUNT, .needed = true,
-         .word = trouble_word},
-        {"test", FIELD_CHOICE, AT(fabric_trouble, test), .max = TEST_COUNT, .needed = true,
-         .word = test_word},
-        {"words", FIELD_TEXT, TEXT(fabric_trouble, words)},
-    };
     struct fabric_trouble trouble = {0};
-    int r = fields_from_json(fields, ARRAY_LEN(fields), json, &trouble, reading->scan.err);
+    int r = fields_from_json(trouble_rows, TROUBLE_ROWS - ROWS_OF_ENDS, json, &trouble,
+                             reading->scan.err);
 
     if (r == 0)
         r = take_ends(reading, json, &trouble.node, &trouble.peer);
@@ -266,11 +121,11 @@ static int read_card(const struct reading *reading, const json_t *json, struct c
 static int read_node(struct reading *reading, const json_t *json)
 {
     static const struct field fields[] = {
-        {"name", FIELD_TEXT, TEXT(node_row, name), .needed = true},
-        {"group", FIELD_TEXT, TEXT(node_row, group)},
-        {"fate", FIELD_CHOICE, AT(node_row, fate), .max = NODE_FATE_COUNT, .needed = true,
+        {"name", FIELD_TEXT, FIELD_TEXT_AT(node_row, name), .needed = true},
+        {"group", FIELD_TEXT, FIELD_TEXT_AT(node_row, group)},
+        {"fate", FIELD_CHOICE, FIELD_AT(node_row, fate), .max = NODE_FATE_COUNT, .needed = true,
          .word = fate_word},
-        {"words", FIELD_TEXT, TEXT(node_row, words)},
+        {"words", FIELD_TEXT, FIELD_TEXT_AT(node_row, words)},
     };
     struct node_row row = {0};
     struct err *err = reading->scan.err;
@@ -301,18 +156,18 @@ static int read_list(struct reading *reading, const char *what,
     bool first = true;
     int r = 0;
 
-    if (!take(scan, '['))
-        return odd(scan, "a list");
-    while (!take(scan, ']')) {
+    if (!scan_take(scan, '['))
+        return scan_odd(scan, "a list");
+    while (!scan_take(scan, ']')) {
         const char *at;
         json_t *json;
 
-        if (!first && !take(scan, ','))
-            return odd(scan, "',' or ']'");
+        if (!first && !scan_take(scan, ','))
+            return scan_odd(scan, "',' or ']'");
         first = false;
-        skip_space(scan);
+        scan_space(scan);
         at = scan->p;
-        json = take_value(scan, &r);
+        json = scan_value(scan, &r);
         if (!json)
             return r;
         r = read(reading, json);
@@ -332,15 +187,15 @@ struct head_row {
 };
 
 static const struct field head_fields[] = {
-    {"id", FIELD_TEXT, TEXT(head_row, id)},
-    {"began_ns", FIELD_I64, AT(head_row, began_ns), .max = TIME_MAX},
-    {"ended_ns", FIELD_I64, AT(head_row, ended_ns), .max = TIME_MAX},
-    {"level", FIELD_CHOICE, AT(head_row, level), .max = LEVEL_COUNT, .word = level_word},
-    {"tests", FIELD_BITS, AT(head_row, tests), .max = TEST_COUNT, .word = test_word},
-    {"whole", FIELD_BOOL, AT(head_row, whole)},
-    {"rounds", FIELD_U32, AT(head_row, rounds), .max = UINT32_MAX},
-    {"pairs_planned", FIELD_U32, AT(head_row, pairs_planned), .max = UINT32_MAX},
-    {"pairs_done", FIELD_U32, AT(head_row, pairs_done), .max = UINT32_MAX},
+    {"id", FIELD_TEXT, FIELD_TEXT_AT(head_row, id)},
+    {"began_ns", FIELD_I64, FIELD_AT(head_row, began_ns), .max = TIME_MAX},
+    {"ended_ns", FIELD_I64, FIELD_AT(head_row, ended_ns), .max = TIME_MAX},
+    {"level", FIELD_CHOICE, FIELD_AT(head_row, level), .max = LEVEL_COUNT, .word = level_word},
+    {"tests", FIELD_BITS, FIELD_AT(head_row, tests), .max = TEST_COUNT, .word = test_word},
+    {"whole", FIELD_BOOL, FIELD_AT(head_row, whole)},
+    {"rounds", FIELD_U32, FIELD_AT(head_row, rounds), .max = UINT32_MAX},
+    {"pairs_planned", FIELD_U32, FIELD_AT(head_row, pairs_planned), .max = UINT32_MAX},
+    {"pairs_done", FIELD_U32, FIELD_AT(head_row, pairs_done), .max = UINT32_MAX},
 };
 
 /* Which keys a pass over the file looks at. */
@@ -349,7 +204,7 @@ enum pass { PASS_VERSION, PASS_NODES, PASS_MEASURES };
 static int read_version(struct reading *reading)
 {
     int r = 0;
-    json_t *json = take_value(&reading->scan, &r);
+    json_t *json = scan_value(&reading->scan, &r);
     json_int_t version = json_integer_value(json);
 
     if (!json)
@@ -368,7 +223,7 @@ static int read_version(struct reading *reading)
 static int keep_head(struct reading *reading, struct str key)
 {
     int r = 0;
-    json_t *json = take_value(&reading->scan, &r);
+    json_t *json = scan_value(&reading->scan, &r);
 
     if (json && json_object_setn_new(reading->head, key.p, key.len, json) < 0)
         r = err_set(reading->scan.err, -ENOMEM, "%s: no memory", reading->scan.name);
@@ -379,8 +234,7 @@ static int keep_head(struct reading *reading, struct str key)
 static int read_key(struct reading *reading, struct str key, enum pass pass)
 {
     if (pass == PASS_VERSION)
-        return str_is(key, "firstlight_fabric") ? read_version(reading)
-                                                : skip_value(&reading->scan);
+        return str_is(key, "firstlight_fabric") ? read_version(reading) : scan_skip(&reading->scan);
     if (pass == PASS_MEASURES && str_is(key, "measures"))
         return read_list(reading, "measure", read_measure);
     if (pass == PASS_MEASURES && str_is(key, "troubles"))
@@ -390,7 +244,7 @@ static int read_key(struct reading *reading, struct str key, enum pass pass)
     for (size_t i = 0; pass == PASS_NODES && i < ARRAY_LEN(head_fields); i++)
         if (str_is(key, head_fields[i].key))
             return keep_head(reading, key);
-    return skip_value(&reading->scan);
+    return scan_skip(&reading->scan);
 }
 
 static int read_pass(struct reading *reading, enum pass pass)
@@ -400,25 +254,25 @@ static int read_pass(struct reading *reading, enum pass pass)
     int r = 0;
 
     scan->p = scan->text.p;
-    if (!take(scan, '{'))
+    if (!scan_take(scan, '{'))
         return err_set(scan->err, -EPROTO, "%s: not the result of a fabric test", scan->name);
-    while (r == 0 && !take(scan, '}')) {
+    while (r == 0 && !scan_take(scan, '}')) {
         struct str key = {0};
 
-        if (!first && !take(scan, ','))
-            return odd(scan, "',' or '}'");
+        if (!first && !scan_take(scan, ','))
+            return scan_odd(scan, "',' or '}'");
         first = false;
-        r = take_quoted(scan, &key);
-        if (r == 0 && !take(scan, ':'))
-            r = odd(scan, "':'");
+        r = scan_quoted(scan, &key);
+        if (r == 0 && !scan_take(scan, ':'))
+            r = scan_odd(scan, "':'");
         if (r == 0)
             r = read_key(reading, key, pass);
     }
     if (r == 0 && pass == PASS_VERSION)
         return err_set(scan->err, -EPROTO, "%s: not the result of a fabric test", scan->name);
-    skip_space(scan);
+    scan_space(scan);
     if (r == 0 && scan->p < scan->end)
-        return odd(scan, "nothing behind the last '}'");
+        return scan_odd(scan, "nothing behind the last '}'");
     return r < 0 ? r : 0;
 }
 

@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum field_type {
@@ -34,6 +35,11 @@ struct field {
     bool needed;                       /* always printed, and an error when it is not there */
     const char *(*word)(size_t index); /* of CHOICE and BITS */
 };
+
+#define FIELD_AT(type, member) .offset = offsetof(struct type, member)
+#define FIELD_TEXT_AT(type, member)                                                                \
+    FIELD_AT(type, member), .max = sizeof(((struct type *)NULL)->member)
+#define FIELD_WHOLE_MAX 9007199254740992.0 /* 2^53: what JSON's readers agree on */
 
 /* NULL: no memory, or a number that is none (NAN). Text that is not UTF-8 is printed with '?' for
  * each byte that is not ASCII. */

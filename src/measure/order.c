@@ -1,15 +1,13 @@
 #include "measure/order.h"
 
 #include "base/clock.h"
-#include "measure/fields.h"
+#include "measure/rows.h"
 
 #include <errno.h>
-#include <float.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define WHOLE_MAX 9007199254740992.0 /* 2^53: what JSON's readers agree on */
-#define NS_MAX    9.2e18
+#define NS_MAX 9.2e18
 
 static const char *device_word(size_t i)
 {
@@ -29,71 +27,45 @@ static const char *order_word(size_t i)
     return names[i];
 }
 
-#define AT(type, member)   .offset = offsetof(struct type, member)
-#define TEXT(type, member) AT(type, member), .max = sizeof(((struct type *)NULL)->member)
-
 static const struct field device_fields[] = {
-    {"kind", FIELD_CHOICE, AT(device, kind), .max = DEVICE_KIND_COUNT, .needed = true,
+    {"kind", FIELD_CHOICE, FIELD_AT(device, kind), .max = DEVICE_KIND_COUNT, .needed = true,
      .word = device_word},
-    {"name", FIELD_TEXT, TEXT(device, name), .needed = true},
-    {"up", FIELD_BOOL, AT(device, up), .needed = true},
-    {"rate", FIELD_REAL, AT(device, rate), .max = 1e15},
-    {"numa", FIELD_I32, AT(device, numa), .least = -1, .max = INT32_MAX, .absent = -1},
+    {"name", FIELD_TEXT, FIELD_TEXT_AT(device, name), .needed = true},
+    {"up", FIELD_BOOL, FIELD_AT(device, up), .needed = true},
+    {"rate", FIELD_REAL, FIELD_AT(device, rate), .max = 1e15},
+    {"numa", FIELD_I32, FIELD_AT(device, numa), .least = -1, .max = INT32_MAX, .absent = -1},
 };
 
 static const struct field card_fields[] = {
-    {"host", FIELD_TEXT, TEXT(card, host), .needed = true},
-    {"ucx", FIELD_TEXT, TEXT(card, ucx)},
-    {"has_ucx", FIELD_BOOL, AT(card, has_ucx), .needed = true},
-    {"cpus", FIELD_U32, AT(card, cpus), .max = 1000000},
-    {"numa_nodes", FIELD_U32, AT(card, numa_nodes), .max = 1000000},
+    {"host", FIELD_TEXT, FIELD_TEXT_AT(card, host), .needed = true},
+    {"ucx", FIELD_TEXT, FIELD_TEXT_AT(card, ucx)},
+    {"has_ucx", FIELD_BOOL, FIELD_AT(card, has_ucx), .needed = true},
+    {"cpus", FIELD_U32, FIELD_AT(card, cpus), .max = 1000000},
+    {"numa_nodes", FIELD_U32, FIELD_AT(card, numa_nodes), .max = 1000000},
 };
 
 static const struct field order_fields[] = {
-    {"do", FIELD_CHOICE, AT(order, kind), .max = ORDER_KIND_COUNT, .needed = true,
+    {"do", FIELD_CHOICE, FIELD_AT(order, kind), .max = ORDER_KIND_COUNT, .needed = true,
      .word = order_word},
-    {"tests", FIELD_BITS, AT(order, tests), .max = TEST_COUNT, .word = test_word},
-    {"limit_ms", FIELD_U32, AT(order, limit_ms), .max = ORDER_MS_MAX},
-    {"ms", FIELD_U32, AT(order, ms), .max = ORDER_MS_MAX},
-    {"peer", FIELD_U32, AT(order, peer), .max = ORDER_RANKS_MAX},
-    {"meeting", FIELD_U32, AT(order, meeting), .max = UINT32_MAX},
-    {"first", FIELD_BOOL, AT(order, first)},
-    {"phase", FIELD_CHOICE, AT(order, phase), .max = PAIR_PHASES, .word = phase_word},
-    {"bandwidth", FIELD_BOOL, AT(order, bandwidth)},
-    {"both", FIELD_BOOL, AT(order, both)},
-    {"latency", FIELD_BOOL, AT(order, latency)},
-    {"latency_bytes", FIELD_U64, AT(order, latency_bytes), .max = ORDER_MESSAGE_BYTES_MAX},
-    {"device", FIELD_TEXT, TEXT(order, device)},
-    {"peer_name", FIELD_TEXT, TEXT(order, peer_name)},
-    {"gpu", FIELD_BOOL, AT(order, gpu)},
-};
-
-static const struct field measure_fields[] = {
-    {"metric", FIELD_METRIC, AT(measure, metric), .needed = true},
-    {"node", FIELD_U32, AT(measure, node), .max = ORDER_RANKS_MAX, .needed = true},
-    {"peer", FIELD_U32, AT(measure, peer), .max = ORDER_RANKS_MAX, .absent = MEASURE_NOBODY},
-    {"phase", FIELD_CHOICE, AT(measure, phase), .max = PAIR_PHASES, .word = phase_word},
-    {"bytes", FIELD_U64, AT(measure, bytes), .max = WHOLE_MAX},
-    {"part", FIELD_TEXT, TEXT(measure, part)},
-    {"via", FIELD_TEXT, TEXT(measure, via)},
-    {"value", FIELD_REAL, AT(measure, value), -DBL_MAX, DBL_MAX, .needed = true},
-    {"low", FIELD_REAL, AT(measure, low), -DBL_MAX, DBL_MAX, .needed = true},
-    {"high", FIELD_REAL, AT(measure, high), -DBL_MAX, DBL_MAX, .needed = true},
-};
-
-static const struct field trouble_fields[] = {
-    {"kind", FIELD_CHOICE, AT(fabric_trouble, kind), .max = TROUBLE_COUNT, .needed = true,
-     .word = trouble_word},
-    {"test", FIELD_CHOICE, AT(fabric_trouble, test), .max = TEST_COUNT, .needed = true,
-     .word = test_word},
-    {"node", FIELD_U32, AT(fabric_trouble, node), .max = ORDER_RANKS_MAX, .needed = true},
-    {"peer", FIELD_U32, AT(fabric_trouble, peer), .max = ORDER_RANKS_MAX, .absent = MEASURE_NOBODY},
-    {"words", FIELD_TEXT, TEXT(fabric_trouble, words)},
+    {"tests", FIELD_BITS, FIELD_AT(order, tests), .max = TEST_COUNT, .word = test_word},
+    {"limit_ms", FIELD_U32, FIELD_AT(order, limit_ms), .max = ORDER_MS_MAX},
+    {"ms", FIELD_U32, FIELD_AT(order, ms), .max = ORDER_MS_MAX},
+    {"peer", FIELD_U32, FIELD_AT(order, peer), .max = ORDER_RANKS_MAX},
+    {"meeting", FIELD_U32, FIELD_AT(order, meeting), .max = UINT32_MAX},
+    {"first", FIELD_BOOL, FIELD_AT(order, first)},
+    {"phase", FIELD_CHOICE, FIELD_AT(order, phase), .max = PAIR_PHASES, .word = phase_word},
+    {"bandwidth", FIELD_BOOL, FIELD_AT(order, bandwidth)},
+    {"both", FIELD_BOOL, FIELD_AT(order, both)},
+    {"latency", FIELD_BOOL, FIELD_AT(order, latency)},
+    {"latency_bytes", FIELD_U64, FIELD_AT(order, latency_bytes), .max = ORDER_MESSAGE_BYTES_MAX},
+    {"device", FIELD_TEXT, FIELD_TEXT_AT(order, device)},
+    {"peer_name", FIELD_TEXT, FIELD_TEXT_AT(order, peer_name)},
+    {"gpu", FIELD_BOOL, FIELD_AT(order, gpu)},
 };
 
 static const struct field answer_fields[] = {
-    {"wall_ns", FIELD_I64, AT(answer, wall_ns), -NS_MAX, NS_MAX, .needed = true},
-    {"mono_ns", FIELD_I64, AT(answer, mono_ns), -NS_MAX, NS_MAX, .needed = true},
+    {"wall_ns", FIELD_I64, FIELD_AT(answer, wall_ns), -NS_MAX, NS_MAX, .needed = true},
+    {"mono_ns", FIELD_I64, FIELD_AT(answer, mono_ns), -NS_MAX, NS_MAX, .needed = true},
 };
 
 void answer_stamp(struct answer *answer)
@@ -130,18 +102,11 @@ struct list {
 static const struct list devices = {
     "devices",       "device", device_fields, ARRAY_LEN(device_fields), sizeof(struct device),
     CARD_DEVICES_MAX};
-static const struct list measures = {"measures",
-                                     "measure",
-                                     measure_fields,
-                                     ARRAY_LEN(measure_fields),
-                                     sizeof(struct measure),
-                                     ANSWER_MEASURES_MAX};
-static const struct list troubles = {"troubles",
-                                     "trouble",
-                                     trouble_fields,
-                                     ARRAY_LEN(trouble_fields),
-                                     sizeof(struct fabric_trouble),
-                                     ANSWER_TROUBLES_MAX};
+static const struct list measures = {
+    "measures", "measure", measure_rows, MEASURE_ROWS, sizeof(struct measure), ANSWER_MEASURES_MAX};
+static const struct list troubles = {
+    "troubles",         "trouble", trouble_rows, TROUBLE_ROWS, sizeof(struct fabric_trouble),
+    ANSWER_TROUBLES_MAX};
 
 static int add_list(json_t *json, const struct list *list, const void *items, size_t count)
 {
