@@ -9,6 +9,7 @@
  * agent saw the death (the event's time), when the last rank of the attempt was dead (pidfds), when
  * the last rank of the next attempt had reached main; and how long each phase of the restart took
  * by the events. */
+#include "base/stats.h"
 #include "control/event.h"
 
 #include <errno.h>
@@ -229,13 +230,6 @@ static void once(struct bench *bench)
     read_events(bench);
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 static void print_row(enum value value)
 {
     double *values = samples[value];
@@ -243,7 +237,7 @@ static void print_row(enum value value)
 
     if (!count || !rows[value].name)
         return;
-    qsort(values, (size_t)count, sizeof(*values), by_value);
+    stats_sort(values, (size_t)count);
     (void)printf("%-32s %8.1f [%.1f %.1f] ms", rows[value].name, values[count / 2], values[0],
                  values[count - 1]);
     if (rows[value].want_ms > 0)

@@ -10,6 +10,7 @@
 #include "kernels/gemm.h"
 
 #include "base/rng.h"
+#include "base/stats.h"
 
 #include <immintrin.h>
 #include <stdio.h>
@@ -337,22 +338,9 @@ static const bool have_peer = false;
 
 /* ---- the table ---- */
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t count)
-{
-    qsort(values, count, sizeof(*values), by_value);
-    return values[count / 2];
-}
-
 static void print_spread(double *values, size_t count, const char *format)
 {
-    double middle = median(values, count);
+    double middle = stats_median(values, count);
 
     (void)printf(format, middle, values[0], values[count - 1]);
 }
@@ -408,8 +396,8 @@ static void measure_shape(const struct exec *exec, const struct shape *shape, en
         print_spread(theirs, rounds, "  oneDNN %6.1f [%.1f %.1f]");
         print_spread(ratio, rounds, "  ratio %.2f [%.2f %.2f]");
     }
-    (void)printf("  %.2f of peak %.0f\n", median(ours, rounds) / median(peak, rounds),
-                 median(peak, rounds));
+    (void)printf("  %.2f of peak %.0f\n", stats_median(ours, rounds) / stats_median(peak, rounds),
+                 stats_median(peak, rounds));
     (void)fflush(stdout);
 #ifdef HAVE_DNNL
     peer_done(&peer);

@@ -7,6 +7,8 @@
  * process as median [min max], and each command's ratio to the first, run by run; with -b, the size
  * of what each reads, also MB/s of the median wall and CPU time. An exit status above 1 is an
  * error: firstlight's 1 means findings. */
+#include "base/stats.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -64,17 +66,10 @@ static int run(const char *command, struct sample *out)
     return WIFEXITED(status) && WEXITSTATUS(status) <= 1 ? 0 : -ECHILD;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 /* "12.3 [11.9 14.0]" with a unit's factor. */
 static void print_spread(double *values, int count, double factor, const char *format)
 {
-    qsort(values, (size_t)count, sizeof(*values), by_value);
+    stats_sort(values, (size_t)count);
     (void)printf(format, values[count / 2] * factor, values[0] * factor,
                  values[count - 1] * factor);
 }

@@ -202,13 +202,6 @@ static double rate(struct peer *peer, int how, const uint32_t *cores, bool all)
 
 /* ---- the table ---- */
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 static void print_row(const char *name, const double *values, const double *ours, size_t rounds)
 {
     double sorted[ROUNDS_MAX], ratio[ROUNDS_MAX];
@@ -217,8 +210,8 @@ static void print_row(const char *name, const double *values, const double *ours
         sorted[i] = values[i] * 1e-9;
         ratio[i] = ours[i] / values[i];
     }
-    qsort(sorted, rounds, sizeof(*sorted), by_value);
-    qsort(ratio, rounds, sizeof(*ratio), by_value);
+    stats_sort(sorted, rounds);
+    stats_sort(ratio, rounds);
     (void)printf("%-32s %7.1f [%.1f %.1f]", name, sorted[rounds / 2], sorted[0],
                  sorted[rounds - 1]);
     if (values != ours)

@@ -149,11 +149,17 @@ static int by_number(const void *x, const void *y)
     return a < b ? -1 : a > b;
 }
 
+void stats_sort(double *values, size_t count)
+{
+    if (count)
+        qsort(values, count, sizeof(*values), by_number);
+}
+
 double stats_median(double *values, size_t count)
 {
     if (!count)
         return NAN;
-    qsort(values, count, sizeof(*values), by_number);
+    stats_sort(values, count);
     return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
 }
 

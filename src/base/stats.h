@@ -23,6 +23,9 @@ double stats_rank_lower(const double *a, size_t a_count, const double *b, size_t
  * count). Needs `order`, room for count indices. */
 void stats_holm(double *p, uint32_t *order, size_t count, size_t tried);
 
+/* The lowest first. */
+void stats_sort(double *values, size_t count);
+
 /* The median; reorders `values`. NAN when there are none. */
 double stats_median(double *values, size_t count);
 

@@ -129,13 +129,6 @@ static int by_flow(const void *x, const void *y)
     return a->speed < b->speed ? -1 : a->speed > b->speed;
 }
 
-static int by_size(const void *x, const void *y)
-{
-    double a = *(const double *)x, b = *(const double *)y;
-
-    return a < b ? -1 : a > b;
-}
-
 /* The flows of node `from`, out of what was heard of it. */
 static void add_flows(struct flows *flows, uint32_t from, struct heard *heard, uint32_t count)
 {
@@ -254,7 +247,7 @@ static bool guess(const struct flows *flows, enum phase phase, enum flow_relatio
         }
         if (!k)
             continue;
-        qsort(room->of_node, k, sizeof(double), by_size);
+        stats_sort(room->of_node, k);
         room->caps[nodes] = room->of_node[k - 1 - k / 4];
         /* Of its upper half, from the middle to near the top. For normal noise that is 1.15
          * deviations; when half of its flows are slow, up to 2, which only begins the clipping. */
@@ -262,7 +255,7 @@ static bool guess(const struct flows *flows, enum phase phase, enum flow_relatio
     }
     if (!nodes)
         return false;
-    qsort(room->caps, nodes, sizeof(double), by_size);
+    stats_sort(room->caps, nodes);
     out->typical = room->caps[nodes / 2];
     out->noise = stats_median(room->spreads, nodes) / 1.15;
     return true;
@@ -378,12 +371,12 @@ static double node_spread(const struct flows *flows, struct centring *room)
         }
         if (!k)
             continue;
-        qsort(room->of_node, k, sizeof(double), by_size);
+        stats_sort(room->of_node, k);
         room->caps[nodes++] = room->of_node[k - 1 - k / 4];
     }
     if (nodes < 4)
         return 0;
-    qsort(room->caps, nodes, sizeof(double), by_size);
+    stats_sort(room->caps, nodes);
     middle = room->caps[nodes / 2];
     upper = nodes - nodes / 2;
     for (uint32_t i = 0; i < upper; i++)

@@ -245,13 +245,6 @@ static int name_link(struct court *court, uint32_t a, uint32_t b, const struct w
     return 0;
 }
 
-static int by_size(const void *x, const void *y)
-{
-    double a = *(const double *)x, b = *(const double *)y;
-
-    return a < b ? -1 : a > b;
-}
-
 /* How far below typical a link must be. Latencies scatter: a link is slow in them only if it is far
  * beyond what all but one in a hundred other flows ever showed. */
 static double link_far(const struct court *court)
@@ -267,7 +260,7 @@ static double link_far(const struct court *court)
             court->room[count++] = flows->items[i].worst;
     if (!count)
         return INFINITY;
-    qsort(court->room, count, sizeof(double), by_size);
+    stats_sort(court->room, count);
     return fmax(far, LATENCY_FAR - court->room[count / 100]);
 }
 

@@ -131,19 +131,12 @@ static double spread_of(double *values, uint32_t count, double centre)
     return MAD_TO_SIGMA * stats_median(values, count);
 }
 
-static int by_size(const void *x, const void *y)
-{
-    double a = *(const double *)x, b = *(const double *)y;
-
-    return a < b ? -1 : a > b;
-}
-
 /* The spread of the better half: slow ones don't widen it. Sorts values. */
 static double upper_spread(double *values, uint32_t count)
 {
     double centre;
 
-    qsort(values, count, sizeof(*values), by_size);
+    stats_sort(values, count);
     centre = values[count / 2];
     return spread_of(values + count / 2, count - count / 2, centre);
 }
@@ -272,7 +265,7 @@ static void judge_wholes(struct table *table, const struct whole *wholes, uint32
     need = fmax(need, FAR * upper_spread(table->room, count));
     for (uint32_t i = 0; i < count; i++)
         table->room[i] = wholes[i].x;
-    qsort(table->room, count, sizeof(double), by_size);
+    stats_sort(table->room, count);
     middle = table->room[count / 2]; /* of two in the middle the faster */
     for (uint32_t i = 0; i < count; i++) {
         double far = middle - wholes[i].x;

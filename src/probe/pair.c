@@ -1,6 +1,7 @@
 #include "probe/pair.h"
 
 #include "base/clock.h"
+#include "base/stats.h"
 
 #include <errno.h>
 #include <math.h>
@@ -151,13 +152,6 @@ int pair_rates(struct pair *pair, uint64_t bytes, bool to, bool from, double rat
     return 0;
 }
 
-static int rising(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 /* Nearest rank. */
 static double percentile(const double *sorted, size_t count, double share)
 {
@@ -174,7 +168,7 @@ static void summarise(double *seconds, size_t count, struct pair_latency *out)
     for (size_t part = 0; part < PAIR_REPEATS; part++) {
         size_t begin = count * part / PAIR_REPEATS, end = count * (part + 1) / PAIR_REPEATS;
 
-        qsort(seconds + begin, end - begin, sizeof(*seconds), rising);
+        stats_sort(seconds + begin, end - begin);
         for (size_t i = 0; i < 3; i++) {
             double value = percentile(seconds + begin, end - begin, shares[i]) / 2;
 
@@ -182,7 +176,7 @@ static void summarise(double *seconds, size_t count, struct pair_latency *out)
             out->high[i] = part == 0 ? value : fmax(out->high[i], value);
         }
     }
-    qsort(seconds, count, sizeof(*seconds), rising);
+    stats_sort(seconds, count);
     for (size_t i = 0; i < 3; i++) { /* between low and high but for how ranks are rounded */
         out->value[i] = percentile(seconds, count, shares[i]) / 2;
         out->low[i] = fmin(out->low[i], out->value[i]);

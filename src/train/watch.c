@@ -1,10 +1,10 @@
 #include "train/watch.h"
 
+#include "base/stats.h"
 #include "base/str.h"
 
 #include <float.h>
 #include <stdbool.h>
-#include <stdlib.h>
 
 /* Of a normal distribution the median deviation is 1 / 1.4826 of the standard one. */
 #define MAD_TO_SIGMA 1.4826
@@ -18,19 +18,6 @@ const char *watch_verdict_name(enum watch_verdict verdict)
     return names[verdict];
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t count)
-{
-    qsort(values, count, sizeof(*values), by_value);
-    return count % 2 ? values[count / 2] : 0.5 * (values[count / 2 - 1] + values[count / 2]);
-}
-
 static bool is_spike(const struct watch *watch, const double *window, double value)
 {
     double sorted[WATCH_WINDOW_MAX], middle, deviation, floor;
@@ -38,10 +25,10 @@ static bool is_spike(const struct watch *watch, const double *window, double val
     if (watch->spike_z <= 0 || watch->count < watch->window)
         return false;
     memcpy(sorted, window, watch->window * sizeof(*sorted));
-    middle = median(sorted, watch->window);
+    middle = stats_median(sorted, watch->window);
     for (size_t i = 0; i < watch->window; i++)
         sorted[i] = window[i] > middle ? window[i] - middle : middle - window[i];
-    deviation = median(sorted, watch->window);
+    deviation = stats_median(sorted, watch->window);
     floor = MAD_FLOOR * (middle < 0 ? -middle : middle);
     if (deviation < floor)
         deviation = floor;
