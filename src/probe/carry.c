@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 
 #define DESCRIBE_MS 10000 /* a broken adapter's library may hang */
@@ -55,12 +56,16 @@ static void tell_end(const struct probe *probe, int r, int64_t began_ms, enum te
                      uint32_t peer, struct child *child)
 {
     char words[CHILD_WORDS_BYTES];
+    bool gave_up = child_end(child, words) == SIGABRT && peer != MEASURE_NOBODY;
 
-    child_end(child, words);
     if (r == -ETIMEDOUT)
         probe_tell_trouble(probe, TROUBLE_HUNG, test, peer,
                            "the test '%s' did not end in %.1f s and was killed",
                            test_kinds[test].name, (double)(clock_now_ms() - began_ms) / 1000);
+    else if (r == -EPIPE &&
+             gave_up) /* a transport of UCX that can't tell us that its peer is gone */
+        probe_tell_trouble(probe, TROUBLE_PEER, test, peer,
+                           "UCX gave up on it: it has died or can't be reached");
     else if (r == -EPIPE && words[0])
         probe_tell_trouble(probe, TROUBLE_TEST, test, peer, "the test '%s' ended by %s",
                            test_kinds[test].name, words);
@@ -129,7 +134,7 @@ static int send_pair(struct carrier *carrier, const struct order *order)
 {
     if (carrier->pairs.pid != 0 && child_send(&carrier->pairs, order) == 0)
         return 0;
-    child_end(&carrier->pairs, NULL);
+    (void)child_end(&carrier->pairs, NULL);
     if (child_start(&carrier->pairs, pair_child_run, &carrier->self) < 0)
         return -EAGAIN;
     return child_send(&carrier->pairs, order);
@@ -180,7 +185,7 @@ int carry_out(struct carrier *carrier, const struct order *order, const struct t
 
 void carrier_done(struct carrier *carrier)
 {
-    child_end(&carrier->pairs, NULL);
+    (void)child_end(&carrier->pairs, NULL);
 }
 
 static void describe(const struct child_voice *voice, void *data)
@@ -216,7 +221,7 @@ void carry_ucx(struct card *card)
         r = child_listen(&child, clock_now_ms() + DESCRIBE_MS, -1, &telling, words);
     if (r == -ETIMEDOUT)
         (void)snprintf(card->ucx, sizeof(card->ucx), "UCX hung and was killed");
-    child_end(&child, NULL);
+    (void)child_end(&child, NULL);
     card->has_ucx = words[0] != '\0';
     if (card->has_ucx)
         (void)snprintf(card->ucx, sizeof(card->ucx), "%s", words);

@@ -120,7 +120,7 @@ int child_start(struct child *child, void (*run)(const struct child_voice *voice
     if (child->pid > 0)
         return 0;
     child->pid = 0;
-    child_end(child, NULL);
+    (void)child_end(child, NULL);
     return -EAGAIN;
 }
 
@@ -193,7 +193,7 @@ static bool has_ended(const struct child *child, int within_ms)
     return false;
 }
 
-void child_end(struct child *child, char words[CHILD_WORDS_BYTES])
+int child_end(struct child *child, char words[CHILD_WORDS_BYTES])
 {
     int status = 0;
     bool by_itself = child->pid > 0 && has_ended(child, 0);
@@ -211,4 +211,5 @@ void child_end(struct child *child, char words[CHILD_WORDS_BYTES])
     if (child->tells >= 0)
         (void)close(child->tells);
     *child = (struct child){0, -1, -1};
+    return by_itself && WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }

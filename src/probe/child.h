@@ -42,8 +42,8 @@ int child_listen(const struct child *child, int64_t deadline_ms, int watch,
                  const struct telling *telling, char *text);
 
 /* Kill it, if it still lives. words: how it ended, if it did by itself ("signal 11 (Segmentation
- * fault)"); may be NULL. */
+ * fault)"); may be NULL. Returns the signal by which it did, 0: none. */
 #define CHILD_WORDS_BYTES 64
-void child_end(struct child *child, char words[CHILD_WORDS_BYTES]);
+int child_end(struct child *child, char words[CHILD_WORDS_BYTES]);
 
 #endif

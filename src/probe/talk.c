@@ -104,8 +104,9 @@ static int pump(struct talk *talk, struct ucx_stream *const *streams, size_t cou
 {
     const struct ucx_library *ucx = talk->port->ucx;
     int64_t moved_ms = 0, idle_since_ns = 0;
-    uint64_t before = UINT64_MAX;
+    uint64_t looked_at = UINT64_MAX, before = UINT64_MAX;
     unsigned turns = 0, idle = 0;
+    bool moves;
 
     for (;;) {
         uint64_t done = 0, left = 0;
@@ -122,14 +123,16 @@ static int pump(struct talk *talk, struct ucx_stream *const *streams, size_t cou
         if (++turns % LOOK_EVERY == 0) {
             int r;
 
-            if (done != before)
+            if (done != looked_at)
                 moved_ms = clock_now_ms();
-            before = done;
+            looked_at = done;
             r = look_around(talk, moved_ms, limit_of(talk, streams, count), err);
             if (r < 0)
                 return r;
         }
-        if (ucx->ucp_worker_progress(talk->port->worker) > 0)
+        moves = done != before; /* a send may have ended at once */
+        before = done;
+        if (ucx->ucp_worker_progress(talk->port->worker) > 0 || moves)
             idle = 0, idle_since_ns = 0;
         else if (++idle % IDLE_EVERY == 0)
             rest(&idle_since_ns);
