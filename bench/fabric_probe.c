@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -26,6 +27,8 @@
 #define ROUNDS_MAX 1000
 #define LIMIT_MS   60000
 #define MIB        1048576.0 /* what ucx_perftest calls a MB */
+#define PORT_FIRST 20000
+#define PORTS      12000 /* below those that the kernel gives away */
 
 static const struct perf_case {
     const char *name, *perftest;
@@ -53,6 +56,14 @@ static void die(const char *what)
     exit(2);
 }
 
+/* UCX reads in /sys which network devices there are; a namespace of the network has its own only
+ * when it is mounted in it. */
+static bool mount_sys(void)
+{
+    return unshare(CLONE_NEWNS) == 0 && mount("", "/", NULL, MS_SLAVE | MS_REC, NULL) == 0 &&
+           umount2("/sys", MNT_DETACH) == 0 && mount("sysfs", "/sys", "sysfs", 0, NULL) == 0;
+}
+
 /* In a child: each end keeps to a CPU, where there are enough, and to its namespace. */
 static void enter(const struct where *where, int end)
 {
@@ -69,7 +80,7 @@ static void enter(const struct where *where, int end)
         return;
     (void)snprintf(path, sizeof(path), "/run/netns/%s", name);
     fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || setns(fd, CLONE_NEWNET) < 0)
+    if (fd < 0 || setns(fd, CLONE_NEWNET) < 0 || !mount_sys())
         die(name);
 }
 
@@ -192,10 +203,11 @@ static double measure_perftest(const struct perf_case *c, const struct where *wh
     int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
     pid_t server = 0;
 
-    (void)snprintf(port, sizeof(port), "%d", 20000 + (getpid() + turn++ * 7) % 20000);
     for (int tries = 0;; tries++) {
-        if (server == 0 || waitpid(server, NULL, WNOHANG) == server)
+        if (server == 0 || waitpid(server, NULL, WNOHANG) == server) { /* the port was taken */
+            (void)snprintf(port, sizeof(port), "%d", PORT_FIRST + (getpid() + turn++) % PORTS);
             server = start_perftest(where, 1, words, null);
+        }
         if (client(c, where, port, count, &value))
             break;
         if (tries == 500)
@@ -207,20 +219,13 @@ static double measure_perftest(const struct perf_case *c, const struct where *wh
     return value;
 }
 
-static int rising(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 static void print_row(const struct perf_case *c, double values[3][ROUNDS_MAX], size_t rounds)
 {
     const double scale = c->latency ? 1e6 : 1e-6;
     size_t best;
 
     for (size_t i = 0; i < 3; i++)
-        qsort(values[i], rounds, sizeof(double), rising);
+        stats_sort(values[i], rounds);
     (void)printf("%-20s", c->name);
     for (size_t i = 0; i < 2; i++)
         (void)printf("  %9.2f [%.2f %.2f]", values[i][rounds / 2] * scale,

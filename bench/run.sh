@@ -387,6 +387,7 @@ bench_fabric-probe() {
     ip -n $one addr add 10.77.0.1/24 dev probe0
     ip -n $other addr add 10.77.0.2/24 dev probe0
     for name in $one $other; do ip -n $name link set lo up && ip -n $name link set probe0 up; done
+    for name in $one $other; do until ip -n $name link show probe0 | grep -q 'state UP'; do sleep 0.1; done; done
     echo "## fabric-probe: the same over veth between two network namespaces"
     UCX_NET_DEVICES=probe0 fabric_probe "$times" "${BENCH_MS:-200}" $one $other 10.77.0.2
     ip netns del $one
