@@ -1,5 +1,7 @@
 #include "cli/story.h"
 
+#include "base/stats.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -167,7 +169,24 @@ static bool *nodes_of_groups(struct builder *builder, const struct chapter *chap
     return out;
 }
 
-/* The model's levels as numbers of nodes. Returns 1, 0 when there are none, -ENOMEM. */
+/* What all nodes do, by the model's levels. NAN: there are none, -1: no memory. */
+static double typical_level(struct builder *builder, const struct metric *metric)
+{
+    const struct findings_of_fabric *findings = &builder->tale->findings;
+    double *values = arena_alloc(builder->arena, (findings->level_count + 1) * sizeof(*values));
+    size_t count = 0;
+
+    if (!values)
+        return -1;
+    for (uint32_t i = 0; i < findings->level_count; i++)
+        if (findings->levels[i].metric == metric && isfinite(findings->levels[i].value))
+            values[count++] = findings->levels[i].value;
+    return count ? stats_median(values, count) : NAN;
+}
+
+/* The model's levels as numbers of nodes. A node whose interval holds what is typical has that: how
+ * nodes that are well order themselves is chance, and would make a cause of what one of them shares
+ * with those that are slow. Returns 1, 0 when there are none, -ENOMEM. */
 static int levels_symptom(struct builder *builder, const struct chapter *chapter,
                           struct symptom *symptom)
 {
@@ -175,10 +194,11 @@ static int levels_symptom(struct builder *builder, const struct chapter *chapter
     const struct findings_of_fabric *findings = &builder->tale->findings;
     size_t read = fleet_node_count(builder->request->fleet);
     double *values = arena_alloc(builder->arena, (read + 1) * sizeof(*values));
+    double typical = typical_level(builder, metric);
     bool *left_out = nodes_of_groups(builder, chapter);
     bool any = false;
 
-    if (!values || !left_out)
+    if (!values || !left_out || typical < 0)
         return -ENOMEM;
     for (size_t i = 0; i < read; i++)
         values[i] = NAN;
@@ -188,7 +208,8 @@ static int levels_symptom(struct builder *builder, const struct chapter *chapter
         if (level->metric != metric || !isfinite(level->value) || left_out[level->node] ||
             builder->fleet_of[level->node] < 0)
             continue;
-        values[builder->fleet_of[level->node]] = level->value;
+        values[builder->fleet_of[level->node]] =
+            level->low <= typical && typical <= level->high ? typical : level->value;
         any = true;
     }
     *symptom = (struct symptom){
@@ -260,32 +281,6 @@ static int pairs_symptom(struct builder *builder, const struct chapter *chapter,
     return count > 0;
 }
 
-/* Does the rule that names a difference fire on its nodes? Else it only differs. */
-static bool does_harm(const struct fleet *fleet, const struct difference *difference)
-{
-    const struct fleet_node *node = fleet_node(fleet, difference->nodes.nodes[0]);
-
-    for (uint32_t i = 0; difference->cause && i < node->finding_count; i++)
-        if (node->findings[i].rule == difference->cause)
-            return difference->cause->severity > SEVERITY_INFO;
-    return false;
-}
-
-/* On every slow node, on no other, and bad by a rule: what somebody who knows would try first. */
-static const struct cause *likely_cause(const struct request *request,
-                                        const struct explanation *explanation)
-{
-    for (uint32_t i = 0; !explanation->explaining && i < explanation->cause_count; i++) {
-        const struct cause *cause = &explanation->causes[i];
-        const struct difference *difference = &request->report.differences[cause->difference];
-
-        if (cause->slow_all && cause->slow_with == cause->slow_all && !cause->fast_with &&
-            !cause->majority_slow && does_harm(request->fleet, difference))
-            return cause;
-    }
-    return NULL;
-}
-
 static int explain_chapter(struct builder *builder, struct chapter *chapter, struct err *err)
 {
     const struct metric *metric = chapter->suspects[0]->metric;
@@ -305,8 +300,9 @@ static int explain_chapter(struct builder *builder, struct chapter *chapter, str
         if (r < 0)
             return r;
         chapter->explained = true;
-        chapter->likely = likely_cause(builder->request, &chapter->explanation);
-        r = metric && metric->of_pair ? pairs_symptom(builder, chapter, &symptom) : 0;
+        r = story_likely(builder->request, builder->arena, chapter, err);
+        if (r == 0 && metric && metric->of_pair)
+            r = pairs_symptom(builder, chapter, &symptom);
     }
     if (r > 0) {
         r = fleet_explain(fleet, &symptom, &chapter->pairs, err);

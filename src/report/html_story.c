@@ -68,14 +68,14 @@ static void put_causes(const struct page *page, const struct chapter *chapter)
     uint32_t named = explanation->explaining < CAUSES_MAX ? explanation->explaining : CAUSES_MAX;
     bool any = false;
 
-    if (chapter->likely)
-        html_difference(page, &page->report->differences[chapter->likely->difference],
-                        chapter->likely);
     for (uint32_t i = 0; i < named; i++)
         html_difference(page, &page->report->differences[explanation->causes[i].difference],
                         &explanation->causes[i]);
+    for (uint32_t i = 0; i < chapter->likely_count; i++)
+        html_difference(page, &page->report->differences[chapter->likely[i]->difference],
+                        chapter->likely[i]);
     for (uint32_t i = named; i < explanation->cause_count && i < named + CAUSES_MAX; i++) {
-        if (&explanation->causes[i] == chapter->likely)
+        if (chapter_is_likely(chapter, &explanation->causes[i]))
             continue;
         if (!any)
             page_html(page, "<h3>What else was considered</h3><ul>");

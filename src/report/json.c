@@ -206,8 +206,10 @@ static json_t *chapter_of(struct arena *arena, const struct report *report,
                           const struct chapter *chapter)
 {
     const struct cause *cause = chapter_cause(chapter);
-    json_t *suspects = json_array(), *out;
+    json_t *suspects = json_array(), *likely = json_array(), *out;
 
+    for (uint32_t i = 0; i < chapter->likely_count; i++)
+        (void)json_array_append_new(likely, cause_of(report, chapter->likely[i], false));
     for (uint32_t i = 0; i < chapter->suspect_count; i++)
         (void)json_array_append_new(suspects, suspect_of(report, chapter->suspects[i]));
     out = chapter->explained ? explanation_of(report, &chapter->explanation) : json_object();
@@ -216,8 +218,10 @@ static json_t *chapter_of(struct arena *arena, const struct report *report,
     (void)json_object_set_new(out, "others", text_of(chapter->others));
     (void)json_object_set_new(out, "verdict", text_of(chapter_verdict(arena, report, chapter)));
     (void)json_object_set_new(out, "cause",
-                              cause ? cause_of(report, cause, !chapter->likely) : json_null());
-    (void)json_object_set_new(out, "likely", json_boolean(chapter->likely != NULL));
+                              cause ? cause_of(report, cause, chapter->explanation.explaining > 0)
+                                    : json_null());
+    (void)json_object_set_new(out, "likely", likely);
+    (void)json_object_set_new(out, "unexplained", names_of(report->fleet, chapter->left));
     if (chapter->by_pairs)
         (void)json_object_set_new(out, "pairs", explanation_of(report, &chapter->pairs));
     return out;

@@ -49,23 +49,23 @@ static int put_causes(const struct pen *pen, const struct chapter *chapter)
         pen_block(pen, "how", DIM, explanation->note);
     if (*by_pairs)
         pen_block(pen, "pairs", PLAIN, by_pairs);
-    if (chapter->likely)
-        text_cause(pen, explanation, chapter->likely, metric, ++number);
     if (!pen->style->verbose && shown > CAUSES_SHOWN)
         shown = CAUSES_SHOWN;
     for (uint32_t i = 0; i < shown; i++)
         text_cause(pen, explanation, &explanation->causes[i], metric, ++number);
-    if (!explanation->explaining && explanation->cause_count > (chapter->likely ? 1 : 0)) {
+    for (uint32_t i = 0; i < chapter->likely_count; i++)
+        text_cause(pen, explanation, chapter->likely[i], metric, ++number);
+    if (!explanation->explaining && explanation->cause_count > chapter->likely_count) {
         buf_puts(pen->out, "\n");
         pen_put(pen, BOLD,
-                chapter->likely ? "What else was considered"
-                                : "The closest, none of them beyond chance");
+                chapter->likely_count ? "What else was considered"
+                                      : "The closest, none of them beyond chance");
         buf_puts(pen->out, "\n");
         for (uint32_t i = 0; i < explanation->cause_count && i < CAUSES_SHOWN + 1; i++) {
             const struct cause *cause = &explanation->causes[i];
             const struct difference *difference = &pen->report->differences[cause->difference];
 
-            if (cause == chapter->likely)
+            if (chapter_is_likely(chapter, cause))
                 continue;
             pen_block(pen, "-", PLAIN,
                       arena_printf(pen->arena,
