@@ -14,7 +14,8 @@
 
 #define DRAW_MS  250
 #define LEAVE_MS 1500 /* for probes to go by themselves when all is measured */
-#define TWICE_MS 300  /* two signals of one wish come closer together */
+#define SAID_MAX 12
+#define TWICE_MS 300 /* two signals of one wish come closer together */
 
 struct world {
     const struct fabric_run *run;
@@ -26,6 +27,7 @@ struct world {
     uint32_t *node_of_rank, *rank_of_node; /* MEASURE_NOBODY: none */
     uint32_t ranks;
     int64_t wake_ms, stopped_ms;
+    uint32_t said; /* troubles, while it runs */
     bool begun, over, terminal;
     char line[256]; /* on the screen */
 };
@@ -110,8 +112,11 @@ static void on_troubles(void *data, const struct fabric_trouble *troubles, size_
 {
     struct world *w = data;
 
-    for (size_t i = 0; i < count; i++)
-        say(w, node_name(w, troubles[i].node), troubles[i].words);
+    for (size_t i = 0; i < count && w->said <= SAID_MAX; i++, w->said++)
+        if (w->said < SAID_MAX)
+            say(w, node_name(w, troubles[i].node), troubles[i].words);
+        else
+            say(w, "", "and more, which the report has");
 }
 
 static void on_wake(void *data, int64_t at_ms)

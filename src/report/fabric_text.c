@@ -1,4 +1,6 @@
 #include "report/fabric.h"
+
+#include "base/hostlist.h"
 #include "report/heat.h"
 #include "report/pen.h"
 
@@ -319,28 +321,71 @@ static int put_heats(const struct pen *pen, const struct fabric_report *report)
 
 /* ---- what went wrong ---- */
 
-static void put_troubles(const struct pen *pen, const struct fabric_report *report)
+/* Is it what trouble `first` is, at another node? */
+static bool repeats(const struct fabric_trouble *first, const struct fabric_trouble *trouble)
+{
+    return trouble->kind == first->kind && trouble->peer == MEASURE_NOBODY &&
+           first->peer == MEASURE_NOBODY && strcmp(trouble->words, first->words) == 0;
+}
+
+static bool is_told(const struct fabric_result *result, size_t i)
+{
+    const struct fabric_trouble *troubles = result->troubles.items;
+
+    for (size_t k = 0; k < i && troubles[i].peer == MEASURE_NOBODY; k++)
+        if (repeats(&troubles[k], &troubles[i]))
+            return true;
+    return false;
+}
+
+/* "n[1-4]: words", for all nodes that have this trouble. NULL: no memory. */
+static const char *trouble_text(const struct pen *pen, const struct fabric_result *result, size_t i)
+{
+    const struct fabric_trouble *trouble = &result->troubles.items[i];
+    const char **names = arena_alloc(pen->arena, result->troubles.count * sizeof(*names));
+    const char *peer =
+        trouble->peer < result->nodes.count ? result->nodes.items[trouble->peer].name : NULL;
+    const char *hosts;
+    size_t count = 1;
+
+    if (!names)
+        return NULL;
+    names[0] = result->nodes.items[trouble->node].name;
+    for (size_t k = i + 1; k < result->troubles.count; k++)
+        if (repeats(trouble, &result->troubles.items[k]))
+            names[count++] = result->nodes.items[result->troubles.items[k].node].name;
+    hosts = hostlist_fold(pen->arena, names, count);
+    return hosts ? arena_printf(pen->arena, "%s%s%s: %s", hosts, peer ? " with " : "",
+                                peer ? peer : "", trouble->words)
+                 : NULL;
+}
+
+static int put_troubles(const struct pen *pen, const struct fabric_report *report)
 {
     const struct fabric_result *result = report->result;
-    size_t limit = shown_of(pen, result->troubles.count, TROUBLES_SHOWN);
+    size_t count = 0, limit;
 
-    if (result->troubles.count && !report->metric) {
-        buf_puts(pen->out, "\n");
-        (void)pen_line(pen, BOLD, "What went wrong while measuring");
-    }
-    for (size_t i = 0; !report->metric && i < limit; i++) {
-        const struct fabric_trouble *trouble = &result->troubles.items[i];
-        const char *peer =
-            trouble->peer < result->nodes.count ? result->nodes.items[trouble->peer].name : NULL;
-        const char *text =
-            arena_printf(pen->arena, "%s%s%s: %s", result->nodes.items[trouble->node].name,
-                         peer ? " with " : "", peer ? peer : "", trouble->words);
+    if (!result->troubles.count || report->metric)
+        return 0;
+    for (size_t i = 0; i < result->troubles.count; i++)
+        count += !is_told(result, i);
+    limit = shown_of(pen, count, TROUBLES_SHOWN);
+    buf_puts(pen->out, "\n");
+    (void)pen_line(pen, BOLD, "What went wrong while measuring");
+    for (size_t i = 0, shown = 0; i < result->troubles.count && shown < limit; i++) {
+        const char *text;
 
-        if (text)
-            pen_block(pen, trouble_names[trouble->kind], YELLOW, text);
+        if (is_told(result, i))
+            continue;
+        text = trouble_text(pen, result, i);
+        if (!text)
+            return -ENOMEM;
+        pen_block(pen, trouble_names[result->troubles.items[i].kind], YELLOW, text);
+        shown++;
     }
-    if (!report->metric && result->troubles.count > limit)
-        more(pen, result->troubles.count - limit, "trouble");
+    if (count > limit)
+        more(pen, count - limit, "trouble");
+    return 0;
 }
 
 static int put_head(const struct pen *pen, const struct fabric_report *report)
@@ -375,7 +420,7 @@ int fabric_report_text(const struct fabric_report *report, const struct report_s
         r = put_heats(&pen, report);
     }
     if (r == 0)
-        put_troubles(&pen, report);
+        r = put_troubles(&pen, report);
     arena_free(pen.arena);
     return out->failed ? -ENOMEM : r;
 }

@@ -63,6 +63,18 @@ salloc --quiet -w 'n[1-4]' "$firstlight" run --slurm -- sh -c 'echo "$RANK $SLUR
 [ "$(sort "$work/out" | tr '\n' ' ')" = "0 n1 1 n3 2 n2 3 n4 " ] || wrong "not by switches: $(cat "$work/out")"
 hash=$(ls "$XDG_CACHE_HOME/firstlight" | sed -n 's/^agent-//p')
 
+# Its network is measured likewise; the groups are the switches.
+salloc --quiet -w 'n[1-4]' "$firstlight" fabric --slurm --tests pairs,clock --json >"$work/out" 2>"$work/err" </dev/null
+code=$?
+[ $code -le 1 ] && python3 - "$work/out" <<'END' || wrong "fabric: exit code $code: $(cat "$work/err")"
+import json, sys
+result = json.load(open(sys.argv[1]))
+assert {n["name"]: n["group"] for n in result["nodes"]} == {"n1": "root/leaf1", "n3": "root/leaf1", "n2": "root/leaf2", "n4": "root/leaf2"}, result["nodes"]
+assert all(n["fate"] == "well" for n in result["nodes"])
+pairs = {(m["node"], m["peer"]) for m in result["measures"] if m["metric"] == "pair.bandwidth"}
+assert len(pairs) == 12, pairs
+END
+
 # 2. Nodes that do not share this one's cache get the agent by a second step.
 (export XDG_CACHE_HOME=/proc/none; in_job 2 -- sh -c 'echo "on a node"') ||
     wrong "without a cache: exit code $?: $(cat "$work/err")"
