@@ -213,6 +213,19 @@ static uint32_t of_leaf(const struct fabric_plan *plan, const struct suspect *su
     return count;
 }
 
+/* Routed by destination, a bad cable from a spine down to a leaf is all that goes to those nodes of
+ * the leaf which the spine serves. Without a topology that, and no more, can be said of it. */
+static bool is_below(const struct fabric_plan *plan, const struct suspect *suspect,
+                     const struct fabric_fault *fault)
+{
+    uint32_t served = 0;
+
+    for (uint32_t i = 0; i < suspect->node_count; i++)
+        served += suspect->nodes[i] % plan->config->spines == fault->spine;
+    return suspect->kind == SUSPECT_GROUP && fault->receives && !plan->config->groups_told &&
+           !plan->config->hashed && served == suspect->node_count;
+}
+
 /* Does the suspect name this fault, and rightly? */
 static bool names(const struct fabric_plan *plan, const struct suspect *suspect,
                   const struct fabric_fault *fault, bool *rightly)
@@ -240,7 +253,9 @@ static bool names(const struct fabric_plan *plan, const struct suspect *suspect,
     }
     if (fault->kind == FAULT_LEAF) /* all of it when it is known; else those that were found */
         return suspect->kind == SUSPECT_GROUP && inside == count && 4 * count >= 3 * each;
-    return suspect->kind == SUSPECT_GROUP_PART && inside == count;
+    if (suspect->kind == SUSPECT_GROUP_PART) /* without a topology a stranger may be among them */
+        return plan->config->groups_told ? inside == count : 10 * inside >= 9 * count;
+    return inside == count && is_below(plan, suspect, fault);
 }
 
 void fabric_plan_score(const struct fabric_plan *plan, const struct findings_of_fabric *found,
