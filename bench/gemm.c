@@ -345,19 +345,22 @@ static void print_spread(double *values, size_t count, const char *format)
     (void)printf(format, middle, values[0], values[count - 1]);
 }
 
-/* Calls in a round: some 10 ms, so that a short product is not lost in the clock. */
-static size_t calls_of(const struct shape *shape)
+/* Calls in a round: some 10 ms, so that a short product is not lost in the clock; with several
+ * threads some 40, as the kernel may begin them on one core and moves them some milliseconds later.
+ */
+static size_t calls_of(const struct exec *exec, const struct shape *shape)
 {
     double flops = 2.0 * (double)(shape->m * shape->n * shape->k * shape->count);
+    double all = pool_threads(exec->pool) > 1 ? 16e9 : 2e9;
 
-    return 1 + (size_t)(2e9 / (flops + (double)(shape->n * shape->k) * 16));
+    return 1 + (size_t)(all / (flops + (double)(shape->n * shape->k) * 16));
 }
 
 static void measure_shape(const struct exec *exec, const struct shape *shape, enum dtype type,
                           size_t rounds)
 {
     double ours[ROUNDS_MAX], theirs[ROUNDS_MAX], ratio[ROUNDS_MAX], peak[ROUNDS_MAX];
-    size_t calls = calls_of(shape);
+    size_t calls = calls_of(exec, shape);
     double giga = 2e-9 * (double)(shape->m * shape->n * shape->k * shape->count * calls);
     struct work work;
 #ifdef HAVE_DNNL
