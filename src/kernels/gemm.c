@@ -12,6 +12,7 @@
 
 #define A_BYTES    (512 << 10) /* rows of A of an item, half of L2, unless they are ROWS_MIN */
 #define B_BYTES    (16 << 20)  /* panels of B that a call packs at once, unless it is one */
+#define K_BYTES    (4 << 10)   /* of a lane of a B that a call packs: a panel is a quarter of L2 */
 #define ROWS_MAX   128         /* of an item */
 #define ROWS_MIN   64
 #define PANELS_MIN 4         /* of an item: packing A costs 1/24 of the work here */
@@ -407,6 +408,42 @@ static void run_parts(const struct exec *exec, enum dtype type, const struct gem
     }
 }
 
+/* Is it done in spans of k? Each sum goes on with what is in C, in the same order. In bf16, whose
+ * panels are half as large, it costs more than it gives. */
+static bool has_spans(const struct gemm_ops *ops, enum dtype type, const struct gemm *g)
+{
+    return type == DTYPE_F32 && !g->b_packed && g->c.type == DTYPE_F32 &&
+           lane_bytes(ops, g->k) > K_BYTES;
+}
+
+static const void *after(const void *p, size_t numbers, enum dtype type)
+{
+    return (const char *)p + numbers * dtype_bytes(type);
+}
+
+/* A product of so many k that a panel of B would not stay in L2. */
+static void run_spans(const struct exec *exec, enum dtype type, const struct gemm *g)
+{
+    const struct gemm_ops *ops = ops_of(exec, type);
+    size_t spans = parts_of(lane_bytes(ops, g->k), K_BYTES);
+    size_t span = round_up(parts_of(g->k, spans), ops->step);
+
+    for (size_t k = 0; k < g->k; k += span) {
+        struct gemm part = *g;
+
+        part.k = min(span, g->k - k);
+        if (!g->a_transposed)
+            part.a = after(g->a, k, type);
+        else if (g->a_rows)
+            part.a_rows = g->a_rows + k;
+        else
+            part.a = after(g->a, k * g->lda, type);
+        part.b = after(g->b, k * (g->b_transposed ? 1 : g->ldb), g->b_wide ? DTYPE_F32 : type);
+        part.accumulate = g->accumulate || k > 0;
+        run_parts(exec, type, &part);
+    }
+}
+
 void gemm_run(const struct exec *exec, enum dtype type, const struct gemm *list, size_t count)
 {
     const struct gemm_ops *ops = ops_of(exec, type);
@@ -418,13 +455,17 @@ void gemm_run(const struct exec *exec, enum dtype type, const struct gemm *list,
         assert(!g->accumulate || g->c.type == DTYPE_F32);
         for (size_t row = 0; g->k == 0 && !g->accumulate && row < g->m; row++)
             memset(mat_at(g->c, row, 0).p, 0, g->n * dtype_bytes(g->c.type));
-        if (bytes + b_bytes(ops, g) > B_BYTES) {
+        if (has_spans(ops, type, g) || bytes + b_bytes(ops, g) > B_BYTES) {
             run_list(exec, type, list + first, i - first);
             first = i;
             bytes = 0;
         }
         bytes += b_bytes(ops, g);
-        if (bytes > B_BYTES) {
+        if (has_spans(ops, type, g)) {
+            run_spans(exec, type, g);
+            first = i + 1;
+            bytes = 0;
+        } else if (bytes > B_BYTES) {
             run_parts(exec, type, g);
             first = i + 1;
             bytes = 0;

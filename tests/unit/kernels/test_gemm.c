@@ -440,6 +440,36 @@ static void a_product_cut_along_k_has_the_bits_of_the_whole(void **state)
         }
 }
 
+/* A B that a call packs goes in spans of k; one that is packed before does not. */
+static void many_k_have_the_bits_of_a_packed_b(void **state)
+{
+    enum { M = 19, N = 70, K = 2500 };
+
+    (void)state;
+    for (enum kernel_level level = 0; level <= kernel_level_best(); level++)
+        for (int bits = 0; bits < 16; bits++) {
+            struct shape shape = {.m = M,
+                                  .n = N,
+                                  .k = K,
+                                  .a_transposed = bits & 1,
+                                  .a_gathered = bits & 2,
+                                  .accumulate = bits & 4,
+                                  .b_kind = bits & 8 ? B_WIDE_TRANSPOSED : B_WIDE};
+            float spans[M * N];
+            struct product p;
+
+            product_init(&p, &shape, 5);
+            run_product(&execs[level][2], &p);
+            memcpy(spans, p.c, sizeof(spans));
+            product_done(&p);
+            shape.b_kind = bits & 8 ? B_PACKED_TRANSPOSED : B_PACKED;
+            product_init(&p, &shape, 5);
+            run_product(&execs[level][1], &p);
+            assert_memory_equal(p.c, spans, sizeof(spans));
+            product_done(&p);
+        }
+}
+
 /* A B of 18 MB is packed in parts, and what is beside it in the list is as it was. */
 static void a_large_b_goes_in_parts(void **state)
 {
@@ -593,6 +623,7 @@ int main(void)
         cmocka_unit_test(neither_threads_nor_the_list_change_a_bit),
         cmocka_unit_test(sharing_the_rows_of_a_changes_no_bit),
         cmocka_unit_test(a_product_cut_along_k_has_the_bits_of_the_whole),
+        cmocka_unit_test(many_k_have_the_bits_of_a_packed_b),
         cmocka_unit_test(a_large_b_goes_in_parts),
         cmocka_unit_test(inf_and_nan_come_through),
         cmocka_unit_test(c_is_rounded_to_nearest_even),
