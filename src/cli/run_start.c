@@ -216,6 +216,13 @@ int run_prepare(struct arena *arena, const struct run_start *start, struct run_r
     return r < 0 ? r : make_run(arena, start, out, err);
 }
 
+/* The head of a fabric test is the program that began it: without it probes wait for orders. */
+static bool is_fabric(const struct job *job)
+{
+    return job->command.count == 2 && !strcmp(job->command.items[0], "firstlight-agent") &&
+           !strcmp(job->command.items[1], "probe");
+}
+
 int run_prepare_again(struct arena *arena, const char *state, const char *name,
                       struct run_ready *out, struct err *err)
 {
@@ -238,6 +245,12 @@ int run_prepare_again(struct arena *arena, const char *state, const char *name,
     out->exit_code = row.ended_ns >= 0 ? row.exit_code : -1;
     out->step_before = row.step;
     r = saved_read(arena, store_run_dir(arena, out->dir, row.id), &out->saved, err);
+    if (r == 0 && is_fabric(&out->saved.job))
+        return err_set(
+            err, -EINVAL,
+            "%s is a fabric test, and can't go on; 'firstlight fabric show %s' tells what "
+            "was measured",
+            row.id, row.id);
     if (r == 0 && !strcmp(out->saved.job.backend, "slurm"))
         out->ends_at_s = slurm_ends_at(arena);
     return r;

@@ -7,10 +7,8 @@
 #define UNEVEN      0.1  /* a slow thing is less steady: part of its level, as noise */
 #define NEED_SPREAD 3.0  /* standard deviations of well nodes' levels */
 #define NEED_NOISY  1.7  /* ... of repeats, where few nodes scatter much */
-#define COMPARABLE  3    /* with fewer nodes there are no peers */
 #define FEW_NODES   3    /* so few tell little of what is usual ... */
 #define NEED_FEW    0.16 /* ... and only 15 % below counts */
-#define LOST_SHARE  0.25 /* so many slow flows without a cause: typical was taken for too fast */
 
 static double log_likely(double x, double level, double noise, double hiccup, uint32_t times)
 {
@@ -32,13 +30,6 @@ double court_gain(const struct court *court, const struct flow *flow, double lev
         return 0;
     return log_likely(flow->x, level, noise, hiccup, flow->times) -
            log_likely(flow->x, flow->level, noise, hiccup, flow->times);
-}
-
-bool flow_is_open(const struct flows *flows, const struct flow *flow)
-{
-    double far = 4 * flow_noise(flows, flow);
-
-    return flow->x - flow->level < -(far > FLOW_SLOW ? far : FLOW_SLOW);
 }
 
 /* Arrays in the arena grow by doubling; what they leave behind is as much again. */
@@ -110,8 +101,8 @@ static int given_groups(struct court *court)
     return 0;
 }
 
-static int open_court(struct arena *arena, struct flows *flows, struct accused_list *named,
-                      struct court *court)
+int court_open(struct arena *arena, struct flows *flows, struct accused_list *named,
+               struct court *court)
 {
     uint32_t n = flows->node_count;
 
@@ -135,74 +126,4 @@ static int open_court(struct arena *arena, struct flows *flows, struct accused_l
     if (flows_are_noisy(flows))
         court->need = fmax(court->need, NEED_NOISY * flows->repeat);
     return given_groups(court);
-}
-
-static bool typical_is_lost(const struct flows *flows)
-{
-    uint32_t open = 0;
-
-    for (uint32_t i = 0; i < flows->count; i++)
-        open += flow_is_open(flows, &flows->items[i]);
-    return open > LOST_SHARE * flows->count && open >= 4;
-}
-
-static void forget(struct flows *flows)
-{
-    for (uint32_t i = 0; i < flows->count; i++)
-        flows->items[i].level = 0;
-}
-
-static int go_through(struct arena *arena, struct flows *flows, struct accused_list *out)
-{
-    struct court court;
-
-    if (open_court(arena, flows, out, &court) < 0)
-        return -ENOMEM;
-    if (court.seen < COMPARABLE)
-        return 0;
-    if (court_discover(&court) < 0 || court_nodes_and_groups(&court) < 0 ||
-        court_parts(&court) < 0 || court_scattered(&court) < 0 || court_links(&court) < 0)
-        return -ENOMEM;
-    return 0;
-}
-
-/* What is slow only when all pairs run at once: seen in nothing that was measured alone. */
-static int together_only(struct arena *arena, struct flows *flows, struct accused_list *out)
-{
-    uint32_t before = out->count;
-    struct court court;
-
-    if (!flows->sets[PHASE_ALONE][FLOW_CROSS].count && !flows->sets[PHASE_ALONE][FLOW_INSIDE].count)
-        return 0;
-    if (open_court(arena, flows, out, &court) < 0)
-        return -ENOMEM;
-    if (court.seen < COMPARABLE)
-        return 0;
-    court.phase = PHASE_TOGETHER;
-    if (court_nodes_and_groups(&court) < 0)
-        return -ENOMEM;
-    for (uint32_t i = before; i < out->count; i++)
-        out->items[i].together = true;
-    return 0;
-}
-
-int accuse(struct arena *arena, struct flows *flows, struct accused_list *out)
-{
-    struct accused_list first = {0};
-
-    if (go_through(arena, flows, &first) < 0)
-        return -ENOMEM;
-    /* What is named is no part of what is typical: a second look with a better centre. */
-    if (typical_is_lost(flows)) {
-        forget(flows);
-        if (flows_centre_again(flows, true) < 0)
-            return -ENOMEM;
-    } else {
-        if (flows_centre_again(flows, false) < 0)
-            return -ENOMEM;
-        forget(flows);
-    }
-    if (go_through(arena, flows, out) < 0)
-        return -ENOMEM;
-    return together_only(arena, flows, out);
 }

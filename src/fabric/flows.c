@@ -513,3 +513,10 @@ enum phase flows_phase(const struct flows *flows)
 
     return alone[FLOW_CROSS].count || alone[FLOW_INSIDE].count ? PHASE_ALONE : PHASE_TOGETHER;
 }
+
+bool flow_is_open(const struct flows *flows, const struct flow *flow)
+{
+    double far = 4 * flow_noise(flows, flow);
+
+    return flow->x - flow->level < -(far > FLOW_SLOW ? far : FLOW_SLOW);
+}

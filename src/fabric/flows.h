@@ -69,6 +69,9 @@ static inline const struct flow_set *flow_set_of(const struct flows *flows, cons
     return &flows->sets[flow->phase][flow->relation];
 }
 
+/* Is this flow slower than noise and the least that counts, and not explained? */
+bool flow_is_open(const struct flows *flows, const struct flow *flow);
+
 /* Alone, where anything was measured alone. */
 enum phase flows_phase(const struct flows *flows);
 

@@ -1,5 +1,6 @@
 #include "fabric/model.h"
 
+#include "fabric/accuse.h"
 #include "fabric/next.h"
 #include "fabric/own.h"
 #include "fabric/say.h"

@@ -1,5 +1,4 @@
 #include "fabric/next.h"
-#include "fabric/accuse.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #ifndef FABRIC_NEXT_H
 #define FABRIC_NEXT_H
 
-#include "fabric/accuse.h"
+#include "fabric/accused.h"
 #include "fabric/pairing.h"
 
 /* The pair that decides between two: one of them with the best known well node, or nobody. */

@@ -2,7 +2,7 @@
 #ifndef FABRIC_SAY_H
 #define FABRIC_SAY_H
 
-#include "fabric/accuse.h"
+#include "fabric/accused.h"
 #include "fabric/own.h"
 
 /* Each returns a text in `arena`, or NULL: no memory. `phase` is the one whose typical value is

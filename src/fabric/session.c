@@ -3,7 +3,6 @@
 #include "fabric/flows.h"
 #include "fabric/session_inside.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,11 +23,6 @@ static const struct {
 };
 
 #define OWN_TESTS ((1u << TEST_COUNT) - 1 - (1u << TEST_PAIRS) - (1u << TEST_CLOCK))
-
-bool session_is_well(const struct session *session, uint32_t node)
-{
-    return session->result->nodes.items[node].fate == NODE_WELL;
-}
 
 static int read_groups(struct session *session)
 {
@@ -92,31 +86,6 @@ void session_free(struct session *session)
     map_done(&session->met);
     map_done(&session->measured);
     free(session);
-}
-
-/* Sends and remembers; the seat is busy until it answers, but for LEAVE. */
-void session_send(struct session *session, uint32_t node, struct order *order)
-{
-    struct seat *seat = &session->seats[node];
-    struct order_note *note = vec_push(&seat->notes);
-
-    if (!note) {
-        session->failed = true;
-        return;
-    }
-    *note = (struct order_note){order->kind, order->phase, order->peer, false,
-                                order->kind == ORDER_PAIR ? session->device : ""};
-    if (order->kind != ORDER_LEAVE) {
-        assert(!seat->busy);
-        seat->busy = true;
-        seat->limit_ms = session->now_ms + order->limit_ms + LEVEL_GRACE_MS;
-        if (seat->limit_ms != session->woken_ms)
-            session->world.wake(session->world.data, session->woken_ms = seat->limit_ms);
-        seat->sent_wall_ns = session->wall_ns;
-        seat->sent_unsure = session->wall_exact ? 0 : 1e-3;
-        session->busy++;
-    }
-    session->world.order(session->world.data, node, (uint32_t)seat->notes.count, order);
 }
 
 static void not_busy(struct session *session, uint32_t node)

@@ -101,7 +101,8 @@ void session_trouble(struct session *session, enum trouble_kind kind, enum test 
 void session_take_clock(struct session *session, uint32_t node, const struct answer *answer);
 void session_tell_clocks(struct session *session, bool drift);
 
-/* session.c */
+/* seats.c */
+/* Sends and remembers; the seat is busy until it answers, but for LEAVE. */
 void session_send(struct session *session, uint32_t node, struct order *order);
 bool session_is_well(const struct session *session, uint32_t node);
 

@@ -154,4 +154,11 @@ refuses_run() { # SENTENCE ARGS...: as refuses, of `firstlight fabric` itself
     [ $? = 2 ] && [ "$(cat err)" = "firstlight fabric: $sentence" ] || wrong "fabric: $(head -c 300 err)"
 }
 refuses_run "words for Slurm ('-v') without the backend slurm" --nodes 2 "${many[@]}"
+
+# A test is a run, but none that could go on.
+"$bin" fabric -q --nodes 2 --tests clock --json >out 2>err || wrong "two probes here: $(cat err)"
+id=$(python3 -c 'import json; print(json.load(open("out"))["id"])')
+"$bin" resume "$id" >out 2>err
+[ $? = 2 ] && [ "$(cat err)" = "firstlight resume: $id is a fabric test, and can't go on; 'firstlight fabric show $id' tells what was measured" ] ||
+    wrong "resume: $(cat err)"
 exit $failed
