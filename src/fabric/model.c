@@ -214,25 +214,20 @@ static int add_common(struct finding *finding, enum suspect_kind kind, const str
 }
 
 /* Nodes that share a machine share its memory and cores: what they do together is no network's. */
-static bool over_network(const struct fabric_result *result, const struct flows *flows)
+static bool is_one_machine(const struct fabric_result *result)
 {
-    static const char *const inside[] = {"posix/", "sysv/",  "self/", "cma/",
-                                         "knem/",  "xpmem/", "shm/"};
+    const char *boot = NULL;
 
-    for (size_t i = 0; i < result->measures.count; i++) {
-        const struct measure *m = &result->measures.items[i];
-        const char *device = strchr(m->via, '/');
-        bool one_machine = device && (strcmp(device, "/lo") == 0 || strcmp(device, "/shm") == 0 ||
-                                      strcmp(device, "/memory") == 0);
+    for (size_t i = 0; i < result->nodes.count; i++) {
+        const struct fabric_node *node = &result->nodes.items[i];
 
-        if (m->metric != flows->metric || strcmp(m->part, flows->part) != 0)
+        if (node->fate == NODE_ABSENT)
             continue;
-        for (size_t k = 0; k < ARRAY_LEN(inside); k++)
-            one_machine |= strncmp(m->via, inside[k], strlen(inside[k])) == 0;
-        if (!one_machine)
-            return true;
+        if (!node->card.boot[0] || (boot && strcmp(boot, node->card.boot) != 0))
+            return false;
+        boot = node->card.boot;
     }
-    return false;
+    return boot != NULL;
 }
 
 /* Bandwidth when all pairs run at once against pairs alone. */
@@ -240,7 +235,7 @@ static int find_core(struct finding *finding, const struct flows *flows)
 {
     char together[METRIC_VALUE_BYTES], alone[METRIC_VALUE_BYTES];
 
-    if (flows->node_count < CORE_NODES || !over_network(finding->result, flows))
+    if (flows->node_count < CORE_NODES || is_one_machine(finding->result))
         return 0;
     /* The same flows in both phases say it best. */
     if (flows->repeat > 0 &&
@@ -463,7 +458,7 @@ static bool is_no_core(const struct finding *finding, const struct flows *flows,
                        const struct accused *accused)
 {
     return accused->together && (flows->node_count < CORE_NODES || accused->slow < CORE_FLOWS ||
-                                 !over_network(finding->result, flows));
+                                 is_one_machine(finding->result));
 }
 
 /* Flows across groups beside those inside, where no group is the odd one. */
@@ -474,7 +469,7 @@ static int find_between(struct finding *finding, const struct flows *flows)
     double a, b;
 
     if (flows->metric->lower_is_better || flows->between[PHASE_ALONE] == 0 ||
-        flows->node_count < CORE_NODES || !over_network(finding->result, flows))
+        flows->node_count < CORE_NODES || is_one_machine(finding->result))
         return 0;
     a = exp(alone[FLOW_CROSS].typical);
     b = exp(alone[FLOW_INSIDE].typical);

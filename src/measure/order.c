@@ -39,6 +39,7 @@ static const struct field device_fields[] = {
 static const struct field card_fields[] = {
     {"host", FIELD_TEXT, FIELD_TEXT_AT(card, host), .needed = true},
     {"ucx", FIELD_TEXT, FIELD_TEXT_AT(card, ucx)},
+    {"boot", FIELD_TEXT, FIELD_TEXT_AT(card, boot)},
     {"has_ucx", FIELD_BOOL, FIELD_AT(card, has_ucx), .needed = true},
     {"cpus", FIELD_U32, FIELD_AT(card, cpus), .max = 1000000},
     {"numa_nodes", FIELD_U32, FIELD_AT(card, numa_nodes), .max = 1000000},

@@ -21,6 +21,7 @@
 #define ORDER_RANKS_MAX         1000000  /* ranks are below */
 #define CARD_DEVICES_MAX        64
 #define CARD_TEXT_BYTES         256
+#define CARD_BOOT_BYTES         48
 #define ANSWER_MEASURES_MAX     4096
 #define ANSWER_TROUBLES_MAX     256
 #define ORDER_BYTES_MAX         16384      /* of an order's text, and of a card's */
@@ -40,6 +41,8 @@ struct device {
 struct card {
     char host[CARD_TEXT_BYTES]; /* as the node calls itself */
     char ucx[CARD_TEXT_BYTES];  /* "UCX 1.13.1 (rc_mlx5, tcp)"; or, with has_ucx false, why not */
+    char boot[CARD_BOOT_BYTES]; /* of its kernel: nodes that share it are one machine; "": not known
+                                 */
     bool has_ucx;
     uint32_t cpus, numa_nodes;
     uint32_t device_count;

@@ -167,6 +167,14 @@ static int add_cpus(const struct reader *reader, struct err *err)
     return 0;
 }
 
+static void add_boot(const struct reader *reader)
+{
+    const char *folder = path_of(reader, reader->root, "proc/sys/kernel/random");
+    struct str boot = value(reader, folder, "boot_id");
+
+    str_keep(reader->card->boot, sizeof(reader->card->boot), boot);
+}
+
 int card_collect(const char *root, struct card *out, struct err *err)
 {
     struct reader reader = {arena_new(ARENA_BYTES), root, out};
@@ -178,6 +186,7 @@ int card_collect(const char *root, struct card *out, struct err *err)
     if (gethostname(out->host, sizeof(out->host)) < 0 || !out->host[0])
         (void)snprintf(out->host, sizeof(out->host), "?");
     out->host[sizeof(out->host) - 1] = '\0';
+    add_boot(&reader);
     r = add_cpus(&reader, err);
     add_rdma(&reader);
     add_gpus(&reader);

@@ -23,7 +23,7 @@ nor does latency."""
 import json, sys
 result = json.load(open(sys.argv[1]))
 told = [s for s in result["suspects"] if s["kind"] == "lost" or
-        s["metric"] == "pair.bandwidth" and s["kind"] != "core" and s["slower"] > 0.35 and s["slow"] > 3]
+        s["metric"] == "pair.bandwidth" and s["slower"] > 0.35 and s["slow"] > 3]
 for line in sorted({f'{s["kind"]} {" ".join(sorted(s["nodes"]))}' for s in told}):
     print(line)
 PYTHON

@@ -86,7 +86,9 @@ static void test_a_node_with_everything(void **state)
     put("bus/pci/devices/0000:af:00.0/vendor", "0x10de\n");
     put("bus/pci/devices/0000:af:00.0/class", "0x030000\n");
     put("bus/pci/devices/0000:af:00.0/numa_node", "1\n");
+    put("../proc/sys/kernel/random/boot_id", "5a1b6c70-5d2a\n");
     assert_int_equal(card_collect(root, &card, NULL), 0);
+    assert_string_equal(card.boot, "5a1b6c70-5d2a");
     assert_int_equal(card.device_count, 6);
     same_device(&card.devices[0], DEVICE_RDMA, "mlx5_0:1", true, 50e9, 1);
     same_device(&card.devices[1], DEVICE_RDMA, "mlx5_10:1", false, 2.5e9 / 8, -1);
@@ -107,6 +109,7 @@ static void test_a_node_with_nothing(void **state)
 
     (void)state;
     assert_int_equal(card_collect("/nowhere", &card, NULL), 0);
+    assert_string_equal(card.boot, "");
     assert_int_equal(card.device_count, 0);
     assert_int_equal(card.numa_nodes, 1);
 }
