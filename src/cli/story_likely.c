@@ -1,15 +1,8 @@
 /* What somebody who knows would try first on slow nodes that nothing proven explains. */
 #include "cli/story.h"
+#include "fleet/sets.h"
 
 #include <errno.h>
-
-static bool holds(const struct node_set *set, uint32_t node)
-{
-    for (uint32_t i = 0; i < set->count; i++)
-        if (set->nodes[i] == node)
-            return true;
-    return false;
-}
 
 /* Does the rule that names a difference fire on its nodes? Else it only differs. */
 static bool does_harm(const struct fleet *fleet, const struct difference *difference)
@@ -37,7 +30,7 @@ static uint32_t split(const struct request *request, const struct cause *cause,
     uint32_t with = 0;
 
     for (uint32_t i = 0; i < left->count; i++) {
-        bool carries = holds(nodes, left->nodes[i]) != cause->majority_slow;
+        bool carries = set_has(nodes, left->nodes[i]) != cause->majority_slow;
 
         with += carries;
         if (!carries && out)

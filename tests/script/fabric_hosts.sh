@@ -18,8 +18,7 @@ for i in 7 8; do host_add h$i leaf; done
 
 cat >suspects.py <<'PYTHON'
 """suspects.py FILE: one line a suspect, as "KIND NODES". All hosts share this machine's processors with whatever
-else runs here: so what is slow only when all pairs run at once, by a third, or in three measurements says nothing,
-nor does latency."""
+else runs here: so what is slow by a third, or in three measurements, says nothing, nor does latency."""
 import json, sys
 result = json.load(open(sys.argv[1]))
 told = [s for s in result["suspects"] if s["kind"] == "lost" or
