@@ -71,6 +71,7 @@ static void start_node(struct node *node, const char *const *words, const char *
         pid_t self;
 
         (void)close(victims[0]);
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nothing either */
         if (warden_begin(node->folder, NULL) < 0)
             _exit(99);
         (void)snprintf(page, sizeof(page), "%s/page", node->folder);
