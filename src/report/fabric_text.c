@@ -338,18 +338,17 @@ static bool is_told(const struct fabric_result *result, size_t i)
     return false;
 }
 
-/* "n[1-4]: words", for all nodes that have this trouble. NULL: no memory. */
-static const char *trouble_text(const struct pen *pen, const struct fabric_result *result, size_t i)
+/* "n[1-4]: words", for all nodes that have this trouble. `names`: room for as many as there are
+ * troubles. NULL: no memory. */
+static const char *trouble_text(const struct pen *pen, const struct fabric_result *result, size_t i,
+                                const char **names)
 {
     const struct fabric_trouble *trouble = &result->troubles.items[i];
-    const char **names = arena_alloc(pen->arena, result->troubles.count * sizeof(*names));
     const char *peer =
         trouble->peer < result->nodes.count ? result->nodes.items[trouble->peer].name : NULL;
     const char *hosts;
     size_t count = 1;
 
-    if (!names)
-        return NULL;
     names[0] = result->nodes.items[trouble->node].name;
     for (size_t k = i + 1; k < result->troubles.count; k++)
         if (repeats(trouble, &result->troubles.items[k]))
@@ -363,10 +362,14 @@ static const char *trouble_text(const struct pen *pen, const struct fabric_resul
 static int put_troubles(const struct pen *pen, const struct fabric_report *report)
 {
     const struct fabric_result *result = report->result;
+    const char **names;
     size_t count = 0, limit;
 
     if (!result->troubles.count || report->metric)
         return 0;
+    names = arena_alloc(pen->arena, result->troubles.count * sizeof(*names));
+    if (!names)
+        return -ENOMEM;
     for (size_t i = 0; i < result->troubles.count; i++)
         count += !is_told(result, i);
     limit = shown_of(pen, count, TROUBLES_SHOWN);
@@ -377,7 +380,7 @@ static int put_troubles(const struct pen *pen, const struct fabric_report *repor
 
         if (is_told(result, i))
             continue;
-        text = trouble_text(pen, result, i);
+        text = trouble_text(pen, result, i, names);
         if (!text)
             return -ENOMEM;
         pen_block(pen, trouble_names[result->troubles.items[i].kind], YELLOW, text);
