@@ -209,7 +209,6 @@ int talk_echo(struct talk *talk, uint64_t bytes, double *seconds, uint64_t count
         struct ucx_stream in = data(talk, true, bytes, 1), out = data(talk, false, bytes, 1);
         struct ucx_stream *const both[] = {&out, &in};
 
-        ucx_stream_fill(&in);
         r = pump(talk, both, 2, err);
         ended = clock_now_ns();
         seconds[i] = (double)(ended - began) * 1e-9;
@@ -222,19 +221,13 @@ static int follow_echo(struct talk *talk, const struct step *step, struct err *e
 {
     char byte = 0;
     struct ucx_stream ready = message(talk, false, TALK_READY, &byte, 1);
-    struct ucx_stream in[2] = {data(talk, true, step->bytes, 1)};
-    int r;
+    int r = pump_one(talk, &ready, err);
 
-    ucx_stream_fill(&in[0]);
-    r = pump_one(talk, &ready, err);
     for (uint64_t i = 0; r == 0 && i < step->to; i++) {
+        struct ucx_stream in = data(talk, true, step->bytes, 1);
         struct ucx_stream out = data(talk, false, step->bytes, 1);
 
-        r = pump_one(talk, &in[i % 2], err);
-        if (r == 0 && i + 1 < step->to) { /* the next can't come before the answer to this */
-            in[(i + 1) % 2] = data(talk, true, step->bytes, 1);
-            ucx_stream_fill(&in[(i + 1) % 2]);
-        }
+        r = pump_one(talk, &in, err);
         if (r == 0)
             r = pump_one(talk, &out, err);
     }
