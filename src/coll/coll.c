@@ -113,7 +113,7 @@ int coll_gather(struct coll *coll, const void *mine, size_t bytes, void *all, st
         return r;
     for (size_t i = 0; i < coll->size; i++) {
         coll->send[i] = (struct coll_piece){(void *)mine, bytes};
-        coll->receive[i] = (struct coll_piece){(char *)all + i * bytes, bytes};
+        coll->receive[i] = (struct coll_piece){bytes ? (char *)all + i * bytes : all, bytes};
     }
     return end_call(coll, exchange(coll, coll->send, coll->receive, err));
 }

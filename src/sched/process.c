@@ -184,7 +184,7 @@ static void on_input(evutil_socket_t fd, short what, void *data)
         put = write(fd, process->input, process->input_left);
     if (put < 0 && (errno == EINTR || errno == EAGAIN))
         return;
-    if (put >= 0) {
+    if (put > 0) {
         process->input += put;
         process->input_left -= (size_t)put;
     }
