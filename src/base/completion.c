@@ -1,9 +1,7 @@
-#include "base/subcommand.h"
+#include "base/completion.h"
 
 #include <errno.h>
 #include <stdio.h>
-
-/* The scripts are made from the program's table of commands, so they know every option there is. */
 
 static const char *const shells[] = {"bash", "zsh", "fish"};
 

@@ -1,5 +1,7 @@
 #include "base/subcommand.h"
 
+#include "base/completion.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,11 +27,6 @@ int subcommand_trouble(const struct subcommand *command, const char *format, ...
     va_end(args);
     (void)fputs("\n", stderr);
     return EXIT_TROUBLE;
-}
-
-size_t subcommand_opt_count(const struct subcommand *command)
-{
-    return command->opt_count ? *command->opt_count : 0;
 }
 
 static void print_help(const struct subcommand *command)

@@ -23,6 +23,11 @@ struct subcommand {
     const char *(*word_at)(size_t index);
 };
 
+static inline size_t subcommand_opt_count(const struct subcommand *command)
+{
+    return command->opt_count ? *command->opt_count : 0;
+}
+
 struct program {
     const char *name;                  /* "firstlight" */
     const char *purpose;               /* a paragraph below the usage */
@@ -40,8 +45,6 @@ int program_main(const struct program *program, int argc, char **argv);
 int subcommand_trouble(const struct subcommand *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-size_t subcommand_opt_count(const struct subcommand *command);
-
 /* Parse options. Returns -1 to go on, else the exit code: a sentence was printed. */
 int subcommand_parse(const struct subcommand *command, void *args, int argc, char **argv,
                      int *words);
@@ -50,10 +53,5 @@ int subcommand_parse(const struct subcommand *command, void *args, int argc, cha
 int subcommand_help(const struct subcommand *command, int argc, char **argv);
 int subcommand_version(const struct subcommand *command, int argc, char **argv);
 int subcommand_completion(const struct subcommand *command, int argc, char **argv);
-const char *completion_word_at(size_t index);
-
-/* Print the completion script of a shell: bash, zsh or fish. Returns 0, or -EINVAL: no such shell.
- */
-int completion_print(const struct program *program, const char *shell);
 
 #endif

@@ -1,5 +1,6 @@
 #include "cli/commands.h"
 
+#include "base/completion.h"
 #include "cli/torchrun_options.h"
 #include "control/exit.h"
 #include "rules/rules.h"

@@ -1,12 +1,11 @@
 #include "control/cause.h"
 
 #include "base/map.h"
-#include "control/event.h"
+#include "control/words.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #define CLOCK_BEST_NS    60000000000 /* a better round trip counts for so long */
 #define CLOCK_UNKNOWN_NS 60000000000 /* +- when nothing was measured */
@@ -128,38 +127,6 @@ bool cause_first(struct death *deaths, size_t count, struct first_cause *out)
     return true;
 }
 
-static void print_signal(int signo, struct buf *out)
-{
-    const char *name = sigabbrev_np(signo);
-
-    if (name)
-        buf_printf(out, "SIG%s", name);
-    else
-        buf_printf(out, "signal %d", signo);
-}
-
-void cause_print_status(int wait_status, bool oom, struct buf *out)
-{
-    if (oom) {
-        buf_puts(out, "killed by the kernel's OOM killer");
-    } else if (WIFSIGNALED(wait_status)) {
-        buf_puts(out, "killed by ");
-        print_signal(WTERMSIG(wait_status), out);
-    } else {
-        buf_printf(out, "exited %d", WEXITSTATUS(wait_status));
-    }
-}
-
-void cause_print_clock(int64_t wall_ns, struct buf *out)
-{
-    time_t seconds = (time_t)(wall_ns / 1000000000);
-    struct tm tm;
-
-    if (localtime_r(&seconds, &tm))
-        buf_printf(out, "%02d:%02d:%02d.%03d", tm.tm_hour, tm.tm_min, tm.tm_sec,
-                   (int)(wall_ns / 1000000 % 1000));
-}
-
 struct naming {
     const char *(*name)(void *data, uint32_t node);
     void *data;
@@ -177,7 +144,7 @@ static void print_in_list(const struct death *death, const struct naming *naming
     if (death->oom)
         buf_puts(out, "OOM killer");
     else if (WIFSIGNALED(death->wait_status))
-        print_signal(WTERMSIG(death->wait_status), out);
+        words_print_signal(WTERMSIG(death->wait_status), out);
     else
         buf_printf(out, "exit %d", WEXITSTATUS(death->wait_status));
     buf_puts(out, ")");
@@ -194,17 +161,17 @@ static void print_certain(const struct death *first, const struct first_cause *c
         buf_printf(out, "rank %u on %s ", first->rank, node);
         if (first->oom || WIFSIGNALED(first->wait_status))
             buf_puts(out, "was ");
-        cause_print_status(first->wait_status, first->oom, out);
+        words_print_status(first->wait_status, first->oom, out);
     }
     buf_puts(out, " at ");
-    cause_print_clock(first->at_ns + wall_minus_mono_ns, out);
+    words_print_clock(first->at_ns + wall_minus_mono_ns, out);
     if (first->lost && first->uncertain_ns) {
         buf_puts(out, " +-");
-        run_print_ns(first->uncertain_ns, out);
+        words_print_ns(first->uncertain_ns, out);
     }
     if (cause->next_ns) {
         buf_puts(out, ", ");
-        run_print_ns(cause->next_ns, out);
+        words_print_ns(cause->next_ns, out);
         buf_puts(out, " before the next");
     }
     buf_puts(out, "; certain");
@@ -223,7 +190,7 @@ void cause_sentence(const struct death *deaths, const struct first_cause *cause,
         return;
     }
     buf_puts(out, "within +-");
-    run_print_ns(cause->uncertain_ns, out);
+    words_print_ns(cause->uncertain_ns, out);
     if (cause->candidates < ARRAY_LEN(numbers))
         buf_printf(out, ": these %s: ", numbers[cause->candidates]);
     else

@@ -46,11 +46,6 @@ struct first_cause {
  * or there is none. Sorts `deaths`: those that may be the first, the others, ours; each by time. */
 bool cause_first(struct death *deaths, size_t count, struct first_cause *out);
 
-/* "exited 1", "killed by SIGSEGV", "killed by the kernel's OOM killer". */
-void cause_print_status(int wait_status, bool oom, struct buf *out);
-/* "14:02:11.381", local time. */
-void cause_print_clock(int64_t wall_ns, struct buf *out);
-
 /* "rank 17 on n003 exited 1 at 14:02:11.381, 212 ms before the next; certain", or "within +-4 ms:
  * these three: rank 3 on n001 (SIGSEGV), ...". */
 void cause_sentence(const struct death *deaths, const struct first_cause *cause,

@@ -402,7 +402,7 @@ void control_tick(struct control *c, int64_t now_ns)
         return;
     keep_time_limit(c);
     nodes_scan(c);
-    nodes_watch(c);
+    watch_tick(c);
     nodes_acknowledge(c);
     meeting_tick(c);
     control_settle(c);

@@ -1,28 +1,12 @@
 #include "control/driver_inside.h"
-#include "control/keep.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#define VIEW_MS      1000
-#define RETRY_MS     1000 /* of a store that can't be written */
-#define LOG_ASKS_MAX 4096
-#define LEAVE_MS     1000 /* agents have so long to go when the run has ended */
-
-void driver_set_timer(struct event *timer, int64_t ns)
-{
-    struct timeval t = {ns / 1000000000, ns % 1000000000 / 1000};
-
-    (void)event_add(timer, &t);
-}
-
-const char *driver_node_name(const struct driver *driver, int64_t node)
-{
-    return node >= 0 && node < driver->saved.node_count ? driver->saved.names[node] : "";
-}
+#define VIEW_MS  1000
+#define RETRY_MS 1000 /* of a store that can't be written */
+#define LEAVE_MS 1000 /* agents have so long to go when the run has ended */
 
 /* Timers. */
 
@@ -182,73 +166,6 @@ int driver_run(struct driver *driver)
     show_view(driver);
     (void)event_base_loop(driver->base, EVLOOP_NONBLOCK); /* the last word goes to who follows */
     return driver->exit_code;
-}
-
-struct event_base *driver_base(struct driver *driver)
-{
-    return driver->base;
-}
-
-void driver_wish(struct driver *driver, enum control_wish wish, const char *why)
-{
-    control_wish(driver->control, wish, why, clock_now_ns());
-}
-
-void driver_time_is_over(struct driver *driver)
-{
-    control_time_limit(driver->control, clock_wall_ns());
-}
-
-void driver_view(struct driver *driver, struct control_view *view)
-{
-    control_view(driver->control, clock_now_ns(), view);
-}
-
-int driver_store_set(struct driver *driver, struct str key, struct str value)
-{
-    return control_store_set(driver->control, key, value, clock_now_ns());
-}
-
-int driver_store_delete(struct driver *driver, struct str key)
-{
-    return control_store_delete(driver->control, key, clock_now_ns());
-}
-
-void driver_log_read(struct driver *driver, const struct msg_log_read *ask, uint32_t node,
-                     void (*answer)(void *data, const struct msg_log_data *log), void *data)
-{
-    struct message message = {.id = MSG_LOG_READ, .log_read = *ask};
-    struct msg_log_data log = {.id = ask->id};
-    struct log_ask *row = NULL;
-
-    if (!driver->links[node])
-        log.complaint = STR("the node is not connected");
-    else if (driver->log_asks.count < LOG_ASKS_MAX)
-        row = vec_push(&driver->log_asks);
-    if (!row) {
-        if (!log.complaint.len)
-            log.complaint = STR("too many ask for logs");
-        answer(data, &log);
-        return;
-    }
-    message.log_read.id = ++driver->log_id;
-    *row = (struct log_ask){driver->log_id, node, answer, data};
-    ledger_send(&driver->ledger, node, &message);
-}
-
-struct control *driver_control(struct driver *driver)
-{
-    return driver->control;
-}
-
-const struct saved *driver_saved(const struct driver *driver)
-{
-    return &driver->saved;
-}
-
-const char *driver_run_dir(const struct driver *driver)
-{
-    return driver->run_dir;
 }
 
 void driver_free(struct driver *driver)

@@ -1,9 +1,10 @@
-/* control/driver_inside - what the driver's files share.
+/* control/driver_inside - what the driver's files share, lowest first.
  *
- *   driver.c        the loop: a turn's outputs are stored, then done; timers; the end
- *   driver_world.c  what the machine asks for (control_world), and how it is done
+ *   driver_asked.c  what others ask: the view, wishes, keys, parts of logs
  *   driver_links.c  agents come, speak and go
- *   driver_begin.c  the lock, the port, the back end; an older controller's events */
+ *   driver_world.c  what the machine asks for (control_world), and how it is done
+ *   driver_begin.c  the lock, the port, the back end; an older controller's events
+ *   driver.c        the loop: a turn's outputs are stored, then done; timers; the end */
 #ifndef CONTROL_DRIVER_INSIDE_H
 #define CONTROL_DRIVER_INSIDE_H
 
@@ -58,22 +59,29 @@ struct driver {
     bool ended, stalled, view_due, begun_due;
 };
 
-void driver_set_timer(struct event *timer, int64_t ns);
+static inline void driver_set_timer(struct event *timer, int64_t ns)
+{
+    struct timeval t = {ns / 1000000000, ns % 1000000000 / 1000};
+
+    (void)event_add(timer, &t);
+}
+
 const char *driver_node_name(const struct driver *driver, int64_t node); /* "" for none */
+/* A part of a log is here, for whoever asked for it; none will come from that node any more. */
+void driver_log_came(struct driver *driver, uint32_t node, const struct msg_log_data *log);
+void driver_forget_asks(struct driver *driver, uint32_t node);
+
+extern const struct link_watch driver_link_watch;
+void *driver_accept(void *data, struct link *link);
+void driver_drop_link(struct driver *driver, uint32_t node);
+/* More live output may come from a node. */
+void driver_give_credit(struct driver *driver, uint32_t node, uint64_t bytes);
 
 extern const struct control_world driver_world; /* its data is the driver */
 extern const struct ledger_doer driver_doer;    /* likewise */
 /* What ranks have set, and which attempt has begun, for the front: outside the machine. */
 void driver_tell_front(struct driver *driver);
-/* More live output may come from a node. */
-void driver_give_credit(struct driver *driver, uint32_t node, uint64_t bytes);
 void driver_launch_failed(void *data, uint32_t node, const char *sentence);
-
-extern const struct link_watch driver_link_watch;
-void *driver_accept(void *data, struct link *link);
-void driver_drop_link(struct driver *driver, uint32_t node);
-/* Whoever asked that node for a part of a log hears that it is not connected. */
-void driver_forget_asks(struct driver *driver, uint32_t node);
 
 /* Returns 0 or a negative errno with a sentence. */
 int driver_begin(struct driver *driver, struct err *err);

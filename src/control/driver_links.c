@@ -26,17 +26,12 @@ void driver_drop_link(struct driver *driver, uint32_t node)
     link_close(link);
 }
 
-void driver_forget_asks(struct driver *driver, uint32_t node)
+void driver_give_credit(struct driver *driver, uint32_t node, uint64_t bytes)
 {
-    for (size_t i = driver->log_asks.count; i-- > 0;) {
-        struct log_ask ask = driver->log_asks.items[i];
-        struct msg_log_data log = {.id = ask.id, .complaint = STR("the node is not connected")};
+    const struct message message = {.id = MSG_LOG_CREDIT, .log_credit = {bytes}};
 
-        if (ask.node != node)
-            continue;
-        driver->log_asks.items[i] = driver->log_asks.items[--driver->log_asks.count];
-        ask.answer(ask.data, &log);
-    }
+    if (bytes)
+        ledger_send(&driver->ledger, node, &message);
 }
 
 static void on_down(struct link *link, void *data, const char *why)

@@ -105,25 +105,7 @@ static void world_wake(void *data, int64_t at_ns)
 
 static void world_log_data(void *data, uint32_t node, const struct msg_log_data *log)
 {
-    struct driver *driver = data;
-
-    for (size_t i = 0; i < driver->log_asks.count; i++) {
-        struct log_ask ask = driver->log_asks.items[i];
-
-        if (ask.id != log->id || ask.node != node)
-            continue;
-        driver->log_asks.items[i] = driver->log_asks.items[--driver->log_asks.count];
-        ask.answer(ask.data, log);
-        return;
-    }
-}
-
-void driver_give_credit(struct driver *driver, uint32_t node, uint64_t bytes)
-{
-    const struct message message = {.id = MSG_LOG_CREDIT, .log_credit = {bytes}};
-
-    if (bytes)
-        ledger_send(&driver->ledger, node, &message);
+    driver_log_came(data, node, log);
 }
 
 static void world_output(void *data, uint32_t node, const struct msg_log *log)

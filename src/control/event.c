@@ -1,7 +1,7 @@
 #include "control/event.h"
 
-#include "control/cause.h"
 #include "control/exit.h"
+#include "control/words.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -153,26 +153,6 @@ int run_event_from_store(struct arena *arena, const struct store_event *event,
     return 0;
 }
 
-void run_print_ns(int64_t ns, struct buf *out)
-{
-    if (ns < 0) {
-        buf_puts(out, "-");
-        ns = -ns;
-    }
-    if (ns < 1000000)
-        buf_printf(out, "%lld us", (long long)((ns + 500) / 1000));
-    else if (ns < 1000000000)
-        buf_printf(out, "%lld ms", (long long)((ns + 500000) / 1000000));
-    else if (ns < 60000000000)
-        buf_printf(out, "%.3g s", (double)ns / 1e9);
-    else if (ns < 3600000000000)
-        buf_printf(out, "%lld min %lld s", (long long)(ns / 60000000000),
-                   (long long)(ns / 1000000000 % 60));
-    else
-        buf_printf(out, "%lld h %lld min", (long long)(ns / 3600000000000),
-                   (long long)(ns / 60000000000 % 60));
-}
-
 static void print_field(const struct run_event *event, char field, struct buf *out)
 {
     static const char *const by[] = {"", " (ended by us)", ""};
@@ -186,7 +166,7 @@ static void print_field(const struct run_event *event, char field, struct buf *o
         buf_printf(out, "%lld", (long long)number(event, (size_t)(field - 'a')));
         break;
     case 'A':
-        cause_print_status((int)event->a, event->b == 2, out);
+        words_print_status((int)event->a, event->b == 2, out);
         break;
     case 'B':
         buf_puts(out, name_of(by, ARRAY_LEN(by), event->b));
@@ -195,10 +175,10 @@ static void print_field(const struct run_event *event, char field, struct buf *o
         buf_puts(out, name_of(phase_names, PHASE_COUNT, event->a));
         break;
     case 'N':
-        run_print_ns(event->b, out);
+        words_print_ns(event->b, out);
         break;
     case 'n':
-        run_print_ns(event->a, out);
+        words_print_ns(event->a, out);
         break;
     case 'H':
         buf_puts(out, name_of(hows, ARRAY_LEN(hows), event->a));
@@ -230,7 +210,7 @@ void run_event_print(const struct run_event *event, const char *node_name, struc
                 (event->kind == EV_RANK_EXITED && event->a == 0 && event->b == 0);
     bool placed = event->kind == EV_FAILED; /* its text names node and rank */
 
-    cause_print_clock(event->at_ns, out);
+    words_print_clock(event->at_ns, out);
     if (event->attempt)
         buf_printf(out, " attempt %u", event->attempt);
     if (event->node >= 0 && node_name && !placed)

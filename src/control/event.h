@@ -92,9 +92,6 @@ int run_event_to_store(struct arena *arena, const struct run_event *event, struc
 int run_event_from_store(struct arena *arena, const struct store_event *event,
                          struct run_event *out);
 
-/* "212 ms", "1.3 s", "4 min 10 s". */
-void run_print_ns(int64_t ns, struct buf *out);
-
 /* A line for people: "14:02:11.381 attempt 2 n003 rank 17 exited 1: ValueError: boom". */
 void run_event_print(const struct run_event *event, const char *node_name, struct buf *out);
 

@@ -9,10 +9,9 @@
 #include <string.h>
 
 #define ORIGINAL_NS                                                                                \
-    (2 * SECOND_NS)   /* a node that never came is waited for so long, when others                 \
-                         would be enough: the same nodes give the same ranks */
-#define CHECKS_MAX  3 /* complaints of looking for a checkpoint, until the end */
-#define REASONS_MAX 8
+    (2 * SECOND_NS)  /* a node that never came is waited for so long, when others                  \
+                        would be enough: the same nodes give the same ranks */
+#define CHECKS_MAX 3 /* complaints of looking for a checkpoint, until the end */
 
 void gather_drop_plan(struct control *c)
 {
@@ -125,47 +124,6 @@ static bool worth_waiting(struct control *c)
     return true;
 }
 
-/* "n013: connection refused; n[014-015]: no answer", at most REASONS_MAX reasons. */
-static void print_missing(const struct control *c, struct buf *out)
-{
-    uint32_t count = c->config.node_count, *list = calloc(count, sizeof(*list));
-    bool *said = calloc(count, sizeof(*said));
-    size_t reasons = 0;
-
-    for (uint32_t i = 0; i < count && list && said; i++) {
-        const char *why = c->live[i].why[0] ? c->live[i].why : "no answer";
-        size_t listed = 0;
-
-        if (c->live[i].linked || said[i])
-            continue;
-        if (++reasons > REASONS_MAX) {
-            buf_puts(out, "; ...");
-            break;
-        }
-        for (uint32_t j = i; j < count; j++)
-            if (!c->live[j].linked &&
-                strcmp(why, c->live[j].why[0] ? c->live[j].why : "no answer") == 0) {
-                said[j] = true;
-                list[listed++] = j;
-            }
-        buf_puts(out, reasons > 1 ? "; " : "");
-        control_print_nodes(c, list, listed, out);
-        buf_printf(out, ": %s", why);
-    }
-    free(list);
-    free(said);
-}
-
-void gather_print_missing(const struct control *c, struct buf *out)
-{
-    uint32_t here = c->ready;
-
-    if (here >= c->config.job->nodes)
-        return;
-    buf_puts(out, "waiting for ");
-    print_missing(c, out);
-}
-
 static void end_short(struct control *c)
 {
     struct run_event event = event_of(EV_FAILED);
@@ -177,7 +135,7 @@ static void end_short(struct control *c)
     if (!c->nobody_comes)
         buf_printf(&text, " within %.0f s", job->start_timeout_s);
     buf_puts(&text, "; ");
-    print_missing(c, &text);
+    node_print_missing(c, &text);
     event.a = CAUSE_NODES_SHORT;
     event.text = (struct str){text.p, text.len};
     control_emit(c, event);
@@ -235,7 +193,7 @@ static void say_smaller(struct control *c)
 
     buf_printf(&text, "going on smaller: %u of %lld nodes; ", c->planned,
                (long long)c->config.job->nodes);
-    print_missing(c, &text);
+    node_print_missing(c, &text);
     control_say(c, EV_NOTE, -1, "%s", text.p ? text.p : "");
     buf_done(&text);
 }

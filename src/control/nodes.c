@@ -8,7 +8,6 @@
 #define SCAN_FLOOR_NS (10 * (int64_t)1000000)
 #define SCAN_MANY_NS  (100 * (int64_t)1000000) /* above SCAN_MANY nodes */
 #define SCAN_MANY     1000
-#define WATCH_NS      SECOND_NS /* hangs and waiting are looked at so often */
 #define BACKOFF_MAX_S 30
 #define TWICE_S       2 /* the backoff of a node whose start has failed twice */
 #define ACK_NS        (5 * (int64_t)1000000) /* events come in bursts: one ACK for many */
@@ -19,23 +18,6 @@
 static int64_t timeout_ns(const struct control *c)
 {
     return (int64_t)(c->config.job->node_timeout_s * 1e9);
-}
-
-void node_count(struct control *c, uint32_t node, bool linked, bool clean)
-{
-    struct node_live *live = &c->live[node];
-
-    c->linked -= live->linked;
-    c->ready -= live->linked && live->clean;
-    live->linked = linked;
-    live->clean = clean;
-    c->linked += live->linked;
-    c->ready += live->linked && live->clean;
-}
-
-bool node_is_ready(const struct control *c, uint32_t node)
-{
-    return c->live[node].linked && c->live[node].clean;
 }
 
 void node_link_lost(struct control *c, uint32_t node)
@@ -188,26 +170,6 @@ void nodes_scan(struct control *c)
         next_ns = c->now_ns + floor_ns;
     if (next_ns < c->scan_ns)
         c->scan_ns = next_ns;
-}
-
-/* Or as often as checkpoints are asked for. */
-static int64_t watch_every(const struct control *c)
-{
-    int64_t every_ns = (int64_t)(c->config.job->checkpoint_every_s * 1e9);
-
-    if (every_ns <= 0 || every_ns > WATCH_NS)
-        return WATCH_NS;
-    return every_ns > SCAN_FLOOR_NS ? every_ns : SCAN_FLOOR_NS;
-}
-
-void nodes_watch(struct control *c)
-{
-    if (c->now_ns >= c->watch_ns) {
-        c->watch_ns = c->now_ns + watch_every(c);
-        steps_watch(c);
-        waiting_watch(c);
-    }
-    control_wake(c, c->watch_ns);
 }
 
 static void tell_clock(struct control *c, uint32_t node)

@@ -200,13 +200,17 @@ uint32_t control_print_ranks(const struct control *control, bool nodes,
                              const void *data, struct buf *out);
 void control_wake(struct control *control, int64_t at_ns);
 
+/* presence.c: who is here. */
+void node_count(struct control *control, uint32_t node, bool linked, bool clean);
+bool node_is_ready(const struct control *control, uint32_t node); /* for a new attempt's ranks */
+void node_print_missing(const struct control *control, struct buf *out);
+
 /* decide.c: look at the state, make events, until nothing follows from it any more; then act. */
 void control_settle(struct control *control);
 /* gather.c */
 void gather_begin(struct control *control);
 void gather_decide(struct control *control);
 void gather_checkpoint(struct control *control, const struct msg_checkpoint *found);
-void gather_print_missing(const struct control *control, struct buf *out);
 void gather_drop_plan(struct control *control);
 /* act.c: what a state asks for; may be done twice. */
 void act_on_state(struct control *control);
@@ -217,11 +221,8 @@ void act_save(struct control *control, const char *why);
 void act_leave_bound(struct control *control);
 /* nodes.c */
 void nodes_scan(struct control *control);
-bool node_is_ready(const struct control *control, uint32_t node); /* for a new attempt's ranks */
-void nodes_watch(struct control *control);
 void node_link_lost(struct control *control, uint32_t node);
 void node_lost(struct control *control, uint32_t node, const char *why);
-void node_count(struct control *control, uint32_t node, bool linked, bool clean);
 void node_ping(struct control *control, uint32_t node);
 void node_pong(struct control *control, uint32_t node, const struct msg_pong *pong);
 void node_ack_later(struct control *control, uint32_t node);
@@ -241,6 +242,8 @@ void steps_watch(struct control *control);
 double steps_rate(const struct control *control, bool tokens); /* a second; < 0: not known */
 /* waiting.c */
 void waiting_watch(struct control *control);
+/* watch.c: what lasts too long */
+void watch_tick(struct control *control);
 /* meeting.c: the rendezvous store */
 void meeting_open(struct control *control);
 void meeting_close(struct control *control);

@@ -270,11 +270,6 @@ static void watch_for_hang(struct control *c)
 
 void steps_watch(struct control *c)
 {
-    double every_s = c->config.job->checkpoint_every_s;
-
-    if (c->fold.state != RUN_RUNNING)
-        return;
-    if (every_s > 0 && c->now_ns - c->save_ns >= (int64_t)(every_s * 1e9))
-        act_save(c, "it is time for a checkpoint");
-    watch_for_hang(c);
+    if (c->fold.state == RUN_RUNNING)
+        watch_for_hang(c);
 }

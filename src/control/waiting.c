@@ -54,12 +54,20 @@ static void print_ranks(struct control *c, struct buf *out)
     }
 }
 
+static void print_nodes(const struct control *c, struct buf *out)
+{
+    if (c->ready >= c->config.job->nodes)
+        return;
+    buf_puts(out, "waiting for ");
+    node_print_missing(c, out);
+}
+
 void waiting_watch(struct control *c)
 {
     struct buf text = {0};
 
     if (c->fold.state == RUN_GATHERING && !c->checking)
-        gather_print_missing(c, &text);
+        print_nodes(c, &text);
     else if (c->fold.state == RUN_RUNNING && !c->config.job->independent)
         print_ranks(c, &text);
     str_keep(c->waiting, SENTENCE_MAX, (struct str){text.p, text.len});

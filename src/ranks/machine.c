@@ -1,37 +1,12 @@
 #include "ranks/machine_inside.h"
 
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
-#define SILENT_BEATS    3
 #define GRACE_TIMES_MAX 10
-
-/* The state machine. A pair that is not here changes nothing. */
-bool machine_step(struct ranks_machine *m, enum input input)
-{
-    static const struct {
-        enum state from;
-        enum input on;
-        enum state to;
-    } table[] = {
-        {IDLE, IN_START, STARTING},      {STARTING, IN_STARTED, RUNNING},
-        {RUNNING, IN_END, ENDING},       {STARTING, IN_SPAWN_FAILED, IDLE},
-        {ENDING, IN_END, ENDING}, /* by more force */
-        {RUNNING, IN_LAST_EXIT, ENDING}, {ENDING, IN_LAST_EXIT, ENDING},
-        {ENDING, IN_EMPTY, IDLE},        {IDLE, IN_LEAVE, LEFT},
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(table); i++)
-        if (table[i].from == m->state && table[i].on == input) {
-            m->state = table[i].to;
-            return true;
-        }
-    return false;
-}
 
 static int64_t later(int64_t a, int64_t b)
 {
@@ -41,155 +16,6 @@ static int64_t later(int64_t a, int64_t b)
 static int64_t sooner(int64_t a, int64_t b)
 {
     return a < b ? a : b;
-}
-
-/* The earlier of two deadlines, where 0 is none. */
-static int64_t due(int64_t a, int64_t b)
-{
-    return !a ? b : !b ? a : sooner(a, b);
-}
-
-static void send_event(struct ranks_machine *m, const struct msg_event *event)
-{
-    if (m->link == LINK_WELCOMED)
-        m->world.send(m->world.data, &(struct message){.id = MSG_EVENT, .event = *event});
-}
-
-static void leave_now(struct ranks_machine *m, const char *why)
-{
-    m->state = LEFT;
-    m->world.leave(m->world.data, why);
-}
-
-void machine_emit(struct ranks_machine *m, const struct msg_event *event)
-{
-    bool may_drop = event->kind == AGENT_NOTE || event->kind == AGENT_PHASE ||
-                    event->kind == AGENT_CHECKPOINT_SAVED;
-    const struct msg_event *kept;
-
-    if (outbox_add(&m->outbox, event, RANKS_EVENTS_MAX, may_drop, &kept) < 0)
-        leave_now(m, "no memory for an event"); /* the node then counts as lost, which is true */
-    else if (kept)
-        send_event(m, kept);
-}
-
-void machine_note(struct ranks_machine *m, const char *format, ...)
-{
-    char text[256];
-    va_list args;
-
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    machine_emit(m, &(struct msg_event){.kind = AGENT_NOTE,
-                                        .attempt = m->attempt,
-                                        .rank = -1,
-                                        .at_ns = m->now_ns,
-                                        .text = str_of(text)});
-}
-
-void machine_emit_node(struct ranks_machine *m, enum agent_event kind, uint32_t attempt, int64_t a,
-                       struct str text)
-{
-    machine_emit(m, &(struct msg_event){.kind = kind,
-                                        .attempt = attempt,
-                                        .rank = -1,
-                                        .at_ns = m->now_ns,
-                                        .a = a,
-                                        .text = text});
-}
-
-void machine_resend(struct ranks_machine *m)
-{
-    const struct msg_event *event;
-
-    for (size_t i = 0; (event = outbox_at(&m->outbox, i)) != NULL; i++)
-        send_event(m, event);
-}
-
-void machine_lose_link(struct ranks_machine *m)
-{
-    if (m->link == LINK_WELCOMED)
-        m->alone_from_ns = m->now_ns;
-    m->link = LINK_DOWN;
-}
-
-static int64_t silent_at(const struct ranks_machine *m)
-{
-    if (m->link == LINK_DOWN)
-        return 0;
-    if (m->link == LINK_UP)
-        return m->heard_ns + RANKS_WELCOME_MS * MACHINE_MS;
-    return m->heartbeat_ns ? m->heard_ns + SILENT_BEATS * m->heartbeat_ns : 0;
-}
-
-static void serve_link(struct ranks_machine *m)
-{
-    int64_t silent = silent_at(m);
-
-    if (silent && m->now_ns >= silent) {
-        machine_lose_link(m);
-        m->world.cut(m->world.data, "the controller is silent");
-    }
-}
-
-void machine_set_leave(struct ranks_machine *m, enum leave leave, struct str why)
-{
-    if (leave <= m->leave)
-        return;
-    m->leave = leave;
-    (void)snprintf(m->leave_why, sizeof(m->leave_why), "%.*s", STR_ARG(why));
-    machine_forget_next(m);
-}
-
-static int64_t hold_over_at(const struct ranks_machine *m)
-{
-    return m->alone_from_ns > 0 && !m->leave ? m->alone_from_ns + m->hold_ns : 0;
-}
-
-static void serve_hold(struct ranks_machine *m)
-{
-    int64_t over = hold_over_at(m);
-    char why[64];
-
-    if (!over || m->now_ns < over)
-        return;
-    (void)snprintf(why, sizeof(why), "no controller for %.0f s", (double)m->hold_ns / 1e9);
-    machine_set_leave(m, LEAVE_HOLD, str_of(why));
-    if (m->state != IDLE)
-        machine_note(m, "%s: the ranks are stopped", why);
-    machine_want(m, END_POLITE, RANKS_GRACE_MS * MACHINE_MS);
-}
-
-bool machine_enter(struct ranks_machine *m, int64_t now_ns)
-{
-    m->now_ns = now_ns;
-    return m->state != LEFT;
-}
-
-/* What follows from the state and the time, after each input; may safely run twice. */
-void machine_settle(struct ranks_machine *m)
-{
-    int64_t at;
-
-    if (!m->alone_from_ns)
-        m->alone_from_ns = m->now_ns > 0 ? m->now_ns : 1;
-    serve_link(m);
-    serve_hold(m);
-    if (m->next_attempt || m->leave == LEAVE_TOLD)
-        machine_want(m, END_KILL, 0);
-    machine_serve_end(m);
-    if (m->state == IDLE && m->next_attempt)
-        machine_begin_next(m);
-    if (m->leave && machine_step(m, IN_LEAVE))
-        m->world.leave(m->world.data, m->leave_why);
-    if (m->state == LEFT)
-        return;
-    at = due(due(silent_at(m), hold_over_at(m)), due(m->term_at_ns, m->kill_at_ns));
-    if (at && (!m->wake_at_ns || at < m->wake_at_ns)) {
-        m->wake_at_ns = at;
-        m->world.wake(m->world.data, at);
-    }
 }
 
 struct ranks_machine *ranks_machine_new(const struct ranks_self *self,

@@ -7,6 +7,29 @@
 #define UNKILLABLE_MS  10000 /* then we say so, once */
 #define HELD_BY_KERNEL "processes still live %d s after SIGKILL: the kernel holds them"
 
+/* The state machine. A pair that is not here changes nothing. */
+bool machine_step(struct ranks_machine *m, enum input input)
+{
+    static const struct {
+        enum state from;
+        enum input on;
+        enum state to;
+    } table[] = {
+        {IDLE, IN_START, STARTING},      {STARTING, IN_STARTED, RUNNING},
+        {RUNNING, IN_END, ENDING},       {STARTING, IN_SPAWN_FAILED, IDLE},
+        {ENDING, IN_END, ENDING}, /* by more force */
+        {RUNNING, IN_LAST_EXIT, ENDING}, {ENDING, IN_LAST_EXIT, ENDING},
+        {ENDING, IN_EMPTY, IDLE},        {IDLE, IN_LEAVE, LEFT},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(table); i++)
+        if (table[i].from == m->state && table[i].on == input) {
+            m->state = table[i].to;
+            return true;
+        }
+    return false;
+}
+
 void machine_forget_next(struct ranks_machine *m)
 {
     arena_free(m->next_texts);

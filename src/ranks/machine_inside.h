@@ -1,5 +1,6 @@
-/* ranks/machine_inside - the machine's state, for its own files: machine (the table, inputs of the
- * world, what follows from the time), machine_attempt (an attempt's begin and end) and
+/* ranks/machine_inside - the machine's state, for its own files, lowest first: machine_say (what it
+ * tells the controller), machine_attempt (the table of states, an attempt's begin and end),
+ * machine_settle (what follows from the time), and the inputs: machine (of the world),
  * machine_messages (what the controller says). */
 #ifndef RANKS_MACHINE_INSIDE_H
 #define RANKS_MACHINE_INSIDE_H
@@ -67,13 +68,7 @@ struct ranks_machine {
     int64_t wake_at_ns; /* the wish that stands; 0: none */
 };
 
-/* The table of states. False: the input means nothing now. */
-bool machine_step(struct ranks_machine *m, enum input input);
-/* An input begins; false: we have left. It ends with machine_settle: what follows from the state
- * and the time, which may safely be done twice. */
-bool machine_enter(struct ranks_machine *m, int64_t now_ns);
-void machine_settle(struct ranks_machine *m);
-
+/* machine_say: events and HELLO. */
 void machine_emit(struct ranks_machine *m, const struct msg_event *event);
 void machine_emit_node(struct ranks_machine *m, enum agent_event kind, uint32_t attempt, int64_t a,
                        struct str text);
@@ -81,11 +76,11 @@ void machine_note(struct ranks_machine *m, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* All events that wait, again. */
 void machine_resend(struct ranks_machine *m);
+void machine_send_hello(struct ranks_machine *m);
 
-void machine_lose_link(struct ranks_machine *m);
-void machine_set_leave(struct ranks_machine *m, enum leave leave, struct str why);
-
-/* machine_attempt: begin what `next` holds, when nothing lives; end what is at hand. */
+/* machine_attempt: the table of states. False: the input means nothing now. */
+bool machine_step(struct ranks_machine *m, enum input input);
+/* Begin what `next` holds, when nothing lives; end what is at hand. */
 void machine_begin_next(struct ranks_machine *m);
 void machine_forget_next(struct ranks_machine *m);
 void machine_want(struct ranks_machine *m, enum end end, int64_t grace_ns);
@@ -93,7 +88,11 @@ void machine_serve_end(struct ranks_machine *m);
 void machine_attempt_over(struct ranks_machine *m, int64_t stragglers);
 void machine_forget_attempt(struct ranks_machine *m);
 
-/* machine_messages */
-void machine_send_hello(struct ranks_machine *m);
+/* machine_settle: an input begins; false: we have left. It ends with what follows from the state
+ * and the time, which may safely be done twice. */
+bool machine_enter(struct ranks_machine *m, int64_t now_ns);
+void machine_settle(struct ranks_machine *m);
+void machine_lose_link(struct ranks_machine *m);
+void machine_set_leave(struct ranks_machine *m, enum leave leave, struct str why);
 
 #endif

@@ -29,39 +29,7 @@ static struct msg_start *copy_start(struct arena *arena, const struct msg_start 
                ? to
                : NULL;
 }
-void machine_send_hello(struct ranks_machine *m)
-{
-    struct arena *arena = arena_new(0);
-    int64_t *alive = arena ? arena_alloc(arena, m->alive * sizeof(*alive) + 1) : NULL;
-    int64_t ports[OWN_PORTS];
-    uint32_t count = 0;
 
-    for (int i = 0; i < OWN_PORTS; i++)
-        ports[i] = m->self.ports[i];
-    for (uint32_t i = 0; alive && m->start && i < m->start->nproc; i++)
-        if (m->ranks[i].alive)
-            alive[count++] = (int64_t)m->start->first_rank + i;
-    if (alive)
-        m->world.send(m->world.data, &(struct message){.id = MSG_HELLO,
-                                                       .hello = {
-                                                           .node = m->self.node,
-                                                           .incarnation = m->self.incarnation,
-                                                           .host = str_of(m->self.host),
-                                                           .version = STR(FIRSTLIGHT_VERSION),
-                                                           .boot_id = str_of(m->self.boot_id),
-                                                           .pid = m->self.pid,
-                                                           .cpus = m->self.cpus,
-                                                           .gpus = m->self.gpus,
-                                                           .generation = m->generation,
-                                                           .attempt = m->attempt,
-                                                           .empty = m->state == IDLE,
-                                                           .ranks_alive = {alive, count},
-                                                           .events_from = outbox_oldest(&m->outbox),
-                                                           .data_addr = str_of(m->data_addr),
-                                                           .ports = {ports, OWN_PORTS},
-                                                       }});
-    arena_free(arena);
-}
 static void on_welcome(struct ranks_machine *m, const struct message *message)
 {
     const struct msg_welcome *welcome = &message->welcome;

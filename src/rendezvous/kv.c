@@ -73,8 +73,11 @@ static void apply(struct kv *kv, uint32_t node, uint64_t incarnation, struct str
     struct up_head head;
     struct item item;
 
-    if (session->incarnation != incarnation)
+    if (session->incarnation != incarnation) {
+        if (session->incarnation)
+            key_forget_node(kv, node);
         session_reset(kv, node, incarnation);
+    }
     (void)batch_take_up(&rest, &head);
     session_acknowledge(session, head.ack);
     for (uint64_t number = head.first; batch_take(&rest, true, &item) > 0; number++) {
@@ -125,7 +128,9 @@ static int apply_own(struct kv *kv, const struct item *item)
     return kv->failed ? -ENOMEM : full ? -ENOSPC : 0;
 }
 
-int kv_own(struct kv *kv, const struct item *item, int64_t now_ms, const struct kv_out *out)
+/* UP_SET or UP_DELETE of the store's owner; see kv_set. */
+static int take_own(struct kv *kv, const struct item *item, int64_t now_ms,
+                    const struct kv_out *out)
 {
     int r;
 
@@ -146,14 +151,14 @@ int kv_set(struct kv *kv, struct str key, struct str value, int64_t now_ms,
 {
     const struct item item = {.kind = UP_SET, .key = key, .value = value};
 
-    return kv_own(kv, &item, now_ms, out);
+    return take_own(kv, &item, now_ms, out);
 }
 
 int kv_delete(struct kv *kv, struct str key, int64_t now_ms, const struct kv_out *out)
 {
     const struct item item = {.kind = UP_DELETE, .key = key};
 
-    return kv_own(kv, &item, now_ms, out);
+    return take_own(kv, &item, now_ms, out);
 }
 
 /* A counter that still moves is told rarely when many listen: a push costs a message each. */
@@ -218,6 +223,43 @@ int64_t kv_tick(struct kv *kv, int64_t now_ms, const struct kv_out *out)
             next = due;
     }
     return next;
+}
+
+static int replay(struct kv *kv, const struct journal_record *record, struct err *err)
+{
+    switch (record->kind) {
+    case RECORD_BATCH:
+        return kv_take(kv, record->node, record->incarnation, record->batch, record->now_ms, NULL,
+                       err);
+    case RECORD_TICK:
+        (void)kv_tick(kv, record->now_ms, NULL);
+        return 0;
+    case RECORD_OWN: /* it may have found the store full then; so it does now */
+        return take_own(kv, &record->item, record->now_ms, NULL) == -ENOMEM
+                   ? err_set(err, -ENOMEM, "no memory for the store")
+                   : 0;
+    }
+    return 0;
+}
+
+int kv_replay(struct kv *kv, struct str journal, size_t *good, struct err *err)
+{
+    struct str rest = journal;
+    struct journal_record record;
+    int r = journal_take_head(&rest, err);
+
+    *good = 0;
+    if (r <= 0)
+        return r;
+    kv->journaled = true;
+    *good = journal.len - rest.len;
+    while ((r = journal_next(&rest, &record, err)) > 0) {
+        r = replay(kv, &record, err);
+        if (r < 0)
+            break;
+        *good = journal.len - rest.len;
+    }
+    return r < 0 ? err_wrap(err, r, "journal of the store, byte %zu", *good) : 0;
 }
 
 void kv_node_up(struct kv *kv, uint32_t node, const struct kv_out *out)

@@ -13,8 +13,6 @@
 #define RECORD_BYTES 8 /* length and checksum */
 #define RECORD_MAX   (64u << 20)
 
-enum { RECORD_BATCH = 1, RECORD_TICK, RECORD_OWN };
-
 static void write_record(struct kv *kv, const struct buf *body)
 {
     uint32_t head[2] = {(uint32_t)body->len, (uint32_t)hash64(body->p, body->len)};
@@ -72,66 +70,57 @@ void journal_own(struct kv *kv, const struct item *item)
     buf_done(&body);
 }
 
-/* It may have found the store full then; so it does now. */
-static int replay_own(struct kv *kv, struct str body, struct err *err)
+int journal_take_head(struct str *rest, struct err *err)
 {
-    struct item item;
-    uint64_t now_ms;
-    int r;
+    size_t len = rest->len < HEAD_BYTES ? rest->len : HEAD_BYTES;
 
-    if (!batch_take_number(&body, &now_ms) || batch_take(&body, true, &item) <= 0 || body.len ||
-        (item.kind != UP_SET && item.kind != UP_DELETE))
-        return err_set(err, -EPROTO, "a record of the owner that no store has written");
-    r = kv_own(kv, &item, (int64_t)now_ms, NULL);
-    return r == -ENOMEM ? err_set(err, r, "no memory for the store") : 0;
-}
-
-static int replay_record(struct kv *kv, struct str body, struct err *err)
-{
-    uint64_t node, incarnation, now_ms;
-    char kind = body.len ? body.p[0] : 0;
-
-    body = str_skip(body, 1);
-    if (kind == RECORD_TICK && batch_take_number(&body, &now_ms) && !body.len) {
-        (void)kv_tick(kv, (int64_t)now_ms, NULL);
-        return 0;
-    }
-    if (kind == RECORD_OWN)
-        return replay_own(kv, body, err);
-    if (kind == RECORD_BATCH && batch_take_number(&body, &node) && node < kv->nodes &&
-        batch_take_number(&body, &incarnation) && batch_take_number(&body, &now_ms))
-        return kv_take(kv, (uint32_t)node, incarnation, body, (int64_t)now_ms, NULL, err);
-    return err_set(err, -EPROTO, "a record that no store of %u nodes has written", kv->nodes);
-}
-
-int kv_replay(struct kv *kv, struct str journal, size_t *good, struct err *err)
-{
-    size_t at = HEAD_BYTES;
-
-    *good = 0;
-    if (memcmp(journal.p ? journal.p : "", HEAD,
-               journal.len < HEAD_BYTES ? journal.len : HEAD_BYTES) != 0)
+    if (len && memcmp(rest->p, HEAD, len) != 0)
         return err_set(err, -EPROTO, "not a journal of a rendezvous store");
-    if (journal.len < HEAD_BYTES)
-        return 0;
-    kv->journaled = true;
-    *good = HEAD_BYTES;
-    while (journal.len - at >= RECORD_BYTES) {
-        uint32_t head[2];
-        struct str body;
-        int r;
+    *rest = str_skip(*rest, len);
+    return len == HEAD_BYTES;
+}
 
-        memcpy(head, journal.p + at, sizeof(head));
-        if (head[0] > RECORD_MAX || head[0] > journal.len - at - RECORD_BYTES)
-            break;
-        body = (struct str){journal.p + at + RECORD_BYTES, head[0]};
-        if ((uint32_t)hash64(body.p, body.len) != head[1])
-            break;
-        r = replay_record(kv, body, err);
-        if (r < 0)
-            return err_wrap(err, r, "journal of the store, byte %zu", at);
-        at += RECORD_BYTES + head[0];
-        *good = at;
+static bool take_body(struct str body, struct journal_record *out)
+{
+    uint64_t node = 0, now_ms;
+
+    *out = (struct journal_record){.kind = body.len ? (enum journal_kind)body.p[0] : 0};
+    body = str_skip(body, 1);
+    if (out->kind == RECORD_BATCH &&
+        (!batch_take_number(&body, &node) || !batch_take_number(&body, &out->incarnation)))
+        return false;
+    if (!batch_take_number(&body, &now_ms) || node > UINT32_MAX)
+        return false;
+    out->node = (uint32_t)node;
+    out->now_ms = (int64_t)now_ms;
+    switch (out->kind) {
+    case RECORD_BATCH:
+        out->batch = body;
+        return true;
+    case RECORD_TICK:
+        return !body.len;
+    case RECORD_OWN:
+        return batch_take(&body, true, &out->item) > 0 && !body.len &&
+               (out->item.kind == UP_SET || out->item.kind == UP_DELETE);
     }
-    return 0;
+    return false;
+}
+
+int journal_next(struct str *rest, struct journal_record *out, struct err *err)
+{
+    uint32_t head[2];
+    struct str body;
+
+    if (rest->len < RECORD_BYTES)
+        return 0;
+    memcpy(head, rest->p, sizeof(head));
+    if (head[0] > RECORD_MAX || head[0] > rest->len - RECORD_BYTES)
+        return 0;
+    body = (struct str){rest->p + RECORD_BYTES, head[0]};
+    if ((uint32_t)hash64(body.p, body.len) != head[1])
+        return 0;
+    if (!take_body(body, out))
+        return err_set(err, -EPROTO, "a record that no store has written");
+    *rest = str_skip(*rest, RECORD_BYTES + head[0]);
+    return 1;
 }

@@ -275,6 +275,25 @@ void key_unwait(struct kv *kv, struct kv_key *key, uint32_t node, uint32_t waits
         wake_one(kv, key);
 }
 
+/* The counter that was asked for longest ago makes room: most likely its barrier is over. */
+static void drop_oldest_poll(struct kv *kv, uint32_t node)
+{
+    struct kv_key *key = kv->sessions[node].polls[0].key;
+
+    session_unpoll(kv, node, key);
+    session_put(kv, node, &(struct item){.kind = DOWN_DROP, .key = key->named.name});
+    key_tidy(kv, key);
+}
+
+void key_poll(struct kv *kv, struct kv_key *key, uint32_t node)
+{
+    const struct session *session = &kv->sessions[node];
+
+    if (session->poll_count == KV_POLLS_MAX && !session_polls(session, key))
+        drop_oldest_poll(kv, node);
+    session_poll(kv, node, key);
+}
+
 void key_forget_node(struct kv *kv, uint32_t node)
 {
     struct session *session = &kv->sessions[node];

@@ -77,9 +77,6 @@ struct kv {
     const struct kv_out *out;
 };
 
-/* kv.c: UP_SET or UP_DELETE of the store's owner; see kv_set. */
-int kv_own(struct kv *kv, const struct item *item, int64_t now_ms, const struct kv_out *out);
-
 /* kv_session.c: what goes to a node. */
 void session_put(struct kv *kv, uint32_t node, const struct item *item);
 void session_touch(struct kv *kv, uint32_t node);
@@ -88,7 +85,9 @@ void session_flush_all(struct kv *kv);
 void session_acknowledge(struct session *session, uint64_t number);
 void session_reset(struct kv *kv, uint32_t node, uint64_t incarnation);
 void session_done(struct session *session);
+/* A counter, of KV_POLLS_MAX at most; asked for again it is the newest. */
 void session_poll(struct kv *kv, uint32_t node, struct kv_key *key);
+bool session_polls(const struct session *session, const struct kv_key *key);
 void session_unpoll(struct kv *kv, uint32_t node, struct kv_key *key);
 void session_unpoll_all(struct kv *kv, struct kv_key *key);
 
@@ -103,6 +102,8 @@ bool key_push(struct kv *kv, struct kv_key *key, struct str value);
 void key_pop(struct kv *kv, struct kv_key *key, uint32_t node, uint64_t number);
 void key_hold(struct kv *kv, struct kv_key *key, uint32_t node, uint32_t waits);
 void key_unwait(struct kv *kv, struct kv_key *key, uint32_t node, uint32_t waits);
+/* The node polls it, and no longer the oldest of too many. */
+void key_poll(struct kv *kv, struct kv_key *key, uint32_t node);
 void key_forget_node(struct kv *kv, uint32_t node);
 /* Freed when nobody needs it any more. */
 void key_tidy(struct kv *kv, struct kv_key *key);
@@ -115,5 +116,20 @@ void request_do(struct kv *kv, uint32_t node, uint64_t number, const struct item
 void journal_batch(struct kv *kv, uint32_t node, uint64_t incarnation, struct str bytes);
 void journal_own(struct kv *kv, const struct item *item);
 void journal_tick(struct kv *kv);
+
+enum journal_kind { RECORD_BATCH = 1, RECORD_TICK, RECORD_OWN };
+
+struct journal_record {
+    enum journal_kind kind;
+    uint32_t node; /* of RECORD_BATCH, as the next two */
+    uint64_t incarnation;
+    struct str batch;
+    struct item item; /* of RECORD_OWN: UP_SET or UP_DELETE */
+    int64_t now_ms;
+};
+/* Both take what they read off *rest. 1: there was one; 0: the journal ends, whole or torn; or
+ * -EPROTO. */
+int journal_take_head(struct str *rest, struct err *err);
+int journal_next(struct str *rest, struct journal_record *out, struct err *err);
 
 #endif

@@ -82,7 +82,7 @@ static void do_poll(struct kv *kv, uint32_t node, uint64_t number, struct kv_key
 
     (void)item;
     if (add(kv, node, number, key, 0, &sum))
-        session_poll(kv, node, key); /* its value goes at the head of the message */
+        key_poll(kv, key, node); /* its value goes at the head of the message */
 }
 
 static void do_read(struct kv *kv, uint32_t node, uint64_t number, struct kv_key *key,

@@ -123,10 +123,16 @@ void session_reset(struct kv *kv, uint32_t node, uint64_t incarnation)
     struct session *session = &kv->sessions[node];
     bool touched = session->touched;
 
-    if (session->incarnation)
-        key_forget_node(kv, node);
     session_done(session);
     *session = (struct session){.incarnation = incarnation, .touched = touched};
+}
+
+bool session_polls(const struct session *session, const struct kv_key *key)
+{
+    for (uint32_t i = 0; i < session->poll_count; i++)
+        if (session->polls[i].key == key)
+            return true;
+    return false;
 }
 
 static bool forget_poll(struct session *session, const struct kv_key *key)
@@ -167,16 +173,6 @@ void session_unpoll_all(struct kv *kv, struct kv_key *key)
     vec_done(&key->pollers);
 }
 
-/* The counter that was asked for longest ago makes room: most likely its barrier is over. */
-static void drop_oldest_poll(struct kv *kv, uint32_t node)
-{
-    struct kv_key *key = kv->sessions[node].polls[0].key;
-
-    session_unpoll(kv, node, key);
-    session_put(kv, node, &(struct item){.kind = DOWN_DROP, .key = key->named.name});
-    key_tidy(kv, key);
-}
-
 void session_poll(struct kv *kv, uint32_t node, struct kv_key *key)
 {
     struct session *session = &kv->sessions[node];
@@ -189,8 +185,6 @@ void session_poll(struct kv *kv, uint32_t node, struct kv_key *key)
             return;
         }
         *poller = node;
-        if (session->poll_count == KV_POLLS_MAX)
-            drop_oldest_poll(kv, node);
     }
     session->polls[session->poll_count].key = key;
     session->polls[session->poll_count++].version = 0; /* none yet */

@@ -53,115 +53,6 @@ void proxy_free(struct proxy *proxy)
     free(proxy);
 }
 
-static bool more_slots(struct proxy *proxy)
-{
-    uint32_t space = proxy->slot_space ? proxy->slot_space * 2 : 16;
-    struct proxy_client **slots = realloc(proxy->slots, space * sizeof(struct proxy_client *));
-    uint32_t *free_slots;
-
-    if (!slots)
-        return false;
-    proxy->slots = slots;
-    free_slots = realloc(proxy->free_slots, space * sizeof(uint32_t));
-    if (!free_slots)
-        return false;
-    proxy->free_slots = free_slots;
-    proxy->slot_space = space;
-    return true;
-}
-
-struct proxy_client *proxy_client_new(struct proxy *proxy, void *client_data)
-{
-    struct proxy_client *client;
-    uint32_t slot;
-
-    if (!proxy->free_count && proxy->slot_count == PROXY_CLIENTS_MAX)
-        return NULL;
-    if (!proxy->free_count && proxy->slot_count == proxy->slot_space && !more_slots(proxy))
-        return NULL;
-    client = calloc(1, sizeof(*client));
-    if (!client)
-        return NULL;
-    slot = proxy->free_count ? proxy->free_slots[--proxy->free_count] : proxy->slot_count++;
-    proxy->slots[slot] = client;
-    client->proxy = proxy;
-    client->data = client_data;
-    client->rank = -1;
-    client->id = ++proxy->generation << 16 | slot;
-    return client;
-}
-
-struct proxy_client *client_find(struct proxy *proxy, uint64_t id)
-{
-    uint32_t slot = (uint32_t)(id & 0xffff);
-    struct proxy_client *client = slot < proxy->slot_count ? proxy->slots[slot] : NULL;
-
-    return client && client->id == id ? client : NULL;
-}
-
-/* An op that is on its way up stays until its answer comes; others end here. */
-static void let_go(struct proxy *proxy, struct op **op)
-{
-    if (!*op)
-        return;
-    (*op)->client = NULL;
-    if ((*op)->count && (*op)->waiters[0].entry)
-        op_free(proxy, *op);
-    *op = NULL;
-}
-
-void proxy_client_gone(struct proxy *proxy, struct proxy_client *client)
-{
-    uint32_t slot = (uint32_t)(client->id & 0xffff);
-
-    let_go(proxy, &client->op);
-    let_go(proxy, &client->wait);
-    tcpstore_done(&client->conn);
-    pmi_free(client->pmi);
-    proxy->slots[slot] = NULL;
-    proxy->free_slots[proxy->free_count++] = slot;
-    free(client);
-}
-
-void client_reply(struct proxy_client *client, const struct buf *bytes)
-{
-    if (bytes->failed)
-        client->proxy->failed = true;
-    else if (bytes->len && !client->dead)
-        client->proxy->out.reply(client->proxy->out.data, client->data,
-                                 (struct str){bytes->p, bytes->len});
-}
-
-void client_hang_up(struct proxy_client *client, const char *why)
-{
-    if (client->dead)
-        return;
-    client->dead = true;
-    let_go(client->proxy, &client->op);
-    let_go(client->proxy, &client->wait);
-    client->proxy->out.hang_up(client->proxy->out.data, client->data, why);
-}
-
-void client_done(struct proxy_client *client, struct op *op)
-{
-    uint64_t *slot;
-
-    if (client->wait == op)
-        client->wait = NULL;
-    if (client->op != op)
-        return;
-    client->op = NULL;
-    if (client->queued || client->running)
-        return;
-    slot = vec_push(&client->proxy->ready);
-    if (!slot) {
-        client->proxy->failed = true;
-        return;
-    }
-    *slot = client->id;
-    client->queued = true;
-}
-
 /* Begin a request whose answer comes by its number. */
 static void ask_above(struct proxy *proxy, struct proxy_client *client, enum kv_verb verb,
                       const struct item *item, struct entry *entry)
@@ -178,48 +69,6 @@ static void ask_above(struct proxy *proxy, struct proxy_client *client, enum kv_
     client->last = up_last(proxy);
     if (entry)
         entry->wrote = client->last;
-}
-
-/* Send a request that has no answer. */
-static void tell_above(struct proxy *proxy, struct proxy_client *client, const struct item *item)
-{
-    struct entry *entry = entry_need(proxy, item->key);
-    struct flight *flight = entry ? up_add(proxy, item, entry) : NULL;
-
-    if (!flight)
-        return;
-    flight->client = client->id;
-    client->last = entry->wrote = up_last(proxy);
-}
-
-void client_set(struct proxy_client *client, struct str key, struct str value)
-{
-    tell_above(client->proxy, client, &(struct item){.kind = UP_SET, .key = key, .value = value});
-}
-
-void client_add(struct proxy_client *client, enum kv_verb verb, struct str key, int64_t amount,
-                int64_t target)
-{
-    struct proxy *proxy = client->proxy;
-    struct op *op = op_new(client, verb, verb == KV_BARRIER);
-    struct entry *entry = op ? entry_need(proxy, key) : NULL;
-
-    if (!entry) {
-        free(op);
-        return;
-    }
-    op->amount = amount;
-    op->target = target;
-    op->next = entry->adds;
-    entry->adds = op;
-    if (verb == KV_BARRIER) {
-        let_go(proxy, &client->wait);
-        client->wait = op;
-        client->wait_since_ms = proxy->now_ms;
-    } else {
-        client->op = op;
-    }
-    entry_ask(proxy, entry);
 }
 
 static void reply_now(struct proxy_client *client, enum kv_verb verb, int64_t amount)
@@ -258,7 +107,7 @@ static void go_up(struct proxy *proxy, struct proxy_client *client,
     if (item.kind == UP_COMPARE_SET)
         item.other = request->values[1];
     if (!up_has_answer(item.kind)) {
-        tell_above(proxy, client, &item);
+        client_tell(client, &item);
         return;
     }
     if (request->key_count)
@@ -275,17 +124,17 @@ static void handle(struct proxy *proxy, struct proxy_client *client,
         reply_now(client, request->verb, request->amount);
         break;
     case KV_CANCEL_WAIT:
-        let_go(proxy, &client->wait);
+        client_let_go(proxy, &client->wait);
         reply_now(client, request->verb, 0);
         break;
     case KV_WAIT:
-        let_go(proxy, &client->wait);
-        (void)op_keys(proxy, client, KV_WAIT, request->keys, request->key_count);
+        client_let_go(proxy, &client->wait);
+        (void)wait_for_keys(proxy, client, KV_WAIT, request->keys, request->key_count);
         break;
     case KV_GET:
     case KV_CHECK:
     case KV_MULTI_GET:
-        (void)op_keys(proxy, client, request->verb, request->keys, request->key_count);
+        (void)wait_for_keys(proxy, client, request->verb, request->keys, request->key_count);
         break;
     case KV_MULTI_SET:
         for (uint32_t i = 0; i < request->key_count; i++)
@@ -293,7 +142,7 @@ static void handle(struct proxy *proxy, struct proxy_client *client,
         break;
     case KV_ADD:
         if (request->amount == 0)
-            (void)op_keys(proxy, client, KV_ADD, request->keys, 1);
+            (void)wait_for_keys(proxy, client, KV_ADD, request->keys, 1);
         else
             client_add(client, KV_ADD, request->keys[0], request->amount, 0);
         break;
@@ -367,7 +216,7 @@ void proxy_take(struct proxy *proxy, struct proxy_client *client, struct str byt
 
 void proxy_flush(struct proxy *proxy)
 {
-    entry_ask_all(proxy);
+    up_ask_all(proxy);
     up_send(proxy);
 }
 
@@ -376,30 +225,6 @@ void proxy_link_up(struct proxy *proxy)
     proxy->log_sent = proxy->log_at;
     proxy->sent_number = proxy->log_number;
     proxy_flush(proxy);
-}
-
-void proxy_client_set_rank(struct proxy_client *client, int64_t rank)
-{
-    client->rank = rank;
-}
-
-int64_t proxy_client_rank(const struct proxy_client *client)
-{
-    return client->rank;
-}
-
-bool proxy_client_waits(const struct proxy_client *client, struct str *key, int64_t *since_ms)
-{
-    const struct op *op = client->wait;
-
-    for (uint32_t i = 0; op && i < op->count; i++) {
-        if (op->waiters[i].done || !op->waiters[i].entry)
-            continue;
-        *key = op->waiters[i].entry->named.name;
-        *since_ms = client->wait_since_ms;
-        return true;
-    }
-    return false;
 }
 
 void proxy_set_now(struct proxy *proxy, int64_t now_ms)

@@ -17,6 +17,7 @@ static void learn(struct proxy *proxy, const struct item *item)
         break;
     case DOWN_VALUE:
         entry_learn(proxy, entry, ENTRY_VALUE, item->value, item->amount);
+        up_unpoll_idle(proxy, entry);
         break;
     case DOWN_EXISTS:
         entry_learn(proxy, entry, ENTRY_EXISTS, (struct str){0}, item->amount);
@@ -26,7 +27,7 @@ static void learn(struct proxy *proxy, const struct item *item)
         entry->kept = entry->polled = false;
         break;
     default:
-        op_wake(proxy, entry);
+        wait_wake(proxy, entry);
     }
 }
 
@@ -76,7 +77,7 @@ static void give_sums(struct proxy *proxy, struct flight *flight, int64_t total)
         int64_t amount = op->amount;
 
         next = op->next;
-        op_number(proxy, op, entry, (int64_t)sum);
+        wait_number(proxy, op, entry, (int64_t)sum);
         sum -= (uint64_t)amount;
     }
     flight->ops = NULL;
@@ -147,7 +148,7 @@ static void settle(struct proxy *proxy)
     for (size_t i = 0; i < proxy->touched.count; i++) {
         struct entry *entry = proxy->touched.items[i];
 
-        op_resolve(proxy, entry);
+        wait_resolve(proxy, entry);
         entry->touched = false;
         if (!entry->kept)
             entry_forget(proxy, entry);

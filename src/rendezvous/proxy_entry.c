@@ -3,8 +3,6 @@
 
 #include <stdlib.h>
 
-#define IDLE_MAX 64 /* values of a counter that nobody looked at, until we stop listening */
-
 void entry_free(struct entry *entry)
 {
     free(entry->value);
@@ -120,86 +118,10 @@ void entry_learn(struct proxy *proxy, struct entry *entry, enum entry_state stat
     proxy->copy_bytes += value.len;
     if (proxy->copy_bytes > PROXY_COPY_BYTES_MAX)
         forget_all(proxy);
-    if (entry->idle > IDLE_MAX && !entry->first) {
-        (void)up_add(proxy, &(struct item){.kind = UP_UNPOLL, .key = entry->named.name}, NULL);
-        entry->kept = entry->polled = false;
-    }
 }
 
 bool entry_number(const struct entry *entry, int64_t *number)
 {
     return entry->state == ENTRY_VALUE &&
            str_to_i64((struct str){entry->value, entry->len}, 10, number) == 0;
-}
-
-void entry_ask(struct proxy *proxy, struct entry *entry)
-{
-    struct entry **slot;
-
-    if (entry->listed)
-        return;
-    slot = vec_push(&proxy->asks);
-    if (!slot) {
-        proxy->failed = true;
-        return;
-    }
-    *slot = entry;
-    entry->listed = true;
-}
-
-/* All ADDs of this turn as one, then one READ or POLL. They may go behind everything else that was
- * asked: whoever asked them waits for them. */
-static void ask_add(struct proxy *proxy, struct entry *entry)
-{
-    uint64_t sum = 0;
-    struct flight *flight;
-
-    for (struct op *op = entry->adds; op; op = op->next)
-        sum += (uint64_t)op->amount;
-    flight = up_add(
-        proxy, &(struct item){.kind = UP_ADD, .key = entry->named.name, .amount = (int64_t)sum},
-        entry);
-    if (!flight)
-        return;
-    flight->ops = entry->adds;
-    entry->adds = NULL;
-    entry->wrote = up_last(proxy);
-    for (struct op *op = flight->ops; op; op = op->next)
-        if (op->client)
-            op->client->last = entry->wrote;
-}
-
-static void ask_state(struct proxy *proxy, struct entry *entry, enum batch_kind kind,
-                      int64_t amount)
-{
-    uint64_t number;
-
-    if (!up_add(proxy, &(struct item){.kind = kind, .key = entry->named.name, .amount = amount},
-                entry))
-        return;
-    number = up_last(proxy);
-    *(kind == UP_READ ? &entry->read : &entry->poll) = number;
-    for (struct waiter *waiter = entry->first; waiter; waiter = waiter->next)
-        if (waiter->need == NOT_SENT)
-            waiter->need = number;
-}
-
-void entry_ask_all(struct proxy *proxy)
-{
-    for (size_t i = 0; i < proxy->asks.count; i++) {
-        struct entry *entry = proxy->asks.items[i];
-
-        entry->listed = false;
-        if (entry->adds)
-            ask_add(proxy, entry);
-        if (entry->ask_poll)
-            ask_state(proxy, entry, UP_POLL, 0);
-        if (entry->ask_read)
-            ask_state(proxy, entry, UP_READ,
-                      (int64_t)entry->ask_waits << 1 | (entry->ask_whole ? READ_WHOLE : 0));
-        entry->ask_poll = entry->ask_read = entry->ask_whole = false;
-        entry->ask_waits = 0;
-        entry_tidy(proxy, entry);
-    }
-    proxy->asks.count = 0;
 }

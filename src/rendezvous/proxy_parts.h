@@ -120,7 +120,22 @@ struct proxy {
     bool failed; /* no memory */
 };
 
+/* proxy_entry.c: keys. */
+struct entry *entry_need(struct proxy *proxy, struct str name); /* NULL: no memory */
+void entry_tidy(struct proxy *proxy, struct entry *entry);
+void entry_free(struct entry *entry);
+void entry_forget(struct proxy *proxy, struct entry *entry);
+void entry_learn(struct proxy *proxy, struct entry *entry, enum entry_state state, struct str value,
+                 int64_t keep);
+void entry_touch(struct proxy *proxy, struct entry *entry);
+bool entry_number(const struct entry *entry, int64_t *number);
+
 /* proxy_up.c: requests and their numbers. */
+/* What is to be known of a key goes up with the next flush, one request for all who ask. */
+void up_ask(struct proxy *proxy, struct entry *entry);
+void up_ask_all(struct proxy *proxy);
+/* New values of a counter that nobody looks at are not to come any more. */
+void up_unpoll_idle(struct proxy *proxy, struct entry *entry);
 struct flight *up_add(struct proxy *proxy, const struct item *item, struct entry *entry);
 uint64_t up_last(const struct proxy *proxy); /* number of the request added last */
 struct flight *up_find(struct proxy *proxy, uint64_t number);
@@ -128,42 +143,39 @@ bool up_has_answer(enum batch_kind kind);
 void up_processed(struct proxy *proxy, uint64_t number);
 void up_send(struct proxy *proxy);
 
-/* proxy_entry.c: keys. */
-struct entry *entry_need(struct proxy *proxy, struct str name); /* NULL: no memory */
-void entry_tidy(struct proxy *proxy, struct entry *entry);
-void entry_free(struct entry *entry);
-void entry_forget(struct proxy *proxy, struct entry *entry);
-void entry_ask(struct proxy *proxy, struct entry *entry);
-void entry_ask_all(struct proxy *proxy);
-void entry_learn(struct proxy *proxy, struct entry *entry, enum entry_state state, struct str value,
-                 int64_t keep);
-void entry_touch(struct proxy *proxy, struct entry *entry);
-bool entry_number(const struct entry *entry, int64_t *number);
-
-/* proxy_op.c: what clients wait for. */
-/* Begins; may end at once. False: no memory. */
-bool op_keys(struct proxy *proxy, struct proxy_client *client, enum kv_verb verb,
-             const struct str *keys, uint32_t count);
+/* proxy_op.c: what a client asks and waits for. */
 struct op *op_new(struct proxy_client *client, enum kv_verb verb, uint32_t count);
 void op_free(struct proxy *proxy, struct op *op);
-void op_resolve(struct proxy *proxy, struct entry *entry);
-void op_wake(struct proxy *proxy, struct entry *entry);
-/* The sum of an ADD or a BARRIER, as this client may know it. */
-void op_number(struct proxy *proxy, struct op *op, struct entry *entry, int64_t number);
+void waiter_link(struct waiter *waiter);
+void waiter_unlink(struct waiter *waiter);
 
-/* proxy.c: clients and what they ask. */
+/* proxy_client.c: a client. */
 void client_reply(struct proxy_client *client, const struct buf *bytes);
 void client_hang_up(struct proxy_client *client, const char *why);
 void client_done(struct proxy_client *client, struct op *op); /* its answer is out */
-void clients_run(struct proxy *proxy);                        /* those that have been answered */
-void client_set(struct proxy_client *client, struct str key, struct str value);
+/* An op that is on its way up stays until its answer comes; others end here. */
+void client_let_go(struct proxy *proxy, struct op **op);
+/* A request that has no answer. */
+void client_tell(struct proxy_client *client, const struct item *item);
+void client_set(struct proxy_client *client, struct str key, struct str value); /* as SET */
 /* ADD, or BARRIER: then until the sum has reached the target. */
 void client_add(struct proxy_client *client, enum kv_verb verb, struct str key, int64_t amount,
                 int64_t target);
 struct proxy_client *client_find(struct proxy *proxy, uint64_t id);
 
+/* proxy_wait.c: what clients wait for. */
+/* Begins; may end at once. False: no memory. */
+bool wait_for_keys(struct proxy *proxy, struct proxy_client *client, enum kv_verb verb,
+                   const struct str *keys, uint32_t count);
+void wait_resolve(struct proxy *proxy, struct entry *entry);
+void wait_wake(struct proxy *proxy, struct entry *entry);
+/* The sum of an ADD or a BARRIER, as this client may know it. */
+void wait_number(struct proxy *proxy, struct op *op, struct entry *entry, int64_t number);
+
 /* proxy_pmi.c */
 bool pmi_run_one(struct proxy *proxy, struct proxy_client *client);
-void pmi_answer(struct proxy_client *client, const struct op *op, bool there, struct str value);
+
+/* proxy.c: those that have been answered may have asked more. */
+void clients_run(struct proxy *proxy);
 
 #endif

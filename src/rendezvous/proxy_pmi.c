@@ -45,7 +45,7 @@ static void get(struct proxy *proxy, struct proxy_client *client, struct str key
         if (name.failed)
             proxy->failed = true;
         else
-            (void)op_keys(proxy, client, KV_GET, &full, 1);
+            (void)wait_for_keys(proxy, client, KV_GET, &full, 1);
     }
     buf_done(&name);
     buf_done(&value);
@@ -124,16 +124,4 @@ bool pmi_run_one(struct proxy *proxy, struct proxy_client *client)
         return false;
     handle(proxy, client, &command);
     return true;
-}
-
-void pmi_answer(struct proxy_client *client, const struct op *op, bool there, struct str value)
-{
-    struct buf answer = {0};
-
-    if (op->verb == KV_BARRIER)
-        pmi_say_barrier(&answer);
-    else
-        pmi_say_get(&answer, there, value);
-    client_reply(client, &answer);
-    buf_done(&answer);
 }

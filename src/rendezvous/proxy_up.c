@@ -1,4 +1,5 @@
-/* Requests on their way up: numbered, kept as bytes until the store has processed them. */
+/* Requests on their way up: gathered, numbered, kept as bytes until the store has processed them.
+ */
 #include "rendezvous/proxy_parts.h"
 
 #include <stdlib.h>
@@ -6,6 +7,7 @@
 #define BATCH_BYTES_MAX (4u << 20) /* soft: one request more may be in it */
 #define ACK_MESSAGES    16 /* unacknowledged: then a batch goes up with nothing else in it */
 #define ACK_BYTES       (256u << 10)
+#define IDLE_MAX        64 /* values of a counter that nobody looked at, until we stop listening */
 
 uint64_t up_last(const struct proxy *proxy)
 {
@@ -39,6 +41,86 @@ bool up_has_answer(enum batch_kind kind)
 {
     return kind == UP_COMPARE_SET || kind == UP_ADD || kind == UP_DELETE || kind == UP_POP ||
            kind == UP_LEN || kind == UP_COUNT || kind == UP_LIST;
+}
+
+void up_ask(struct proxy *proxy, struct entry *entry)
+{
+    struct entry **slot;
+
+    if (entry->listed)
+        return;
+    slot = vec_push(&proxy->asks);
+    if (!slot) {
+        proxy->failed = true;
+        return;
+    }
+    *slot = entry;
+    entry->listed = true;
+}
+
+/* All ADDs of this turn as one, then one READ or POLL. They may go behind everything else that was
+ * asked: whoever asked them waits for them. */
+static void ask_add(struct proxy *proxy, struct entry *entry)
+{
+    uint64_t sum = 0;
+    struct flight *flight;
+
+    for (struct op *op = entry->adds; op; op = op->next)
+        sum += (uint64_t)op->amount;
+    flight = up_add(
+        proxy, &(struct item){.kind = UP_ADD, .key = entry->named.name, .amount = (int64_t)sum},
+        entry);
+    if (!flight)
+        return;
+    flight->ops = entry->adds;
+    entry->adds = NULL;
+    entry->wrote = up_last(proxy);
+    for (struct op *op = flight->ops; op; op = op->next)
+        if (op->client)
+            op->client->last = entry->wrote;
+}
+
+static void ask_state(struct proxy *proxy, struct entry *entry, enum batch_kind kind,
+                      int64_t amount)
+{
+    uint64_t number;
+
+    if (!up_add(proxy, &(struct item){.kind = kind, .key = entry->named.name, .amount = amount},
+                entry))
+        return;
+    number = up_last(proxy);
+    *(kind == UP_READ ? &entry->read : &entry->poll) = number;
+    for (struct waiter *waiter = entry->first; waiter; waiter = waiter->next)
+        if (waiter->need == NOT_SENT)
+            waiter->need = number;
+}
+
+void up_ask_all(struct proxy *proxy)
+{
+    for (size_t i = 0; i < proxy->asks.count; i++) {
+        struct entry *entry = proxy->asks.items[i];
+
+        entry->listed = false;
+        if (entry->adds)
+            ask_add(proxy, entry);
+        if (entry->ask_poll)
+            ask_state(proxy, entry, UP_POLL, 0);
+        if (entry->ask_read)
+            ask_state(proxy, entry, UP_READ,
+                      (int64_t)entry->ask_waits << 1 | (entry->ask_whole ? READ_WHOLE : 0));
+        entry->ask_poll = entry->ask_read = entry->ask_whole = false;
+        entry->ask_waits = 0;
+        entry_tidy(proxy, entry);
+    }
+    proxy->asks.count = 0;
+}
+
+void up_unpoll_idle(struct proxy *proxy, struct entry *entry)
+{
+    if (entry->idle <= IDLE_MAX || entry->first)
+        return;
+    (void)up_add(proxy, &(struct item){.kind = UP_UNPOLL, .key = entry->named.name}, NULL);
+    entry->kept = entry->polled = false;
 }
 
 static void pop_flights(struct proxy *proxy)

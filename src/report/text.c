@@ -1,84 +1,10 @@
 #include "report/text.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 
 #define DIFFERENCES_SHOWN 10
 #define CAUSES_SHOWN      5
-
-static void count_findings(const struct fleet *fleet, size_t *nodes, size_t *bad, size_t *failed)
-{
-    *nodes = fleet_node_count(fleet);
-    *bad = *failed = 0;
-    for (size_t i = 0; i < *nodes; i++) {
-        const struct fleet_node *node = fleet_node(fleet, i);
-        bool any = false;
-
-        for (uint32_t k = 0; k < node->finding_count; k++)
-            any = any || node->findings[k].rule->severity > SEVERITY_INFO;
-        *bad += any;
-        *failed += node->error != NULL;
-    }
-}
-
-static int put_inspect(const struct pen *pen)
-{
-    const struct fleet *fleet = pen->report->fleet;
-    const struct grouped *groups;
-    long count = report_group(pen->arena, fleet, &groups), real = 0;
-    size_t nodes, bad, failed;
-    const char *summary;
-
-    if (count < 0)
-        return -ENOMEM;
-    for (long i = 0; i < count; i++)
-        real += groups[i].rule->severity > SEVERITY_INFO;
-    count_findings(fleet, &nodes, &bad, &failed);
-    if (nodes == 1)
-        summary = real ? arena_printf(pen->arena, "%s: %ld finding%s", fleet_node(fleet, 0)->name,
-                                      real, real == 1 ? "" : "s")
-                       : arena_printf(pen->arena, "%s: no findings", fleet_node(fleet, 0)->name);
-    else
-        summary = real ? arena_printf(pen->arena, "%zu nodes: %ld kind%s of finding on %zu of them",
-                                      nodes, real, real == 1 ? "" : "s", bad)
-                       : arena_printf(pen->arena, "%zu nodes: no findings", nodes);
-    if (failed)
-        summary =
-            nodes == 1
-                ? arena_printf(pen->arena, "%s: could not be read", fleet_node(fleet, 0)->name)
-                : arena_printf(pen->arena, "%s; %zu could not be read", summary, failed);
-    pen_put(pen, real || failed ? RED : GREEN, summary ? summary : "");
-    buf_printf(pen->out, "  %s(policy %s)%s\n", pen_colour(pen, DIM),
-               policy_name(pen->report->policy), pen_colour(pen, PLAIN));
-    return text_findings(pen, NULL);
-}
-
-void text_cohorts(const struct pen *pen)
-{
-    const struct fleet *fleet = pen->report->fleet;
-    size_t nodes, bad, failed, cohorts = fleet_cohort_count(fleet);
-
-    count_findings(fleet, &nodes, &bad, &failed);
-    buf_printf(pen->out, "%zu nodes", nodes);
-    if (failed)
-        buf_printf(pen->out, " (%zu could not be read)", failed);
-    for (size_t i = 0; i < cohorts && i < 6; i++) {
-        const struct fleet_cohort *cohort = fleet_cohort(fleet, i);
-
-        buf_printf(pen->out, "%s %s%s%s",
-                   i              ? ","
-                   : cohorts == 1 ? ", all"
-                                  : " in groups:",
-                   cohorts == 1 ? "" : "", pen_clean(pen, cohort->name), "");
-        if (cohorts > 1)
-            buf_printf(pen->out, " (%u)", cohort->node_count);
-    }
-    if (cohorts > 6)
-        buf_printf(pen->out, " and %zu more groups", cohorts - 6);
-    buf_printf(pen->out, "  %s(policy %s)%s\n", pen_colour(pen, DIM),
-               policy_name(pen->report->policy), pen_colour(pen, PLAIN));
-}
 
 static void put_differences(const struct pen *pen, size_t limit)
 {
@@ -110,56 +36,6 @@ static int put_compare(const struct pen *pen)
     text_cohorts(pen);
     put_differences(pen, DIFFERENCES_SHOWN);
     return text_findings(pen, "By the rules (also what all nodes share)");
-}
-
-void text_cause(const struct pen *pen, const struct explanation *explanation,
-                const struct cause *cause, const struct metric *metric, uint32_t number)
-{
-    const struct difference *difference = &pen->report->differences[cause->difference];
-    char label[16], value[METRIC_VALUE_BYTES];
-    const char *test;
-
-    (void)snprintf(label, sizeof(label), "%2u", number);
-    text_difference(pen, difference, label);
-    test = arena_printf(pen->arena,
-                        "p = %.2g after correction (%.2g before): %u of %u slow and %u of %u fast "
-                        "%s carry it",
-                        cause->p_corrected, cause->p, cause->slow_with, cause->slow_all,
-                        cause->fast_with, cause->fast_all,
-                        strstr(explanation->note ? explanation->note : "", "pair") ? "pairs"
-                                                                                   : "nodes");
-    if (test)
-        pen_block(pen, "test", PLAIN, test);
-    if (cause->effect != 0)
-        pen_block(pen, "effect", PLAIN,
-                  metric ? arena_printf(pen->arena, "median with it %s %s than without",
-                                        metric_value(metric->unit, fabs(cause->effect), value),
-                                        cause->effect < 0 ? "lower" : "higher")
-                         : arena_printf(pen->arena, "median with it %+.4g against without",
-                                        cause->effect));
-    if (cause->counter_examples.count)
-        pen_block(pen, "but", YELLOW,
-                  arena_printf(pen->arena, "fast in spite of it: %s",
-                               pen_nodes(pen, cause->counter_examples.nodes,
-                                         cause->counter_examples.count)));
-}
-
-void text_confounders(const struct pen *pen, const struct explanation *explanation)
-{
-    if (!explanation->confounder_count)
-        return;
-    buf_puts(pen->out, "\n");
-    pen_put(pen, BOLD, "Confounders: these fit as well and may be the real cause");
-    buf_puts(pen->out, "\n");
-    for (uint32_t i = 0; i < explanation->confounder_count; i++) {
-        const struct cause *cause = &explanation->confounders[i];
-        const struct difference *difference = &pen->report->differences[cause->difference];
-
-        pen_block(pen, "-", PLAIN,
-                  arena_printf(pen->arena, "%s on %s, p = %.2g", difference->title,
-                               pen_nodes(pen, difference->nodes.nodes, difference->nodes.count),
-                               cause->p_corrected));
-    }
 }
 
 static int put_explain(const struct pen *pen)
@@ -211,7 +87,9 @@ int report_text(const struct report *report, const struct report_style *style, s
         return r;
     switch (report->kind) {
     case REPORT_INSPECT:
-        r = put_inspect(&pen);
+        r = text_nodes(&pen);
+        if (r == 0)
+            r = text_findings(&pen, NULL);
         break;
     case REPORT_COMPARE:
         r = put_compare(&pen);

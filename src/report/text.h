@@ -5,6 +5,11 @@
 #include "measure/metric.h"
 #include "report/pen.h"
 
+/* How many nodes something was found on, in one sentence. -ENOMEM. */
+int text_nodes(const struct pen *pen);
+/* How many nodes of which kinds there are. */
+void text_cohorts(const struct pen *pen);
+
 /* What the rules found, worst first, below `heading` (NULL: none), then the notes. -ENOMEM. */
 int text_findings(const struct pen *pen, const char *heading);
 
@@ -23,9 +28,6 @@ void text_cause(const struct pen *pen, const struct explanation *explanation,
 
 /* Differences that fit as well: "-  title on nodes, p = ..." */
 void text_confounders(const struct pen *pen, const struct explanation *explanation);
-
-/* How many nodes of which kinds there are. */
-void text_cohorts(const struct pen *pen);
 
 /* What a fabric test found slow, and what explains it. -ENOMEM. */
 int text_story(const struct pen *pen);

@@ -1,5 +1,6 @@
 #include "report/text.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #define FIELDS_SHOWN 6
@@ -70,4 +71,54 @@ void text_difference(const struct pen *pen, const struct difference *difference,
     pen_proofs(pen, difference->proofs, difference->proof_count, difference->proof_count);
     if (cause)
         pen_harm_and_fix(pen, cause);
+}
+
+void text_cause(const struct pen *pen, const struct explanation *explanation,
+                const struct cause *cause, const struct metric *metric, uint32_t number)
+{
+    const struct difference *difference = &pen->report->differences[cause->difference];
+    char label[16], value[METRIC_VALUE_BYTES];
+    const char *test;
+
+    (void)snprintf(label, sizeof(label), "%2u", number);
+    text_difference(pen, difference, label);
+    test = arena_printf(pen->arena,
+                        "p = %.2g after correction (%.2g before): %u of %u slow and %u of %u fast "
+                        "%s carry it",
+                        cause->p_corrected, cause->p, cause->slow_with, cause->slow_all,
+                        cause->fast_with, cause->fast_all,
+                        strstr(explanation->note ? explanation->note : "", "pair") ? "pairs"
+                                                                                   : "nodes");
+    if (test)
+        pen_block(pen, "test", PLAIN, test);
+    if (cause->effect != 0)
+        pen_block(pen, "effect", PLAIN,
+                  metric ? arena_printf(pen->arena, "median with it %s %s than without",
+                                        metric_value(metric->unit, fabs(cause->effect), value),
+                                        cause->effect < 0 ? "lower" : "higher")
+                         : arena_printf(pen->arena, "median with it %+.4g against without",
+                                        cause->effect));
+    if (cause->counter_examples.count)
+        pen_block(pen, "but", YELLOW,
+                  arena_printf(pen->arena, "fast in spite of it: %s",
+                               pen_nodes(pen, cause->counter_examples.nodes,
+                                         cause->counter_examples.count)));
+}
+
+void text_confounders(const struct pen *pen, const struct explanation *explanation)
+{
+    if (!explanation->confounder_count)
+        return;
+    buf_puts(pen->out, "\n");
+    pen_put(pen, BOLD, "Confounders: these fit as well and may be the real cause");
+    buf_puts(pen->out, "\n");
+    for (uint32_t i = 0; i < explanation->confounder_count; i++) {
+        const struct cause *cause = &explanation->confounders[i];
+        const struct difference *difference = &pen->report->differences[cause->difference];
+
+        pen_block(pen, "-", PLAIN,
+                  arena_printf(pen->arena, "%s on %s, p = %.2g", difference->title,
+                               pen_nodes(pen, difference->nodes.nodes, difference->nodes.count),
+                               cause->p_corrected));
+    }
 }

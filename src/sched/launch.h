@@ -71,7 +71,7 @@ struct launch {
 const struct launch_backend *launch_backend_find(const char *name);
 extern const struct launch_backend launch_local, launch_join, launch_ssh, launch_slurm;
 
-/* The index in the run of names[node]. */
+/* launch_words.c: the index in the run of names[node]. */
 uint32_t launch_index(const struct launch_request *request, uint32_t node);
 
 /* The agent's words from "run" on, for back ends: NULL-terminated, in `arena`; NULL when there is

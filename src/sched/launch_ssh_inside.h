@@ -1,5 +1,5 @@
-/* sched/launch_ssh_inside - what the ssh back end's two halves share: launch_ssh starts hosts from
- * here, launch_relay has a host start others. */
+/* sched/launch_ssh_inside - what the ssh back end's files share: launch_ssh_host starts a host from
+ * here, launch_relay has a host start others, launch_ssh says which by whom. */
 #ifndef SCHED_LAUNCH_SSH_INSIDE_H
 #define SCHED_LAUNCH_SSH_INSIDE_H
 
@@ -43,14 +43,19 @@ struct ssh {
     size_t own_count;
 };
 
-/* launch_ssh.c */
+/* launch_ssh_host.c */
 const char *ssh_name(const struct ssh_host *host);
 /* ssh's words for `command` there; NULL with a sentence. */
 const char *const *ssh_words(struct launch *launch, struct arena *arena, const char *name,
                              const char *command, struct err *err);
-void ssh_start_directly(struct ssh_host *host);
+/* It is behind the others that wait; as many begin as may at a time. */
+void ssh_wait_for_turn(struct ssh *ssh, struct ssh_host *host);
+void ssh_start_more(struct launch *launch);
+void ssh_start_directly(struct ssh_host *host); /* both */
 void ssh_runs(struct ssh_host *host);
 void ssh_over(struct ssh_host *host, const char *sentence);
+/* What belongs to its ssh, which is no more. */
+void ssh_forget(struct ssh_host *host);
 
 /* launch_relay.c: hosts[0] starts its own agent and those of the others, as far as it can reach
  * them; the rest come back to ssh_start_directly. */

@@ -14,8 +14,8 @@ static void crash_rank(struct sim *sim)
     struct sim_node *node = some_node(sim);
 
     if (node->alive)
-        node_rank_dies(sim, &node->ranks[rng_below(&sim->fate, node->rank_count)],
-                       statuses[rng_below(&sim->fate, ARRAY_LEN(statuses))], 0);
+        program_rank_dies(sim, &node->ranks[rng_below(&sim->fate, node->rank_count)],
+                          statuses[rng_below(&sim->fate, ARRAY_LEN(statuses))], 0);
 }
 
 static double nodes_each(const struct sim *sim)

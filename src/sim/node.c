@@ -7,22 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SIGNAL_MS     2  /* from a signal to the process's end */
-#define SPAWN_MS      5  /* of all ranks of a node */
-#define AGENT_MS      50 /* from the back end's start to the agent's first try to connect */
-#define FIND_MS       20 /* a look at the checkpoints */
-#define NO_ANSWER_S   5  /* until the back end says that a host does not answer */
-#define STRAGGLER_ONE 64 /* one node in so many has a straggler when its ranks end */
+#define SIGNAL_MS   2  /* from a signal to the process's end */
+#define SPAWN_MS    5  /* of all ranks of a node */
+#define AGENT_MS    50 /* from the back end's start to the agent's first try to connect */
+#define FIND_MS     20 /* a look at the checkpoints */
+#define NO_ANSWER_S 5  /* until the back end says that a host does not answer */
 
 struct copied {
     size_t len;
     char bytes[];
 };
-
-int64_t node_clock(const struct sim *sim, const struct sim_node *node)
-{
-    return sim->now_ns + node->clock_ns;
-}
 
 static struct sim *sim_of(struct sim_node *node)
 {
@@ -39,44 +33,6 @@ static void send_up(struct sim_node *node, const struct message *message)
 
 /* Processes. */
 
-static void rank_ended(struct sim *sim, const struct sim_event *event)
-{
-    struct sim_node *node = &sim->nodes[event->node];
-    struct sim_rank *rank = &node->ranks[event->a];
-    uint32_t attempt = rank->attempt;
-
-    if (rank->life != event->epoch || !attempt)
-        return;
-    rank->attempt = 0;
-    node->alive--;
-    if (rank->client && node->proxy)
-        proxy_client_gone(node->proxy, rank->client);
-    rank->client = NULL;
-    program_rank_ended(sim, attempt);
-    if (!node->machine)
-        return;
-    ranks_exited(node->machine, (uint32_t)event->a, (int)event->b, false, STR("its last words"),
-                 node_clock(sim, node), node_clock(sim, node));
-    if (node->alive == 0 && node->machine)
-        ranks_empty(node->machine, rng_below(&sim->rng, STRAGGLER_ONE) == 0, node_clock(sim, node));
-}
-
-void node_rank_dies(struct sim *sim, struct sim_rank *rank, int wait_status, int64_t in_ns)
-{
-    if (rank->attempt)
-        sim_at(sim, in_ns, rank_ended, rank->node->index, rank->life, rank - rank->node->ranks,
-               wait_status, NULL);
-}
-
-void node_all_exit(struct sim *sim, uint32_t attempt)
-{
-    for (uint32_t i = 0; i < sim->config.nodes; i++)
-        for (uint32_t r = 0; r < sim->nodes[i].rank_count; r++)
-            if (sim->nodes[i].ranks[r].attempt == attempt)
-                node_rank_dies(sim, &sim->nodes[i].ranks[r], 0,
-                               (int64_t)(rng_unit(&sim->rng) * 50 * SIM_MS));
-}
-
 static void spawned(struct sim *sim, const struct sim_event *event)
 {
     struct sim_node *node = &sim->nodes[event->node];
@@ -84,57 +40,6 @@ static void spawned(struct sim *sim, const struct sim_event *event)
     if (event->epoch != node->agent_epoch || !node->machine || !node->alive)
         return;
     ranks_started(node->machine, node_clock(sim, node));
-}
-
-/* What the rank says to its node's store. */
-static void say(struct sim *sim, struct sim_rank *rank, struct buf *bytes)
-{
-    struct proxy *proxy = rank->node->proxy;
-
-    if (bytes->len) {
-        proxy_set_now(proxy, sim->now_ns / SIM_MS);
-        proxy_take(proxy, rank->client, (struct str){bytes->p, bytes->len});
-        proxy_flush(proxy);
-    }
-    buf_done(bytes);
-}
-
-static void rank_meets(struct sim *sim, struct sim_rank *rank)
-{
-    struct buf bytes = {0};
-
-    rank->client = proxy_client_new(rank->node->proxy, rank);
-    if (!rank->client) {
-        sim_break(sim, "the store of node %u takes no client", rank->node->index);
-        return;
-    }
-    meeting_begin(&rank->meeting, rank->attempt, rank->node->world, &bytes);
-    say(sim, rank, &bytes);
-}
-
-static void rank_hears(struct sim *sim, struct sim_rank *rank, struct str answer)
-{
-    struct buf bytes = {0};
-    struct err err = {0};
-
-    if (meeting_hear(&rank->meeting, answer, &bytes, &err) < 0)
-        sim_break(sim, "rank %u: %s", rank->node->first_rank + (uint32_t)(rank - rank->node->ranks),
-                  err.text);
-    else if (rank->meeting.stage == MEET_MET)
-        program_rank_met(sim, rank->attempt, rank->node->world);
-    say(sim, rank, &bytes);
-}
-
-static void rank_starts(struct sim *sim, const struct sim_event *event)
-{
-    struct sim_rank *rank = &sim->nodes[event->node].ranks[event->a];
-
-    if (rank->life != event->epoch || !rank->attempt || !rank->node->proxy)
-        return;
-    if (sim->config.job->independent)
-        node_rank_dies(sim, rank, 0, (int64_t)(rng_unit(&sim->rng) * sim->config.work_s * SIM_S));
-    else
-        rank_meets(sim, rank);
 }
 
 static void spawn_failed(struct sim *sim, const struct sim_event *event)
@@ -174,8 +79,7 @@ static void on_spawn(void *data, const struct msg_start *start)
                               .life = rank->life + 1,
                               .ignores_sigterm = rng_unit(&sim->rng) < sim->config.ignores_sigterm};
         node->alive++;
-        sim_at(sim, spawn_ns + (int64_t)(sim->config.start_s * SIM_S), rank_starts, node->index,
-               rank->life, i, 0, NULL);
+        program_rank_begins(sim, rank, spawn_ns + (int64_t)(sim->config.start_s * SIM_S));
     }
     sim_at(sim, spawn_ns, spawned, node->index, node->agent_epoch, 0, 0, NULL);
 }
@@ -184,7 +88,7 @@ static void signal_rank(struct sim_node *node, struct sim_rank *rank, int signo)
 {
     if (signo == 0 || (signo == SIGTERM && rank->ignores_sigterm))
         return;
-    node_rank_dies(sim_of(node), rank, signo, SIGNAL_MS * SIM_MS);
+    program_rank_dies(sim_of(node), rank, signo, SIGNAL_MS * SIM_MS);
 }
 
 static void on_signal(void *data, uint32_t local_rank, int signo)
@@ -237,7 +141,7 @@ static void replied(struct sim *sim, const struct sim_event *event)
     const struct copied *copied = event->data;
 
     if (rank->life == event->epoch && rank->attempt && node->proxy)
-        rank_hears(sim, rank, (struct str){copied->bytes, copied->len});
+        program_rank_hears(sim, rank, (struct str){copied->bytes, copied->len});
 }
 
 static void on_reply(void *data, void *client_data, struct str bytes)

@@ -1,9 +1,63 @@
-/* sim/program - what the ranks of an attempt do together: load, step, checkpoint.
+/* sim/program - what the ranks of an attempt do: start, meet at the store, load, step, save, end.
  *
  * As real ones do, they go on only while all are there: when one dies the others hang. */
 #include "sim/world.h"
 
+#define STRAGGLER_ONE 64 /* one node in so many has a straggler when its ranks end */
+
 static void step_done(struct sim *sim, const struct sim_event *event);
+
+/* One is gone: the rest hangs, unless all were on their way out. */
+void program_rank_ended(struct sim *sim, uint32_t attempt)
+{
+    struct sim_program *program = &sim->program;
+
+    if (attempt != program->attempt || program->broken)
+        return;
+    program->broken = true;
+    program->epoch++;
+    if (program->writing)
+        program->torn++;
+    program->writing = false;
+}
+
+static void rank_ended(struct sim *sim, const struct sim_event *event)
+{
+    struct sim_node *node = &sim->nodes[event->node];
+    struct sim_rank *rank = &node->ranks[event->a];
+    uint32_t attempt = rank->attempt;
+
+    if (rank->life != event->epoch || !attempt)
+        return;
+    rank->attempt = 0;
+    node->alive--;
+    if (rank->client && node->proxy)
+        proxy_client_gone(node->proxy, rank->client);
+    rank->client = NULL;
+    program_rank_ended(sim, attempt);
+    if (!node->machine)
+        return;
+    ranks_exited(node->machine, (uint32_t)event->a, (int)event->b, false, STR("its last words"),
+                 node_clock(sim, node), node_clock(sim, node));
+    if (node->alive == 0 && node->machine)
+        ranks_empty(node->machine, rng_below(&sim->rng, STRAGGLER_ONE) == 0, node_clock(sim, node));
+}
+
+void program_rank_dies(struct sim *sim, struct sim_rank *rank, int wait_status, int64_t in_ns)
+{
+    if (rank->attempt)
+        sim_at(sim, in_ns, rank_ended, rank->node->index, rank->life, rank - rank->node->ranks,
+               wait_status, NULL);
+}
+
+static void all_exit(struct sim *sim, uint32_t attempt)
+{
+    for (uint32_t i = 0; i < sim->config.nodes; i++)
+        for (uint32_t r = 0; r < sim->nodes[i].rank_count; r++)
+            if (sim->nodes[i].ranks[r].attempt == attempt)
+                program_rank_dies(sim, &sim->nodes[i].ranks[r], 0,
+                                  (int64_t)(rng_unit(&sim->rng) * 50 * SIM_MS));
+}
 
 static bool is_current(const struct sim *sim, const struct sim_event *event)
 {
@@ -68,7 +122,7 @@ static void checkpoint_done(struct sim *sim, const struct sim_event *event)
         ranks_checkpoint_saved(node->machine, 0, program->step, STR("/ckpt/step"),
                                node_clock(sim, node), node_clock(sim, node));
     if (program->stopping)
-        node_all_exit(sim, program->attempt);
+        all_exit(sim, program->attempt);
     else
         next_step(sim);
 }
@@ -102,7 +156,7 @@ static void step_done(struct sim *sim, const struct sim_event *event)
     }
     if (last) {
         program->checkpoint_step = program->step;
-        node_all_exit(sim, program->attempt);
+        all_exit(sim, program->attempt);
     } else if (program->stopping || program->saving ||
                sim->now_ns - program->checkpoint_at_ns >=
                    (int64_t)(sim->config.checkpoint_s * SIM_S)) {
@@ -118,7 +172,7 @@ static void loaded(struct sim *sim, const struct sim_event *event)
         next_step(sim);
 }
 
-void program_rank_met(struct sim *sim, uint32_t attempt, uint32_t world)
+static void rank_met(struct sim *sim, uint32_t attempt, uint32_t world)
 {
     struct sim_program *program = &sim->program;
 
@@ -137,18 +191,56 @@ void program_rank_met(struct sim *sim, uint32_t attempt, uint32_t world)
     sim_at(sim, (int64_t)(sim->config.load_s * SIM_S), loaded, 0, program->epoch, 0, 0, NULL);
 }
 
-/* One is gone: the rest hangs, unless all were on their way out. */
-void program_rank_ended(struct sim *sim, uint32_t attempt)
+/* What the rank says to its node's store. */
+static void say(struct sim *sim, struct sim_rank *rank, struct buf *bytes)
 {
-    struct sim_program *program = &sim->program;
+    struct proxy *proxy = rank->node->proxy;
 
-    if (attempt != program->attempt || program->broken)
+    if (bytes->len) {
+        proxy_set_now(proxy, sim->now_ns / SIM_MS);
+        proxy_take(proxy, rank->client, (struct str){bytes->p, bytes->len});
+        proxy_flush(proxy);
+    }
+    buf_done(bytes);
+}
+
+static void rank_meets(struct sim *sim, struct sim_rank *rank)
+{
+    struct buf bytes = {0};
+
+    rank->client = proxy_client_new(rank->node->proxy, rank);
+    if (!rank->client) {
+        sim_break(sim, "the store of node %u takes no client", rank->node->index);
         return;
-    program->broken = true;
-    program->epoch++;
-    if (program->writing)
-        program->torn++;
-    program->writing = false;
+    }
+    meeting_begin(&rank->meeting, rank->attempt, rank->node->world, &bytes);
+    say(sim, rank, &bytes);
+}
+
+void program_rank_hears(struct sim *sim, struct sim_rank *rank, struct str answer)
+{
+    struct buf bytes = {0};
+    struct err err = {0};
+
+    if (meeting_hear(&rank->meeting, answer, &bytes, &err) < 0)
+        sim_break(sim, "rank %u: %s", rank->node->first_rank + (uint32_t)(rank - rank->node->ranks),
+                  err.text);
+    else if (rank->meeting.stage == MEET_MET)
+        rank_met(sim, rank->attempt, rank->node->world);
+    say(sim, rank, &bytes);
+}
+
+static void rank_starts(struct sim *sim, const struct sim_event *event)
+{
+    struct sim_rank *rank = &sim->nodes[event->node].ranks[event->a];
+
+    if (rank->life != event->epoch || !rank->attempt || !rank->node->proxy)
+        return;
+    if (sim->config.job->independent)
+        program_rank_dies(sim, rank, 0,
+                          (int64_t)(rng_unit(&sim->rng) * sim->config.work_s * SIM_S));
+    else
+        rank_meets(sim, rank);
 }
 
 void program_asked(struct sim *sim, uint32_t attempt, uint32_t how)
@@ -157,4 +249,10 @@ void program_asked(struct sim *sim, uint32_t attempt, uint32_t how)
         return;
     sim->program.stopping |= how == 1;
     sim->program.saving |= how == 2;
+}
+
+void program_rank_begins(struct sim *sim, struct sim_rank *rank, int64_t in_ns)
+{
+    sim_at(sim, in_ns, rank_starts, rank->node->index, rank->life, rank - rank->node->ranks, 0,
+           NULL);
 }

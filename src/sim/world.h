@@ -1,13 +1,16 @@
 /* sim/world - the simulated cluster's parts, for the files of this room.
  *
  *   sim.c         the loop, the result
- *   controller.c  control's world: its disk, its death and return
- *   node.c        an agent's world: its ranks, its death and return
- *   network.c     messages and links between the two
- *   meeting.c     how ranks meet at the store, in TCPStore's bytes
- *   program.c     what the ranks do: steps, checkpoints
  *   faults.c      what goes wrong, from the seed
- *   check.c       what must always hold */
+ *   controller.c  control's world: its disk, its death and return
+ *   node.c        an agent's world: its death and return
+ *   program.c     what ranks do: start, meet, step, save, end
+ *   network.c     messages and links between agents and the controller
+ *   meeting.c     how ranks meet at the store, in TCPStore's bytes
+ *   check.c       what must always hold
+ *   world.c       what happens later; a broken invariant
+ *
+ * Each calls those below it alone. */
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
 
@@ -146,6 +149,7 @@ void sim_at(struct sim *sim, int64_t in_ns,
 /* An exponential waiting time for so many an hour; INT64_MAX: never. */
 int64_t sim_wait(struct sim *sim, double per_hour);
 void sim_break(struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int64_t node_clock(const struct sim *sim, const struct sim_node *node);
 
 void controller_start(struct sim *sim);
 void controller_kill(struct sim *sim);
@@ -156,11 +160,7 @@ void node_launch(struct sim *sim, uint32_t node);
 void node_kill_agent(struct sim *sim, uint32_t node);
 void node_end(struct sim *sim, uint32_t node); /* the back end does, where it reaches the host */
 void node_lose(struct sim *sim, uint32_t node, int64_t back_ns);
-/* The process of a rank ends in_ns from now, unless it has ended before. */
-void node_rank_dies(struct sim *sim, struct sim_rank *rank, int wait_status, int64_t in_ns);
-void node_all_exit(struct sim *sim, uint32_t attempt); /* every rank, with 0 */
 void node_done(struct sim *sim, uint32_t node);
-int64_t node_clock(const struct sim *sim, const struct sim_node *node);
 
 void network_send(struct sim *sim, uint32_t node, enum sim_way way, struct str bytes);
 void network_connect(struct sim *sim, uint32_t node); /* the agent tries until it succeeds */
@@ -168,7 +168,10 @@ void network_cut(struct sim *sim, uint32_t node, bool silent);
 void network_leave(struct sim *sim, uint32_t node); /* the agent closes its end */
 void network_stall(struct sim *sim, uint32_t node, enum sim_way way, int64_t until_ns);
 
-void program_rank_met(struct sim *sim, uint32_t attempt, uint32_t world);
+/* Its process is there in_ns from now; and ends in_ns from now, unless it has ended before. */
+void program_rank_begins(struct sim *sim, struct sim_rank *rank, int64_t in_ns);
+void program_rank_dies(struct sim *sim, struct sim_rank *rank, int wait_status, int64_t in_ns);
+void program_rank_hears(struct sim *sim, struct sim_rank *rank, struct str answer); /* the store */
 void program_rank_ended(struct sim *sim, uint32_t attempt);
 void program_asked(struct sim *sim, uint32_t attempt, uint32_t how); /* 1: to stop, 2: to save */
 

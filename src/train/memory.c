@@ -18,6 +18,13 @@ struct model_options train_model_options(const struct train_config *config)
     };
 }
 
+size_t train_keep_bytes(uint64_t items)
+{
+    size_t bytes = 3 * items * sizeof(float);
+
+    return bytes < TRAIN_KEEP_BYTES_MAX ? bytes : TRAIN_KEEP_BYTES_MAX;
+}
+
 int train_memory_plan(const struct train_config *config, size_t ranks, struct train_memory *out,
                       struct err *err)
 {

@@ -34,13 +34,6 @@ static char *meta_text(const struct train *train)
     return text;
 }
 
-size_t train_keep_bytes(uint64_t items)
-{
-    size_t bytes = 3 * items * sizeof(float);
-
-    return bytes < TRAIN_KEEP_BYTES_MAX ? bytes : TRAIN_KEEP_BYTES_MAX;
-}
-
 int train_save_begin(struct train *train, struct err *err)
 {
     struct str tokenizer = tokenizer_bytes(train->tokenizer);

@@ -63,6 +63,16 @@ struct train {
     int save_failed; /* negative errno of the newest checkpoint that could not be written */
 };
 
+/* note.c: what happened, told to whoever asked for it. */
+void train_note(const struct train *train, const char *kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* memory.c */
+/* Memory to keep what of a checkpoint is not yet written when the next update comes: of large
+ * models a step takes longer than the disk, so a bound costs them nothing. */
+#define TRAIN_KEEP_BYTES_MAX ((size_t)2 << 30)
+size_t train_keep_bytes(uint64_t items); /* of the rank's range */
+
 /* open.c: everything before the first step; what was opened is closed by train_close either way. */
 int train_open(struct train *train, const char *resume, struct err *err);
 void train_close(struct train *train);
@@ -73,8 +83,6 @@ int train_agree(struct train *train, struct err *err);
 int train_weights_hash(struct train *train, uint64_t *hash, struct err *err);
 /* Where it is known what these weights were: are they still? */
 int train_weights_kept(const struct train *train, struct err *err);
-void train_note(const struct train *train, const char *kind, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
 
 /* step.c: one step, applied or not. *stop: it was asked to save, as train_events.stop; *saved:
  * every rank's part of the checkpoint that is being written is done. */
@@ -85,10 +93,6 @@ int train_step(struct train *train, struct train_step *out, int64_t *stop, bool 
 int train_evaluate(struct train *train, double *loss, double *bits_per_byte, struct err *err);
 
 /* save.c */
-/* Memory to keep what of a checkpoint is not yet written when the next update comes: of large
- * models a step takes longer than the disk, so a bound costs them nothing. */
-#define TRAIN_KEEP_BYTES_MAX ((size_t)2 << 30)
-size_t train_keep_bytes(uint64_t items); /* of the rank's range */
 int train_save_begin(struct train *train, struct err *err);
 /* Is this rank's part on disk? */
 bool train_save_poll(struct train *train, bool wait);

@@ -5,22 +5,8 @@
 #include "train/state.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-void train_note(const struct train *train, const char *kind, const char *format, ...)
-{
-    char text[ERR_TEXT_MAX * 2];
-    va_list args;
-
-    if (!train->events->note)
-        return;
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    train->events->note(train->events->arg, kind, text);
-}
 
 static bool is_due(int64_t step, int64_t every)
 {

@@ -1,5 +1,7 @@
 #include "trainer/commands.h"
 
+#include "base/completion.h"
+
 static const char train_text[] =
     "DIR is what 'data build' made. The newest checkpoint in --out is resumed. Under 'firstlight "
     "run' or torchrun ranks train together, with the same bits as one. SIGTERM: it saves and "

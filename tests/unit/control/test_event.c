@@ -180,31 +180,6 @@ static void a_line_says_it_in_words(void **state)
     }
 }
 
-static void durations_are_read_at_a_glance(void **state)
-{
-    static const struct {
-        int64_t ns;
-        const char *text;
-    } cases[] = {
-        {0, "0 us"},
-        {1500, "2 us"},
-        {212000000, "212 ms"},
-        {1340000000, "1.34 s"},
-        {59900000000, "59.9 s"},
-        {3600000000000, "1 h 0 min"},
-        {-212000000, "-212 ms"},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct buf text = {0};
-
-        run_print_ns(cases[i].ns, &text);
-        assert_string_equal(text.p, cases[i].text);
-        buf_done(&text);
-    }
-}
-
 static void exit_codes_tell_causes_apart(void **state)
 {
     (void)state;
@@ -229,7 +204,6 @@ int main(void)
         cmocka_unit_test(every_kind_goes_to_the_store_and_back),
         cmocka_unit_test(what_a_newer_version_wrote_is_nothing),
         cmocka_unit_test(a_line_says_it_in_words),
-        cmocka_unit_test(durations_are_read_at_a_glance),
         cmocka_unit_test(exit_codes_tell_causes_apart),
     };
 
