@@ -1,19 +1,21 @@
 #include "fabric/flows.h"
 
 #include "base/stats.h"
+#include "fabric/odd_node.h"
 
 #include <errno.h>
 #include <math.h>
 
 /* What is typical of flows and how far they scatter round it, however many of them are slow. */
 
-#define FEW          20   /* below so many flows their spread tells little ... */
-#define NOISE_FEW    0.03 /* ... and is taken for at least this */
-#define SAME_CENTRE  0.03 /* inside and across groups: one centre when they are that near */
-#define CENTRE_STEPS 8    /* of clipping; the estimate settles in 3 to 5 */
-#define CLIP         3.0  /* standard deviations */
-#define CLIP_SMALL   2.0
-#define REPEATS_ROOM 1.2 /* what noise told by repeats may be off by */
+#define FEW            20   /* below so many flows their spread tells little ... */
+#define NOISE_FEW      0.03 /* ... and is taken for at least this */
+#define SAME_CENTRE    0.03 /* inside and across groups: one centre when they are that near */
+#define BETWEEN_SIGMAS 6.0  /* of a mean, 5 of a median: centres surely differ by so much */
+#define CENTRE_STEPS   8    /* of clipping; the estimate settles in 3 to 5 */
+#define CLIP           3.0  /* standard deviations */
+#define CLIP_SMALL     2.0
+#define REPEATS_ROOM   1.2 /* what noise told by repeats may be off by */
 
 /* Room for the numbers of a centre. */
 struct centring {
@@ -60,7 +62,7 @@ static void settle(const struct flows *flows, enum phase phase, enum flow_relati
     double least = FLOW_NOISE_MIN, most = INFINITY, clip = CLIP;
 
     if (set->count < FEW)
-        least = NOISE_FEW;
+        least = fmax(NOISE_FEW, flows->least);
     /* Of few nodes a slow one has half of the flows: what scatters more than repeats is no noise.
      */
     if (flows_are_noisy(flows)) {
@@ -124,12 +126,15 @@ static void reconcile(struct flows *flows, enum phase phase, struct flow_set *cr
     struct flow_set *best = inside->count > cross->count ? inside : cross, *other;
     double between =
         cross->typical + was[FLOW_CROSS].typical - inside->typical - was[FLOW_INSIDE].typical;
+    double noise = fmax(fmax(cross->noise, inside->noise), flows->repeat);
+    double far = BETWEEN_SIGMAS * noise * sqrt(1.0 / cross->count + 1.0 / inside->count);
 
+    far = fmax(far, FLOW_BETWEEN);
     if (cross->noise == 0 || inside->noise == 0) { /* all of it is explained */
         best = cross->noise == 0 ? inside : cross;
-    } else if (between < -FLOW_BETWEEN && two_unlike(flows)) {
+    } else if (between < -far && two_unlike(flows)) {
         best = inside;
-    } else if (between < -FLOW_BETWEEN) {
+    } else if (between < -far) {
         flows->between[phase] = between;
         return;
     } else if (cross->count >= FEW && inside->count >= FEW && fabs(between) >= SAME_CENTRE) {
@@ -171,12 +176,27 @@ static double node_spread(const struct flows *flows, struct centring *room)
     return FLOW_MAD_TO_SIGMA * stats_median(room->caps, upper);
 }
 
+/* What is typical without one node, and what was taken for noise and was that node. */
+static void leave_out(struct flows *flows, const struct odd_node *odd,
+                      struct flow_set found[PAIR_PHASES][FLOW_RELATIONS])
+{
+    for (int p = 0; p < PAIR_PHASES; p++)
+        for (int k = 0; k < FLOW_RELATIONS; k++)
+            if (found[p][k].count) {
+                found[p][k].typical = odd->typical[p][k];
+                found[p][k].noise = odd->noise;
+            }
+    flows->repeat = fmin(flows->repeat, REPEATS_ROOM * odd->noise);
+    flows->least = odd->noise;
+}
+
 int flows_centre(struct flows *flows, bool all)
 {
     size_t most = (size_t)flows->count + 1, n = (size_t)flows->node_count + 1;
     struct centring room = {malloc(2 * most * sizeof(double)), malloc(n * sizeof(double)),
                             malloc(n * sizeof(double)), malloc(most * sizeof(double))};
     struct flow_set found[PAIR_PHASES][FLOW_RELATIONS] = {0};
+    struct odd_node odd;
     int r = -ENOMEM;
 
     if (!room.of_node || !room.caps || !room.spreads || !room.values)
@@ -195,9 +215,12 @@ int flows_centre(struct flows *flows, bool all)
                 all_median(flows, p, k, &room, set);
             settle(flows, p, k, &room, set);
         }
+        flows->between[p] = 0; /* what an earlier look took for it may be explained by now */
         if (cross->count && inside->count)
             reconcile(flows, (enum phase)p, cross, inside);
     }
+    if (flows_are_noisy(flows) && !all && odd_node_find(flows, room.values, &odd))
+        leave_out(flows, &odd, found);
     for (uint32_t i = 0; i < flows->count; i++) {
         struct flow *flow = &flows->items[i];
         double typical = found[flow->phase][flow->relation].typical;

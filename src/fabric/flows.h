@@ -48,6 +48,7 @@ struct flows {
     double between[PAIR_PHASES]; /* log of speeds across groups / inside; 0: the same, or few */
     double spread;               /* of well nodes' levels, a standard deviation */
     double repeat;               /* of one measurement, by those made again; 0: too few were */
+    double least;                /* of noise, in all sets; 0: nothing is known */
     double apart, apart_noise;   /* ... log of speeds together / alone, and what it may be off by */
     double hiccup;               /* how often a single measurement says anything at all */
 };
