@@ -65,10 +65,10 @@ int accuse(struct arena *arena, struct flows *flows, struct accused_list *out)
     /* What is named is no part of what is typical: a second look with a better centre. */
     if (typical_is_lost(flows)) {
         forget(flows);
-        if (flows_centre_again(flows, true) < 0)
+        if (flows_centre(flows, true) < 0)
             return -ENOMEM;
     } else {
-        if (flows_centre_again(flows, false) < 0)
+        if (flows_centre(flows, false) < 0)
             return -ENOMEM;
         forget(flows);
     }

@@ -1,4 +1,4 @@
-#include "fabric/against.h"
+#include "fabric/against_inside.h"
 
 #include "base/hash.h"
 #include "base/map.h"
@@ -24,26 +24,7 @@
 #define MEDIAN_WIDTH   1.2533 /* a median is so much wider than a mean */
 #define MAD_SHARE      0.37   /* of the values tell when the scatter is read off their MAD */
 
-/* What a change is held against: standard deviations of log(ratio) when nothing has changed. */
-struct ground {
-    double spread;  /* by the numbers' own intervals */
-    double scatter; /* by all changes of the kind; 0: too few */
-    double middle;  /* of these changes */
-    uint32_t alike; /* how many they are */
-};
-
-struct work {
-    struct arena *arena;
-    const struct fabric_result *older, *newer;
-    double noise;
-    uint32_t *older_of;     /* per newer node: its index in the older, or MEASURE_NOBODY */
-    struct change *changes; /* room for all */
-    struct ground *grounds; /* per change */
-    bool *moved; /* per newer node: a telling change of its own, by any metric of pairs */
-    uint32_t count;
-};
-
-static int match_nodes(struct work *work, struct changes *out, struct err *err)
+static int match_nodes(struct comparison *work, struct changes *out, struct err *err)
 {
     struct map names = {0};
     size_t newer = work->newer->nodes.count, older = work->older->nodes.count;
@@ -75,14 +56,12 @@ static int match_nodes(struct work *work, struct changes *out, struct err *err)
     return r;
 }
 
-/* log(speed after / speed before). */
-static double log_ratio(const struct metric *metric, double before, double after)
+double against_log_ratio(const struct metric *metric, double before, double after)
 {
     return metric->lower_is_better ? log(before / after) : log(after / before);
 }
 
-/* Clocks have no speed. */
-static bool can_compare(const struct metric *metric, double before, double after)
+bool against_can_compare(const struct metric *metric, double before, double after)
 {
     return metric->test != TEST_CLOCK && before > 0 && after > 0 && isfinite(before) &&
            isfinite(after);
@@ -95,15 +74,15 @@ static double interval_spread(const struct node_level *level)
     return 0;
 }
 
-static void add_change(struct work *work, struct change change, double spread)
+void against_add(struct comparison *work, struct change change, double spread)
 {
-    change.ratio = exp(log_ratio(change.metric, change.before, change.after));
+    change.ratio = exp(against_log_ratio(change.metric, change.before, change.after));
     work->grounds[work->count] = (struct ground){.spread = fmax(spread, SPREAD_MIN)};
     work->changes[work->count++] = change;
 }
 
 /* The middle of all log ratios from `begin` on, and how they scatter round it. */
-static int scatter(struct work *work, uint32_t begin, double *middle, double *sigma)
+static int scatter(struct comparison *work, uint32_t begin, double *middle, double *sigma)
 {
     uint32_t count = work->count - begin;
     double *values = arena_alloc(work->arena, (count + 1) * sizeof(*values));
@@ -119,8 +98,7 @@ static int scatter(struct work *work, uint32_t begin, double *middle, double *si
     return 0;
 }
 
-/* Changes from `begin` on are of one kind: what all of them did is no change of one. */
-static int settle(struct work *work, uint32_t begin)
+int against_settle(struct comparison *work, uint32_t begin)
 {
     uint32_t alike = work->count - begin;
     double middle, sigma;
@@ -137,7 +115,7 @@ static int settle(struct work *work, uint32_t begin)
 /* ---- nodes ---- */
 
 /* What all nodes did together: the medians before and after. */
-static int add_middle(struct work *work, uint32_t begin)
+static int add_middle(struct comparison *work, uint32_t begin)
 {
     uint32_t count = work->count - begin;
     double *before = arena_alloc(work->arena, (count + 1) * sizeof(*before));
@@ -155,13 +133,13 @@ static int add_middle(struct work *work, uint32_t begin)
     change.metric = work->changes[begin].metric;
     change.before = stats_median(before, count);
     change.after = stats_median(after, count);
-    add_change(work, change, ground.spread * MEDIAN_WIDTH / sqrt(count));
+    against_add(work, change, ground.spread * MEDIAN_WIDTH / sqrt(count));
     work->grounds[work->count - 1].scatter = ground.scatter * MEDIAN_WIDTH / sqrt(count);
     work->grounds[work->count - 1].alike = count;
     return 0;
 }
 
-static const struct node_level **levels_by_node(struct work *work,
+static const struct node_level **levels_by_node(struct comparison *work,
                                                 const struct findings_of_fabric *findings,
                                                 size_t nodes, const struct metric *metric)
 {
@@ -173,7 +151,7 @@ static const struct node_level **levels_by_node(struct work *work,
     return by_node;
 }
 
-static int compare_metric(struct work *work, const struct metric *metric,
+static int compare_metric(struct comparison *work, const struct metric *metric,
                           const struct findings_of_fabric *before,
                           const struct findings_of_fabric *after)
 {
@@ -188,148 +166,20 @@ static int compare_metric(struct work *work, const struct metric *metric,
         const struct node_level *a =
             work->older_of[n] == MEASURE_NOBODY ? NULL : old[work->older_of[n]];
 
-        if (!a || !new[n] || !can_compare(metric, a->value, new[n]->value))
+        if (!a || !new[n] || !against_can_compare(metric, a->value, new[n]->value))
             continue;
-        add_change(work,
-                   (struct change){.metric = metric,
-                                   .node = n,
-                                   .peer = MEASURE_NOBODY,
-                                   .before = a->value,
-                                   .after = new[n]->value},
-                   hypot(interval_spread(a), interval_spread(new[n])));
+        against_add(work,
+                    (struct change){.metric = metric,
+                                    .node = n,
+                                    .peer = MEASURE_NOBODY,
+                                    .before = a->value,
+                                    .after = new[n]->value},
+                    hypot(interval_spread(a), interval_spread(new[n])));
     }
     if (work->count == begin)
         return 0;
-    r = settle(work, begin);
+    r = against_settle(work, begin);
     return r == 0 && work->count - begin >= SCATTER_FROM ? add_middle(work, begin) : r;
-}
-
-/* ---- links ---- */
-
-struct link {
-    uint32_t node, peer; /* in the newer result */
-    enum phase phase;
-    uint64_t bytes;
-    bool newer;
-    double value;
-};
-
-static int by_link(const void *a, const void *b)
-{
-    const struct link *x = a, *y = b;
-
-    if (x->node != y->node)
-        return x->node < y->node ? -1 : 1;
-    if (x->peer != y->peer)
-        return x->peer < y->peer ? -1 : 1;
-    if (x->phase != y->phase)
-        return x->phase < y->phase ? -1 : 1;
-    if (x->bytes != y->bytes)
-        return x->bytes < y->bytes ? -1 : 1;
-    if (x->newer != y->newer)
-        return x->newer ? 1 : -1;
-    return x->value < y->value ? -1 : x->value > y->value;
-}
-
-static bool same_link(const struct link *a, const struct link *b)
-{
-    return a->node == b->node && a->peer == b->peer && a->phase == b->phase &&
-           a->bytes == b->bytes && a->newer == b->newer;
-}
-
-/* Measures of pairs between nodes that both tests have; `newer_of`: per node of `result`. */
-static uint32_t take_links(const struct fabric_result *result, const uint32_t *newer_of, bool newer,
-                           const struct metric *metric, struct link *out)
-{
-    uint32_t count = 0;
-
-    for (size_t i = 0; i < result->measures.count; i++) {
-        const struct measure *m = &result->measures.items[i];
-
-        if (m->metric != metric || newer_of[m->node] == MEASURE_NOBODY ||
-            newer_of[m->peer] == MEASURE_NOBODY)
-            continue;
-        out[count++] = (struct link){
-            newer_of[m->node], newer_of[m->peer], m->phase, m->bytes, newer, m->value};
-    }
-    return count;
-}
-
-/* Of repeats of one link in one test the median; returns how many links. */
-static uint32_t fold_repeats(struct link *links, uint32_t count)
-{
-    uint32_t kept = 0;
-
-    for (uint32_t i = 0, end; i < count; i = end) {
-        end = i + 1;
-        while (end < count && same_link(&links[i], &links[end]))
-            end++;
-        links[kept++] = links[i + (end - i) / 2];
-    }
-    return kept;
-}
-
-static int newer_indices(struct work *work, uint32_t **identity, uint32_t **newer_of)
-{
-    size_t newer = work->newer->nodes.count, older = work->older->nodes.count;
-
-    *identity = arena_alloc(work->arena, (newer + 1) * sizeof(**identity));
-    *newer_of = arena_alloc(work->arena, (older + 1) * sizeof(**newer_of));
-    if (!*identity || !*newer_of)
-        return -ENOMEM;
-    for (size_t i = 0; i < older; i++)
-        (*newer_of)[i] = MEASURE_NOBODY;
-    for (uint32_t i = 0; i < newer; i++) {
-        (*identity)[i] = work->older_of[i] == MEASURE_NOBODY ? MEASURE_NOBODY : i;
-        if (work->older_of[i] != MEASURE_NOBODY)
-            (*newer_of)[work->older_of[i]] = i;
-    }
-    return 0;
-}
-
-/* A link has several numbers, of both phases and several sizes: it moved as far as the one that
- * moved least. */
-static void add_link(struct work *work, uint32_t begin, struct change change)
-{
-    struct change *last = work->count > begin ? &work->changes[work->count - 1] : NULL;
-    double off = log_ratio(change.metric, change.before, change.after);
-
-    if (last && last->node == change.node && last->peer == change.peer) {
-        if (fabs(log(last->ratio)) <= fabs(off))
-            return;
-        work->count--;
-    }
-    add_change(work, change, work->noise * M_SQRT2);
-}
-
-/* Both ends of a link that got slower are well: else it is not the link. */
-static int compare_links(struct work *work, const struct metric *metric)
-{
-    size_t most = work->older->measures.count + work->newer->measures.count;
-    struct link *links = arena_alloc(work->arena, (most + 1) * sizeof(*links));
-    uint32_t *identity, *newer_of, count, begin = work->count;
-
-    if (!links || newer_indices(work, &identity, &newer_of) < 0)
-        return -ENOMEM;
-    count = take_links(work->older, newer_of, false, metric, links);
-    count += take_links(work->newer, identity, true, metric, links + count);
-    if (count)
-        qsort(links, count, sizeof(*links), by_link);
-    count = fold_repeats(links, count);
-    for (uint32_t i = 0; i + 1 < count; i++) {
-        const struct link *a = &links[i], *b = &links[i + 1];
-
-        if (!a->newer && b->newer && a->node == b->node && a->peer == b->peer &&
-            a->phase == b->phase && a->bytes == b->bytes && !work->moved[a->node] &&
-            !work->moved[a->peer] && can_compare(metric, a->value, b->value))
-            add_link(work, begin,
-                     (struct change){.metric = metric,
-                                     .node = a->node,
-                                     .peer = a->peer,
-                                     .before = a->value,
-                                     .after = b->value});
-    }
-    return work->count > begin ? settle(work, begin) : 0;
 }
 
 /* ---- which of them tell ---- */
@@ -365,7 +215,7 @@ static bool is_telling(const struct change *change, const struct ground *ground,
            off >= least && fabs(change->ratio - 1) >= least;
 }
 
-static void judge_changes(struct work *work, uint32_t begin, double least)
+static void judge_changes(struct comparison *work, uint32_t begin, double least)
 {
     double z = beyond_chance(work->count - begin);
 
@@ -394,7 +244,7 @@ static int slowest_first(const void *a, const void *b)
     return x->peer < y->peer ? -1 : x->peer > y->peer;
 }
 
-static int compare_all(struct work *work, const struct findings_of_fabric *before,
+static int compare_all(struct comparison *work, const struct findings_of_fabric *before,
                        const struct findings_of_fabric *after)
 {
     size_t most = after->level_count + metric_count + work->newer->measures.count + 1;
@@ -410,7 +260,7 @@ static int compare_all(struct work *work, const struct findings_of_fabric *befor
     judge_changes(work, 0, AGAINST_LEAST);
     links = work->count;
     if (r == 0)
-        r = compare_links(work, metric_find(STR("pair.bandwidth")));
+        r = against_links(work, metric_find(STR("pair.bandwidth")));
     judge_changes(work, links, AGAINST_LINK);
     return r;
 }
@@ -419,7 +269,7 @@ int against_levels(struct arena *arena, const struct fabric_result *older,
                    const struct findings_of_fabric *before, const struct fabric_result *newer,
                    const struct findings_of_fabric *after, struct changes *out, struct err *err)
 {
-    struct work work = {
+    struct comparison work = {
         .arena = arena, .older = older, .newer = newer, .noise = fmax(before->noise, after->noise)};
     int r;
 

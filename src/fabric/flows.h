@@ -11,6 +11,7 @@
 
 #define FLOW_FAMILIES_MAX 64
 #define FLOW_NOISE_MIN    0.005
+#define FLOW_MAD_TO_SIGMA 1.4826
 #define FLOW_SLOW         0.0513 /* -log(0.95): what is less is not worth a name */
 #define GROUP_NONE        UINT32_MAX
 
@@ -47,6 +48,7 @@ struct flows {
     double between[PAIR_PHASES]; /* log of speeds across groups / inside; 0: the same, or few */
     double spread;               /* of well nodes' levels, a standard deviation */
     double repeat;               /* of one measurement, by those made again; 0: too few were */
+    double least;                /* of noise, in all sets; 0: nothing is known */
     double apart, apart_noise;   /* ... log of speeds together / alone, and what it may be off by */
     double hiccup;               /* how often a single measurement says anything at all */
 };
@@ -60,9 +62,9 @@ int flows_groups(struct arena *arena, const struct fabric_result *result, uint32
 int flows_gather(struct arena *arena, const struct fabric_result *result, const uint32_t *group,
                  uint32_t group_count, struct flows *out, uint32_t max);
 
-/* Centres again, from the flows that nothing explains so far; `all`: from all of them, when what
- * was taken for typical is not. 0 or -ENOMEM. */
-int flows_centre_again(struct flows *flows, bool all);
+/* What is typical of each kind (centre.c), from the flows that nothing explains so far; `all`: from
+ * all of them, when what was taken for typical is not. 0 or -ENOMEM. */
+int flows_centre(struct flows *flows, bool all);
 
 static inline const struct flow_set *flow_set_of(const struct flows *flows, const struct flow *flow)
 {

@@ -7,12 +7,12 @@
 
 /* What is expected before anything is measured, as log odds: of a hundred nodes one is slow (as
  * SuperBench and others saw, up to ten); of the rest less. */
-#define ODDS_NODE      (-4.6)
-#define ODDS_WAY       (-5.3)  /* one direction of a node */
-#define ODDS_WAY_NOISY (-12.0) /* ... where few flows and much noise look like it */
-#define ODDS_GROUP     (-5.0)
-#define ODDS_WHOLE     (-6.0)
-#define ODDS_TO        (-6.5) /* ways to a node from outside its group */
+#define ODDS_NODE       (-4.6)
+#define ODDS_WAY        (-5.3) /* one direction of a node */
+#define ODDS_GROUP      (-5.0)
+#define ODDS_WHOLE      (-6.0)
+#define ODDS_TO         (-6.5)  /* ways to a node from outside its group */
+#define ODDS_PART_NOISY (-12.0) /* either, where few flows and much noise look like it */
 
 #define FAR              6.0    /* standard deviations of a mean, 5 of a median */
 #define FAR_NOISY        2.5    /* where noise is taken for rather too large */
@@ -128,12 +128,12 @@ static struct judged judge(struct court *court, const struct candidate *c)
             out.gain[way] = out.level[way] = 0;
     if (c->is_group)
         odds = c->cross ? ODDS_GROUP : ODDS_WHOLE;
-    else if (c->cross)
-        odds = ODDS_TO;
+    else if (!c->cross && out.level[WAY_OUT] < 0 && out.level[WAY_IN] < 0)
+        odds = ODDS_NODE;
+    else if (flows_are_noisy(court->flows))
+        odds = ODDS_PART_NOISY;
     else
-        odds = out.level[WAY_OUT] < 0 && out.level[WAY_IN] < 0 ? ODDS_NODE
-               : flows_are_noisy(court->flows)                 ? ODDS_WAY_NOISY
-                                                               : ODDS_WAY;
+        odds = c->cross ? ODDS_TO : ODDS_WAY;
     if (out.gain[WAY_OUT] + out.gain[WAY_IN] > 0)
         out.score = out.gain[WAY_OUT] + out.gain[WAY_IN] + odds;
     return out;

@@ -686,8 +686,10 @@ static void measure_both_ways(uint32_t a, uint32_t b, enum phase phase)
     }
 }
 
-/* All pairs in both phases, then what the model asks for. */
-static struct findings_of_fabric a_noisy_fleet(uint32_t count, uint64_t seed, double slowest)
+/* All pairs in both phases, then what the model asks for. `each`: nodes of a group; 0: none is
+ * told. */
+static struct findings_of_fabric a_noisy_fleet(uint32_t count, uint32_t each, uint64_t seed,
+                                               double slowest)
 {
     struct pair next[4];
     int pairs;
@@ -695,7 +697,14 @@ static struct findings_of_fabric a_noisy_fleet(uint32_t count, uint64_t seed, do
     (void)teardown(NULL);
     (void)setup(NULL);
     rng.state = seed * 100 + count;
-    nodes(count);
+    for (uint32_t i = 0; i < count; i++) {
+        char name[8], group[8] = "";
+
+        (void)snprintf(name, sizeof(name), "n%02u", i + 1);
+        if (each)
+            (void)snprintf(group, sizeof(group), "leaf%u", i / each);
+        (void)node(name, group);
+    }
     send_at[1] = receive_at[1] = slowest;
     for (int phase = 0; phase < PAIR_PHASES; phase++)
         for (uint32_t a = 0; a < count; a++)
@@ -727,34 +736,43 @@ static bool names_one(const struct findings_of_fabric *found, uint32_t node)
     return false;
 }
 
+/* `most`: percent of the fleets. What is inside two-node groups is few flows: by chance all of them
+ * are fast. */
 static void test_few_nodes_with_much_noise_accuse_nobody(void **state)
 {
-    uint64_t wrong = 0, all = 0;
+    static const struct {
+        uint32_t each, most;
+    } fleets[] = {{0, 1}, {2, 3}};
 
     (void)state;
-    for (uint64_t seed = 0; seed < seeds(); seed++)
-        for (uint32_t n = 4; n <= 8; n++, all++) {
-            struct findings_of_fabric found = a_noisy_fleet(n, seed, 1);
+    for (size_t k = 0; k < ARRAY_LEN(fleets); k++) {
+        uint64_t wrong = 0, all = 0;
 
-            wrong += found.suspect_count > 0;
-        }
-    if (100 * wrong > all)
-        fail_msg("somebody is accused in %lu of %lu", (unsigned long)wrong, (unsigned long)all);
+        for (uint64_t seed = 0; seed < seeds(); seed++)
+            for (uint32_t n = 4; n <= 8; n++, all++)
+                wrong += a_noisy_fleet(n, fleets[k].each, seed, 1).suspect_count > 0;
+        if (100 * wrong > fleets[k].most * all)
+            fail_msg("groups of %u: somebody is accused in %lu of %lu", fleets[k].each,
+                     (unsigned long)wrong, (unsigned long)all);
+    }
 }
 
+/* Of four nodes a slow one has half of all flows. */
 static void test_a_slow_node_stands_out_of_much_noise(void **state)
 {
-    uint64_t missed = 0, all = 0;
-
     (void)state;
-    for (uint64_t seed = 0; seed < seeds(); seed++)
-        for (uint32_t n = 4; n <= 8; n++, all++) {
-            struct findings_of_fabric found = a_noisy_fleet(n, seed, 0.25);
+    for (uint32_t n = 4; n <= 8; n++) {
+        uint64_t missed = 0;
+
+        for (uint64_t seed = 0; seed < seeds(); seed++) {
+            struct findings_of_fabric found = a_noisy_fleet(n, 0, seed, 0.25);
 
             missed += !names_one(&found, 1);
         }
-    if (20 * missed > all)
-        fail_msg("missed in %lu of %lu", (unsigned long)missed, (unsigned long)all);
+        if (100 * missed > (n == 4 ? 8 : 2) * seeds())
+            fail_msg("of %u nodes: missed in %lu of %lu", n, (unsigned long)missed,
+                     (unsigned long)seeds());
+    }
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
