@@ -1,6 +1,8 @@
-#include "fleet/splitter.h"
+#include "fleet/split.h"
 
 #include "base/hash.h"
+#include "fleet/split_presence.h"
+#include "fleet/split_rules.h"
 #include "fleet/tool.h"
 
 #include <errno.h>
@@ -10,79 +12,6 @@
 /* How rules name that a device, a port or a module is not there, or is one too many. */
 #define PATH_MISSING "missing"
 #define PATH_EXTRA   "extra"
-
-struct splitter *splitter_new(struct arena *arena, const struct fleet *fleet,
-                              const struct diff *diff, struct naming *naming)
-{
-    struct splitter *splitter = calloc(1, sizeof(*splitter));
-
-    if (!splitter)
-        return NULL;
-    splitter->arena = arena;
-    splitter->fleet = fleet;
-    splitter->diff = diff;
-    splitter->naming = naming;
-    splitter->rules = (uint32_t)fleet->judge->count();
-    splitter->settings = calloc(splitter->rules + 1, sizeof(double));
-    splitter->moves = calloc(splitter->rules + 1, sizeof(double));
-    splitter->presence = calloc(diff->alignment->column_count + 1, 1);
-    if (!splitter->settings || !splitter->moves || !splitter->presence) {
-        splitter_free(splitter);
-        return NULL;
-    }
-    return splitter;
-}
-
-void splitter_free(struct splitter *splitter)
-{
-    if (!splitter)
-        return;
-    vec_done(&splitter->folds);
-    vec_done(&splitter->parts);
-    vec_done(&splitter->list);
-    free(splitter->settings);
-    free(splitter->moves);
-    free(splitter->presence);
-    free(splitter);
-}
-
-/* What has been put into `list` as a new cause. */
-int splitter_emit(struct splitter *splitter, enum difference_kind kind,
-                  const struct rule *const *rules, uint32_t rule_count, struct node_set nodes)
-{
-    struct fold *fold;
-
-    if (!splitter->list.count)
-        return 0;
-    fold = vec_push(&splitter->folds);
-    if (!fold)
-        return -ENOMEM;
-    fold->kind = kind;
-    fold->nodes = nodes;
-    fold->rule = rule_count ? rules[0] : NULL;
-    for (uint32_t i = 1; i < rule_count && i <= ARRAY_LEN(fold->also); i++)
-        fold->also[i - 1] = rules[i];
-    fold->count = (uint32_t)splitter->list.count;
-    fold->deviations =
-        arena_alloc(splitter->arena, splitter->list.count * sizeof(*fold->deviations));
-    if (!fold->deviations)
-        return -ENOMEM;
-    memcpy(fold->deviations, splitter->list.items,
-           splitter->list.count * sizeof(*fold->deviations));
-    splitter->list.count = 0;
-    return 0;
-}
-
-int splitter_take_part(struct splitter *splitter, struct part *part)
-{
-    struct deviation *slot = vec_push(&splitter->list);
-
-    if (!slot)
-        return -ENOMEM;
-    *slot = part->deviation;
-    part->taken = true;
-    return 0;
-}
 
 static int split_by_block(struct splitter *splitter, struct node_set nodes)
 {
@@ -106,7 +35,7 @@ static int split_by_block(struct splitter *splitter, struct node_set nodes)
 static int keep_whole(struct splitter *splitter, struct node_set nodes)
 {
     const struct rule *best[SPLIT_RULES_MAX];
-    uint32_t rules = splitter_best_rules(splitter, best);
+    uint32_t rules = split_best_rules(splitter, best);
     enum difference_kind kind = DIFF_SETTING;
     int r = 0;
 
@@ -116,7 +45,7 @@ static int keep_whole(struct splitter *splitter, struct node_set nodes)
         if (part->taken)
             continue;
         if (field_is_presence(part_field(splitter, part)) && kind != DIFF_MISSING_DEVICE)
-            kind = splitter_presence_kind(splitter, part);
+            kind = split_presence_kind(splitter, part);
         r = splitter_take_part(splitter, part);
     }
     return r < 0 ? r : splitter_emit(splitter, kind, best, rules, nodes);
@@ -203,29 +132,16 @@ int split_bundle(struct splitter *splitter, const struct deviation *deviations, 
         if (!part->claims)
             return -ENOMEM;
     }
-    splitter_mark_presence(splitter, true);
+    split_mark_presence(splitter, true);
     r = split_tool(splitter, nodes);
     if (r == 0 && apart)
-        r = splitter_split_presence(splitter, nodes);
+        r = split_by_presence(splitter, nodes);
     if (r == 0 && apart)
-        r = splitter_split_by_rules(splitter, nodes);
+        r = split_by_rules(splitter, nodes);
     if (r == 0)
         r = apart ? split_by_block(splitter, nodes) : keep_whole(splitter, nodes);
-    splitter_mark_presence(splitter, false);
+    split_mark_presence(splitter, false);
     return r;
-}
-
-int splitter_take(struct splitter *splitter, struct fold_list *out)
-{
-    size_t count = splitter->folds.count;
-
-    out->items = arena_alloc(splitter->arena, (count + 1) * sizeof(*out->items));
-    if (!out->items)
-        return -ENOMEM;
-    if (count)
-        memcpy(out->items, splitter->folds.items, count * sizeof(*out->items));
-    out->count = (uint32_t)count;
-    return 0;
 }
 
 static int by_telling(const void *a, const void *b)
