@@ -1,11 +1,9 @@
 #include "report/text.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 
 #define DIFFERENCES_SHOWN 10
-#define CAUSES_SHOWN      5
 
 static void count_findings(const struct fleet *fleet, size_t *nodes, size_t *bad, size_t *failed)
 {
@@ -112,95 +110,6 @@ static int put_compare(const struct pen *pen)
     return text_findings(pen, "By the rules (also what all nodes share)");
 }
 
-void text_cause(const struct pen *pen, const struct explanation *explanation,
-                const struct cause *cause, const struct metric *metric, uint32_t number)
-{
-    const struct difference *difference = &pen->report->differences[cause->difference];
-    char label[16], value[METRIC_VALUE_BYTES];
-    const char *test;
-
-    (void)snprintf(label, sizeof(label), "%2u", number);
-    text_difference(pen, difference, label);
-    test = arena_printf(pen->arena,
-                        "p = %.2g after correction (%.2g before): %u of %u slow and %u of %u fast "
-                        "%s carry it",
-                        cause->p_corrected, cause->p, cause->slow_with, cause->slow_all,
-                        cause->fast_with, cause->fast_all,
-                        strstr(explanation->note ? explanation->note : "", "pair") ? "pairs"
-                                                                                   : "nodes");
-    if (test)
-        pen_block(pen, "test", PLAIN, test);
-    if (cause->effect != 0)
-        pen_block(pen, "effect", PLAIN,
-                  metric ? arena_printf(pen->arena, "median with it %s %s than without",
-                                        metric_value(metric->unit, fabs(cause->effect), value),
-                                        cause->effect < 0 ? "lower" : "higher")
-                         : arena_printf(pen->arena, "median with it %+.4g against without",
-                                        cause->effect));
-    if (cause->counter_examples.count)
-        pen_block(pen, "but", YELLOW,
-                  arena_printf(pen->arena, "fast in spite of it: %s",
-                               pen_nodes(pen, cause->counter_examples.nodes,
-                                         cause->counter_examples.count)));
-}
-
-void text_confounders(const struct pen *pen, const struct explanation *explanation)
-{
-    if (!explanation->confounder_count)
-        return;
-    buf_puts(pen->out, "\n");
-    pen_put(pen, BOLD, "Confounders: these fit as well and may be the real cause");
-    buf_puts(pen->out, "\n");
-    for (uint32_t i = 0; i < explanation->confounder_count; i++) {
-        const struct cause *cause = &explanation->confounders[i];
-        const struct difference *difference = &pen->report->differences[cause->difference];
-
-        pen_block(pen, "-", PLAIN,
-                  arena_printf(pen->arena, "%s on %s, p = %.2g", difference->title,
-                               pen_nodes(pen, difference->nodes.nodes, difference->nodes.count),
-                               cause->p_corrected));
-    }
-}
-
-static int put_explain(const struct pen *pen)
-{
-    const struct explanation *explanation = pen->report->explanation;
-    uint32_t shown = explanation->explaining ? explanation->explaining : 0;
-
-    if (!shown) {
-        pen_put(pen, YELLOW, "Nothing visible explains it.");
-        buf_puts(pen->out, "  ");
-    } else {
-        const struct cause *best = &explanation->causes[0];
-        const struct difference *difference = &pen->report->differences[best->difference];
-        const char *title = report_sentence(pen->arena, difference->title);
-        const char *text =
-            arena_printf(pen->arena, "%s: on %s.", title ? title : "",
-                         pen_nodes(pen, difference->nodes.nodes, difference->nodes.count));
-
-        pen_put(pen, RED, text ? pen_clean(pen, text) : "");
-        buf_puts(pen->out, "\n");
-    }
-    text_cohorts(pen);
-    if (explanation->note)
-        pen_block(pen, "how", DIM, explanation->note);
-    if (explanation->slow.count)
-        pen_block(pen, "slow", PLAIN,
-                  pen_nodes_share(pen, explanation->slow.nodes, explanation->slow.count));
-    if (!shown && explanation->cause_count) {
-        buf_puts(pen->out, "\n");
-        pen_put(pen, BOLD, "The closest, none of them beyond chance");
-        buf_puts(pen->out, "\n");
-        shown = explanation->cause_count < 3 ? explanation->cause_count : 3;
-    } else if (!pen->style->verbose && shown > CAUSES_SHOWN) {
-        shown = CAUSES_SHOWN;
-    }
-    for (uint32_t i = 0; i < shown; i++)
-        text_cause(pen, explanation, &explanation->causes[i], NULL, i + 1);
-    text_confounders(pen, explanation);
-    return pen->style->verbose ? text_findings(pen, "By the rules (also what all nodes share)") : 0;
-}
-
 int report_text(const struct report *report, const struct report_style *style, struct buf *out)
 {
     struct pen pen = {
@@ -217,7 +126,7 @@ int report_text(const struct report *report, const struct report_style *style, s
         r = put_compare(&pen);
         break;
     case REPORT_EXPLAIN:
-        r = report->story ? text_story(&pen) : put_explain(&pen);
+        r = report->story ? text_story(&pen) : text_explain(&pen);
         break;
     }
     if (r == 0)
