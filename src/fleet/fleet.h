@@ -109,7 +109,7 @@ struct difference {
     enum difference_kind kind;
     uint32_t cohort;
     const struct rule *cause;        /* or NULL */
-    const struct rule *also[4];      /* further rules that name some of its fields */
+    const struct rule *also[4];      /* further rules that name some of its fields and find fault */
     const char *title;               /* always: the rule's, or what can be said without one */
     struct node_set nodes;           /* the minority: those that are not like the others */
     const struct diff_field *fields; /* the telling ones first */
@@ -159,7 +159,7 @@ struct explanation {
      * first. Without these and without explaining ones "nothing visible explains it". */
     const struct cause *likely[LIKELY_MAX];
     uint32_t likely_count;
-    struct node_set left; /* slow nodes that neither is on */
+    struct node_set left;     /* slow nodes that neither is on */
     bool none_slow, all_slow; /* by what was given: then nothing can be told apart */
     const struct cause
         *confounders; /* differences in BIOS version, firmware, rack that fit as well */

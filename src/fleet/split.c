@@ -109,9 +109,83 @@ static int split_tool(struct splitter *splitter, struct node_set nodes)
     return r < 0 ? r : splitter_emit(splitter, DIFF_TOOL_VERSION, NULL, 0, nodes);
 }
 
+static bool has_device(const struct splitter *splitter, const struct fold *fold)
+{
+    for (uint32_t i = 0; i < fold->count; i++) {
+        const struct field *field = &splitter->diff->fields.items[fold->deviations[i].field];
+
+        if (field_is_presence(field) &&
+            splitter->diff->alignment->columns[field->column].kind == SUBJECT_PCI)
+            return true;
+    }
+    return false;
+}
+
+/* All of `from` becomes a part of `into`, which keeps its name. */
+static int join_fold(struct splitter *splitter, struct fold *into, struct fold *from)
+{
+    size_t count = (size_t)into->count + from->count;
+    struct deviation *list = arena_alloc(splitter->arena, count * sizeof(*list));
+
+    if (!list)
+        return -ENOMEM;
+    memcpy(list, into->deviations, into->count * sizeof(*list));
+    memcpy(list + into->count, from->deviations, from->count * sizeof(*list));
+    if (from->kind == DIFF_SETTING && !has_device(splitter, into))
+        into->kind = DIFF_SETTING; /* more NUMA nodes, which the setting makes */
+    into->deviations = list;
+    into->count = (uint32_t)count;
+    return 0;
+}
+
+/* The cause of this bundle that has the same name as another: that of a device before others. */
+static struct fold *namesake(const struct splitter *splitter, size_t first, size_t of)
+{
+    const struct rule *rule = splitter->folds.items[of].rule;
+    struct fold *found = NULL;
+
+    for (size_t i = first; i < splitter->folds.count; i++) {
+        struct fold *fold = &splitter->folds.items[i];
+
+        if (i == of || !fold->count || fold->rule != rule)
+            continue;
+        if (has_device(splitter, fold))
+            return fold;
+        if (!found && i < of)
+            found = fold;
+    }
+    return found;
+}
+
+/* What a rule says of the host and of what is no device of its own (a port of RDMA, a NUMA node)
+ * goes to the cause of the same name: a GPU that is missing is missing in nvidia-smi too. Causes
+ * from `first` on are those of this bundle. */
+static int join_by_rule(struct splitter *splitter, size_t first)
+{
+    size_t kept = first;
+
+    for (size_t i = first; i < splitter->folds.count; i++) {
+        struct fold *fold = &splitter->folds.items[i], *into;
+
+        if (!fold->rule || fold->rule->severity == SEVERITY_INFO || has_device(splitter, fold))
+            continue;
+        into = namesake(splitter, first, i);
+        if (into && join_fold(splitter, into, fold) < 0)
+            return -ENOMEM;
+        if (into)
+            fold->count = 0;
+    }
+    for (size_t i = first; i < splitter->folds.count; i++)
+        if (splitter->folds.items[i].count)
+            splitter->folds.items[kept++] = splitter->folds.items[i];
+    splitter->folds.count = kept;
+    return 0;
+}
+
 int split_bundle(struct splitter *splitter, const struct deviation *deviations, uint32_t count,
                  struct node_set nodes, bool apart)
 {
+    size_t first = splitter->folds.count;
     int r;
 
     splitter->parts.count = splitter->list.count = 0;
@@ -140,6 +214,8 @@ int split_bundle(struct splitter *splitter, const struct deviation *deviations, 
         r = split_by_rules(splitter, nodes);
     if (r == 0)
         r = apart ? split_by_block(splitter, nodes) : keep_whole(splitter, nodes);
+    if (r == 0 && apart)
+        r = join_by_rule(splitter, first);
     split_mark_presence(splitter, false);
     return r;
 }

@@ -46,15 +46,12 @@ void text_difference(const struct pen *pen, const struct difference *difference,
               cause ? cause->id : NULL);
     pen_block(pen, "nodes", BOLD,
               pen_nodes_share(pen, difference->nodes.nodes, difference->nodes.count));
-    if (difference->changed_facts > 1 || (cause && cause->bios)) {
-        const char *what =
-            arena_printf(pen->arena, "%u fact%s moved together%s", difference->changed_facts,
-                         difference->changed_facts == 1 ? "" : "s",
-                         cause && cause->bios ? "; a BIOS option does this" : "");
-
-        if (what)
-            pen_block(pen, "what", PLAIN, what);
-    }
+    if (difference->changed_facts > 1)
+        pen_block(pen, "what", PLAIN,
+                  arena_printf(pen->arena, "%u facts moved together%s", difference->changed_facts,
+                               cause && cause->bios ? "; a BIOS option does this" : ""));
+    else if (cause && cause->bios)
+        pen_block(pen, "what", PLAIN, "a BIOS option does this");
     for (uint32_t i = 0; i < shown; i++)
         put_field(pen, &folded[i], i ? "" : "fields");
     if (count > shown)
