@@ -300,8 +300,7 @@ static int explain_chapter(struct builder *builder, struct chapter *chapter, str
         if (r < 0)
             return r;
         chapter->explained = true;
-        r = story_likely(builder->request, builder->arena, chapter, err);
-        if (r == 0 && metric && metric->of_pair)
+        if (metric && metric->of_pair)
             r = pairs_symptom(builder, chapter, &symptom);
     }
     if (r > 0) {

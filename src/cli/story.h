@@ -26,10 +26,6 @@ int tale_explain(struct tale *tale, struct request *request, struct err *err);
 
 void tale_done(struct tale *tale);
 
-/* From an explained chapter its likely causes. Returns 0 or -ENOMEM. */
-int story_likely(const struct request *request, struct arena *arena, struct chapter *chapter,
-                 struct err *err);
-
 /* The sentence of each chapter about older tests in the store; chapters[i].since is set. Returns 0
  * or a negative errno. */
 int story_since(struct tale *tale, struct arena *arena, struct chapter *chapters, uint32_t count,

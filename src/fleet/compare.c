@@ -27,12 +27,17 @@ static const char *title_devices(struct arena *arena, const struct diff *diff,
     const char *verb = fold->kind == DIFF_MISSING_DEVICE ? "missing" : "extra";
     uint32_t devices = 0;
     const char *first = "device";
+    bool pci = false;
 
     for (uint32_t i = fold->count; i-- > 0;) {
         const struct field *field = &diff->fields.items[fold->deviations[i].field];
+        bool is_pci = diff->alignment->columns[field->column].kind == SUBJECT_PCI;
 
-        if (field->key || field->rule)
+        if (field->key || field->rule || (pci && !is_pci))
             continue;
+        if (is_pci && !pci) /* its port of RDMA is no further device */
+            devices = 0;
+        pci |= is_pci;
         devices++;
         first = place_of(diff, field);
     }
@@ -101,6 +106,19 @@ static struct node_set other_side(const struct diff *diff, const struct fold *fo
     return diff->fields.items[fold->deviations[0].field].values[0].set->nodes;
 }
 
+/* Of the other rules that know its fields, those that find fault with a node that carries it. */
+static void keep_also(const struct fleet *fleet, const struct fold *fold, struct difference *out)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(fold->also) && fold->also[i]; i++)
+        for (uint32_t n = 0; n < out->nodes.count; n++)
+            if (rank_fires(&fleet->nodes.items[out->nodes.nodes[n]], fold->also[i])) {
+                out->also[kept++] = fold->also[i];
+                break;
+            }
+}
+
 static int write_fold(struct fleet *fleet, const struct diff *diff, const struct fold *fold,
                       uint32_t cohort, struct difference *out)
 {
@@ -130,7 +148,7 @@ static int write_fold(struct fleet *fleet, const struct diff *diff, const struct
         .changed_facts = facts,
         .score = rank_score(fleet, diff, fold),
     };
-    memcpy(out->also, fold->also, sizeof(out->also));
+    keep_also(fleet, fold, out);
     return out->title ? 0 : -ENOMEM;
 }
 

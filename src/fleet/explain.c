@@ -2,6 +2,7 @@
 
 #include "base/stats.h"
 #include "fleet/labels.h"
+#include "fleet/likely.h"
 #include "fleet/naming.h"
 #include "fleet/racks.h"
 #include "fleet/rank.h"
@@ -383,12 +384,12 @@ static int write_note(struct work *work, size_t tests, struct explanation *out)
 
     for (size_t n = 0; n < work->fleet->nodes.count; n++)
         known += work->labels.known[n];
-    buf_printf(&note, "%s, on %u nodes", names[work->symptom->kind], known);
+    buf_printf(&note, "%s, on %u node%s", names[work->symptom->kind], known, known == 1 ? "" : "s");
     if (work->symptom->kind != SYMPTOM_SLOW && isfinite(work->labels.threshold))
         buf_printf(&note, ", slow %s %.4g", work->symptom->higher_is_slower ? "above" : "below",
                    work->labels.threshold);
-    buf_printf(&note, "; %u difference%s tried, p corrected for %zu tests (Holm)", out->tried,
-               out->tried == 1 ? "" : "s", tests);
+    buf_printf(&note, "; %u difference%s tried, p corrected for %zu test%s (Holm)", out->tried,
+               out->tried == 1 ? "" : "s", tests, tests == 1 ? "" : "s");
     r = note_open(work, &note);
     if (r == 0)
         r = note_rack(work, &note);
@@ -398,6 +399,23 @@ static int write_note(struct work *work, size_t tests, struct explanation *out)
     }
     buf_done(&note);
     return r;
+}
+
+/* Is nothing slow, or nothing fast? */
+static void say_extremes(const struct work *work, struct explanation *out)
+{
+    const struct pairs *pairs = &work->labels.pairs;
+    uint32_t fast = 0;
+
+    if (work->symptom->kind == SYMPTOM_PAIRS) {
+        out->none_slow = pairs->slow == 0;
+        out->all_slow = pairs->slow == pairs->count;
+        return;
+    }
+    for (size_t n = 0; n < work->fleet->nodes.count; n++)
+        fast += work->labels.known[n] && !work->labels.slow[n];
+    out->none_slow = out->slow.count == 0;
+    out->all_slow = fast == 0;
 }
 
 static int write_answer(struct work *work, struct explanation *out)
@@ -428,7 +446,8 @@ static int write_answer(struct work *work, struct explanation *out)
         if (work->labels.slow[n])
             slow[out->slow.count++] = n;
     out->slow.nodes = slow;
-    return 0;
+    say_extremes(work, out);
+    return likely_find(arena, work->fleet, out);
 }
 
 int fleet_explain(struct fleet *fleet, const struct symptom *symptom, struct explanation *out,

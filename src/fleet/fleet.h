@@ -109,7 +109,7 @@ struct difference {
     enum difference_kind kind;
     uint32_t cohort;
     const struct rule *cause;        /* or NULL */
-    const struct rule *also[4];      /* further rules that name some of its fields */
+    const struct rule *also[4];      /* further rules that name some of its fields and find fault */
     const char *title;               /* always: the rule's, or what can be said without one */
     struct node_set nodes;           /* the minority: those that are not like the others */
     const struct diff_field *fields; /* the telling ones first */
@@ -147,12 +147,20 @@ struct cause {
     double effect;      /* METRIC: median with minus median without; PAIRS likewise; SLOW: 0 */
 };
 
+#define LIKELY_MAX 8
+
 struct explanation {
     const struct cause *causes; /* best first; those above the level are `explains`.. */
     uint32_t cause_count;
-    uint32_t explaining; /* how many of them pass p_corrected <= 0.05: 0 says "nothing visible
-                            explains it" */
+    uint32_t explaining; /* how many of them pass p_corrected <= 0.05 */
     uint32_t tried;
+    /* Of the slow nodes that nothing proven is on: what is on some of them and on no node that is
+     * well, and was found to do harm there, but on too few to prove it; what is on most of them
+     * first. Without these and without explaining ones "nothing visible explains it". */
+    const struct cause *likely[LIKELY_MAX];
+    uint32_t likely_count;
+    struct node_set left;     /* slow nodes that neither is on */
+    bool none_slow, all_slow; /* by what was given: then nothing can be told apart */
     const struct cause
         *confounders; /* differences in BIOS version, firmware, rack that fit as well */
     uint32_t confounder_count;

@@ -37,7 +37,7 @@ bool rank_is_inventory(const char *path)
     return false;
 }
 
-static bool fires(const struct fleet_node *node, const struct rule *rule)
+bool rank_fires(const struct fleet_node *node, const struct rule *rule)
 {
     for (uint32_t i = 0; i < node->finding_count; i++)
         if (node->findings[i].rule == rule)
@@ -53,9 +53,9 @@ double rank_verdict(const struct fleet *fleet, struct node_set all, struct node_
     if (!some.count || some.count >= all.count)
         return 0;
     for (uint32_t i = 0; i < all.count; i++)
-        every += fires(&fleet->nodes.items[all.nodes[i]], rule);
+        every += rank_fires(&fleet->nodes.items[all.nodes[i]], rule);
     for (uint32_t i = 0; i < some.count; i++)
-        with += fires(&fleet->nodes.items[some.nodes[i]], rule);
+        with += rank_fires(&fleet->nodes.items[some.nodes[i]], rule);
     return (double)with / some.count - (double)(every - with) / (all.count - some.count);
 }
 

@@ -4,6 +4,9 @@
 
 #include "fleet/fold.h"
 
+/* Did this rule find fault with the node? */
+bool rank_fires(const struct fleet_node *node, const struct rule *rule);
+
 /* Do its nodes say it themselves? Share of them on which this rule fires, less the share of the
  * others: -1 .. 1. */
 double rank_verdict(const struct fleet *fleet, struct node_set all, struct node_set some,

@@ -1,6 +1,8 @@
-#include "fleet/splitter.h"
+#include "fleet/split.h"
 
 #include "base/hash.h"
+#include "fleet/split_presence.h"
+#include "fleet/split_rules.h"
 #include "fleet/tool.h"
 
 #include <errno.h>
@@ -10,79 +12,6 @@
 /* How rules name that a device, a port or a module is not there, or is one too many. */
 #define PATH_MISSING "missing"
 #define PATH_EXTRA   "extra"
-
-struct splitter *splitter_new(struct arena *arena, const struct fleet *fleet,
-                              const struct diff *diff, struct naming *naming)
-{
-    struct splitter *splitter = calloc(1, sizeof(*splitter));
-
-    if (!splitter)
-        return NULL;
-    splitter->arena = arena;
-    splitter->fleet = fleet;
-    splitter->diff = diff;
-    splitter->naming = naming;
-    splitter->rules = (uint32_t)fleet->judge->count();
-    splitter->settings = calloc(splitter->rules + 1, sizeof(double));
-    splitter->moves = calloc(splitter->rules + 1, sizeof(double));
-    splitter->presence = calloc(diff->alignment->column_count + 1, 1);
-    if (!splitter->settings || !splitter->moves || !splitter->presence) {
-        splitter_free(splitter);
-        return NULL;
-    }
-    return splitter;
-}
-
-void splitter_free(struct splitter *splitter)
-{
-    if (!splitter)
-        return;
-    vec_done(&splitter->folds);
-    vec_done(&splitter->parts);
-    vec_done(&splitter->list);
-    free(splitter->settings);
-    free(splitter->moves);
-    free(splitter->presence);
-    free(splitter);
-}
-
-/* What has been put into `list` as a new cause. */
-int splitter_emit(struct splitter *splitter, enum difference_kind kind,
-                  const struct rule *const *rules, uint32_t rule_count, struct node_set nodes)
-{
-    struct fold *fold;
-
-    if (!splitter->list.count)
-        return 0;
-    fold = vec_push(&splitter->folds);
-    if (!fold)
-        return -ENOMEM;
-    fold->kind = kind;
-    fold->nodes = nodes;
-    fold->rule = rule_count ? rules[0] : NULL;
-    for (uint32_t i = 1; i < rule_count && i <= ARRAY_LEN(fold->also); i++)
-        fold->also[i - 1] = rules[i];
-    fold->count = (uint32_t)splitter->list.count;
-    fold->deviations =
-        arena_alloc(splitter->arena, splitter->list.count * sizeof(*fold->deviations));
-    if (!fold->deviations)
-        return -ENOMEM;
-    memcpy(fold->deviations, splitter->list.items,
-           splitter->list.count * sizeof(*fold->deviations));
-    splitter->list.count = 0;
-    return 0;
-}
-
-int splitter_take_part(struct splitter *splitter, struct part *part)
-{
-    struct deviation *slot = vec_push(&splitter->list);
-
-    if (!slot)
-        return -ENOMEM;
-    *slot = part->deviation;
-    part->taken = true;
-    return 0;
-}
 
 static int split_by_block(struct splitter *splitter, struct node_set nodes)
 {
@@ -106,7 +35,7 @@ static int split_by_block(struct splitter *splitter, struct node_set nodes)
 static int keep_whole(struct splitter *splitter, struct node_set nodes)
 {
     const struct rule *best[SPLIT_RULES_MAX];
-    uint32_t rules = splitter_best_rules(splitter, best);
+    uint32_t rules = split_best_rules(splitter, best);
     enum difference_kind kind = DIFF_SETTING;
     int r = 0;
 
@@ -116,7 +45,7 @@ static int keep_whole(struct splitter *splitter, struct node_set nodes)
         if (part->taken)
             continue;
         if (field_is_presence(part_field(splitter, part)) && kind != DIFF_MISSING_DEVICE)
-            kind = splitter_presence_kind(splitter, part);
+            kind = split_presence_kind(splitter, part);
         r = splitter_take_part(splitter, part);
     }
     return r < 0 ? r : splitter_emit(splitter, kind, best, rules, nodes);
@@ -180,9 +109,83 @@ static int split_tool(struct splitter *splitter, struct node_set nodes)
     return r < 0 ? r : splitter_emit(splitter, DIFF_TOOL_VERSION, NULL, 0, nodes);
 }
 
+static bool has_device(const struct splitter *splitter, const struct fold *fold)
+{
+    for (uint32_t i = 0; i < fold->count; i++) {
+        const struct field *field = &splitter->diff->fields.items[fold->deviations[i].field];
+
+        if (field_is_presence(field) &&
+            splitter->diff->alignment->columns[field->column].kind == SUBJECT_PCI)
+            return true;
+    }
+    return false;
+}
+
+/* All of `from` becomes a part of `into`, which keeps its name. */
+static int join_fold(struct splitter *splitter, struct fold *into, struct fold *from)
+{
+    size_t count = (size_t)into->count + from->count;
+    struct deviation *list = arena_alloc(splitter->arena, count * sizeof(*list));
+
+    if (!list)
+        return -ENOMEM;
+    memcpy(list, into->deviations, into->count * sizeof(*list));
+    memcpy(list + into->count, from->deviations, from->count * sizeof(*list));
+    if (from->kind == DIFF_SETTING && !has_device(splitter, into))
+        into->kind = DIFF_SETTING; /* more NUMA nodes, which the setting makes */
+    into->deviations = list;
+    into->count = (uint32_t)count;
+    return 0;
+}
+
+/* The cause of this bundle that has the same name as another: that of a device before others. */
+static struct fold *namesake(const struct splitter *splitter, size_t first, size_t of)
+{
+    const struct rule *rule = splitter->folds.items[of].rule;
+    struct fold *found = NULL;
+
+    for (size_t i = first; i < splitter->folds.count; i++) {
+        struct fold *fold = &splitter->folds.items[i];
+
+        if (i == of || !fold->count || fold->rule != rule)
+            continue;
+        if (has_device(splitter, fold))
+            return fold;
+        if (!found && i < of)
+            found = fold;
+    }
+    return found;
+}
+
+/* What a rule says of the host and of what is no device of its own (a port of RDMA, a NUMA node)
+ * goes to the cause of the same name: a GPU that is missing is missing in nvidia-smi too. Causes
+ * from `first` on are those of this bundle. */
+static int join_by_rule(struct splitter *splitter, size_t first)
+{
+    size_t kept = first;
+
+    for (size_t i = first; i < splitter->folds.count; i++) {
+        struct fold *fold = &splitter->folds.items[i], *into;
+
+        if (!fold->rule || fold->rule->severity == SEVERITY_INFO || has_device(splitter, fold))
+            continue;
+        into = namesake(splitter, first, i);
+        if (into && join_fold(splitter, into, fold) < 0)
+            return -ENOMEM;
+        if (into)
+            fold->count = 0;
+    }
+    for (size_t i = first; i < splitter->folds.count; i++)
+        if (splitter->folds.items[i].count)
+            splitter->folds.items[kept++] = splitter->folds.items[i];
+    splitter->folds.count = kept;
+    return 0;
+}
+
 int split_bundle(struct splitter *splitter, const struct deviation *deviations, uint32_t count,
                  struct node_set nodes, bool apart)
 {
+    size_t first = splitter->folds.count;
     int r;
 
     splitter->parts.count = splitter->list.count = 0;
@@ -203,29 +206,18 @@ int split_bundle(struct splitter *splitter, const struct deviation *deviations, 
         if (!part->claims)
             return -ENOMEM;
     }
-    splitter_mark_presence(splitter, true);
+    split_mark_presence(splitter, true);
     r = split_tool(splitter, nodes);
     if (r == 0 && apart)
-        r = splitter_split_presence(splitter, nodes);
+        r = split_by_presence(splitter, nodes);
     if (r == 0 && apart)
-        r = splitter_split_by_rules(splitter, nodes);
+        r = split_by_rules(splitter, nodes);
     if (r == 0)
         r = apart ? split_by_block(splitter, nodes) : keep_whole(splitter, nodes);
-    splitter_mark_presence(splitter, false);
+    if (r == 0 && apart)
+        r = join_by_rule(splitter, first);
+    split_mark_presence(splitter, false);
     return r;
-}
-
-int splitter_take(struct splitter *splitter, struct fold_list *out)
-{
-    size_t count = splitter->folds.count;
-
-    out->items = arena_alloc(splitter->arena, (count + 1) * sizeof(*out->items));
-    if (!out->items)
-        return -ENOMEM;
-    if (count)
-        memcpy(out->items, splitter->folds.items, count * sizeof(*out->items));
-    out->count = (uint32_t)count;
-    return 0;
 }
 
 static int by_telling(const void *a, const void *b)

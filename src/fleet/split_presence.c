@@ -1,4 +1,4 @@
-#include "fleet/splitter.h"
+#include "fleet/split_presence.h"
 
 #include <string.h>
 
@@ -13,7 +13,7 @@ static int top_of(const struct splitter *splitter, int column)
     return top;
 }
 
-void splitter_mark_presence(struct splitter *splitter, bool on)
+void split_mark_presence(struct splitter *splitter, bool on)
 {
     bool any = false;
 
@@ -61,8 +61,7 @@ static bool share_lost_root(const struct splitter *splitter, int a, int b)
     return true;
 }
 
-enum difference_kind splitter_presence_kind(const struct splitter *splitter,
-                                            const struct part *part)
+enum difference_kind split_presence_kind(const struct splitter *splitter, const struct part *part)
 {
     return part_field(splitter, part)->values[part->deviation.value].absent ? DIFF_MISSING_DEVICE
                                                                             : DIFF_EXTRA_DEVICE;
@@ -86,7 +85,7 @@ static const struct rule *presence_rule(const struct splitter *splitter, const s
 }
 
 /* One cause for each place where something comes or goes, with all behind it and the port above. */
-int splitter_split_presence(struct splitter *splitter, struct node_set nodes)
+int split_by_presence(struct splitter *splitter, struct node_set nodes)
 {
     const struct column *columns = splitter->diff->alignment->columns;
     int r = 0;
@@ -101,7 +100,7 @@ int splitter_split_presence(struct splitter *splitter, struct node_set nodes)
             continue;
         top = top_of(splitter, (int)part_field(splitter, part)->column);
         above = columns[top].parent;
-        kind = splitter_presence_kind(splitter, part);
+        kind = split_presence_kind(splitter, part);
         rule = NULL;
         for (size_t q = 0; q < splitter->parts.count && r == 0; q++) {
             struct part *other = &splitter->parts.items[q];

@@ -1,4 +1,4 @@
-#include "fleet/splitter.h"
+#include "fleet/split_rules.h"
 
 #include <errno.h>
 #include <string.h>
@@ -66,7 +66,7 @@ static void put_cause_first(const struct splitter *splitter, const struct rule *
 }
 
 /* Rules that claim a setting among the parts that are left, best first. */
-uint32_t splitter_best_rules(struct splitter *splitter, const struct rule **best)
+uint32_t split_best_rules(struct splitter *splitter, const struct rule **best)
 {
     double scores[SPLIT_RULES_MAX] = {0}, total = 0;
     uint32_t found = 0;
@@ -174,13 +174,13 @@ static uint32_t add_deeper(const struct splitter *splitter, const struct rule **
     return count;
 }
 
-int splitter_split_by_rules(struct splitter *splitter, struct node_set nodes)
+int split_by_rules(struct splitter *splitter, struct node_set nodes)
 {
     const struct rule *best[SPLIT_RULES_MAX];
     uint32_t rules;
     int r = 0;
 
-    while (r == 0 && (rules = splitter_best_rules(splitter, best)) > 0) {
+    while (r == 0 && (rules = split_best_rules(splitter, best)) > 0) {
         rules = add_deeper(splitter, best, best_of_list(splitter, best, rules));
         r = take_rule(splitter, best[0]);
         if (r == 0)

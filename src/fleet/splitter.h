@@ -1,9 +1,9 @@
-/* fleet/splitter - a bundle at hand, shared by the files that split it: split_rules (by the rules
- * that name settings), split_presence (devices that come or go) and split (all else). */
+/* fleet/splitter - a bundle at hand and the causes made of it: what the files share that split it
+ * (split_rules, split_presence, split). */
 #ifndef FLEET_SPLITTER_H
 #define FLEET_SPLITTER_H
 
-#include "fleet/split.h"
+#include "fleet/fold.h"
 
 struct part { /* of a bundle: one deviation at hand */
     struct deviation deviation;
@@ -36,22 +36,17 @@ static inline bool field_is_presence(const struct field *field)
     return field->key == 0 && !field->rule;
 }
 
+/* NULL when there is no memory. */
+struct splitter *splitter_new(struct arena *arena, const struct fleet *fleet,
+                              const struct diff *diff, struct naming *naming);
+void splitter_free(struct splitter *splitter);
+
 /* Put a part into `list`, which becomes a new cause by splitter_emit. 0 or -ENOMEM. */
 int splitter_take_part(struct splitter *splitter, struct part *part);
 int splitter_emit(struct splitter *splitter, enum difference_kind kind,
                   const struct rule *const *rules, uint32_t rule_count, struct node_set nodes);
 
-/* split_rules: the rules that name most of what is left, at most SPLIT_RULES_MAX, the cause behind
- * the others first; and a cause for each of them until none is left. */
-#define SPLIT_RULES_MAX 5
-uint32_t splitter_best_rules(struct splitter *splitter, const struct rule **best);
-int splitter_split_by_rules(struct splitter *splitter, struct node_set nodes);
-
-/* split_presence: note which columns come or go in this bundle (and forget it); a cause for each
- * place where something does. */
-void splitter_mark_presence(struct splitter *splitter, bool on);
-enum difference_kind splitter_presence_kind(const struct splitter *splitter,
-                                            const struct part *part);
-int splitter_split_presence(struct splitter *splitter, struct node_set nodes);
+/* The causes so far, in the arena. 0 or -ENOMEM. */
+int splitter_take(struct splitter *splitter, struct fold_list *out);
 
 #endif

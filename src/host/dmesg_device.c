@@ -45,24 +45,23 @@ static void on_aer(struct klog *log, uint64_t bdf, struct str rest)
 }
 
 /* "BAR 1 [mem size 0x800000000 64bit pref]: can't assign; no space", "BAR 0: failed to assign [mem
- * ...", "BAR 1 [mem 0x...]: assigned", "bridge window [mem size ...]: can't assign". A BAR that is
- * assigned later is well. Port windows in I/O space fail on every big machine and harm nobody. */
+ * ...", "BAR 1 [mem 0x...]: assigned". A BAR that is assigned later is well. Windows of ports
+ * ("bridge window [mem size ...]", BAR 13 and up before kernel 6.8) fail on every big machine,
+ * where nothing is plugged in; what has no room behind one says so itself. 6 is the ROM, 7 to 12
+ * are those of virtual functions before 6.8. */
 static void on_bar(struct klog *log, uint64_t bdf, struct str rest)
 {
     bool bad = str_find(rest, "can't assign") >= 0 || str_find(rest, "failed to assign") >= 0 ||
                str_find(rest, "no space for") >= 0;
     bool good = !bad && str_find(rest, "assigned") >= 0;
     struct klog_device *device;
-    uint64_t bar = KLOG_BAR_BITS - 1;
+    uint64_t bar;
 
-    if ((!bad && !good) || str_find(rest, "[io") >= 0)
+    if ((!bad && !good) || str_find(rest, "[io") >= 0 || !str_starts(rest, "BAR "))
         return;
-    if (str_starts(rest, "BAR ")) {
-        rest = str_skip(rest, 4);
-        /* 6 is the ROM; 7 to 12 are those of virtual functions in kernels before 6.8. */
-        if (!scan_number(&rest, 10, &bar) || (bar > 5 && bar < 13) || bar >= KLOG_BAR_BITS)
-            return;
-    }
+    rest = str_skip(rest, 4);
+    if (!scan_number(&rest, 10, &bar) || bar > 5)
+        return;
     device = klog_device(log, bdf);
     if (!device)
         return;

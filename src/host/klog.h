@@ -66,8 +66,6 @@ struct klog_code {
     struct klog_count seen;
 };
 
-#define KLOG_BAR_BITS 32
-
 struct klog_device {
     struct klog_device *next;
     uint64_t bdf;
@@ -75,7 +73,7 @@ struct klog_device {
     struct klog_count counts[KLOG_DEVICE_COUNT];
     struct klog_code codes[DMESG_CODES_MAX];
     uint32_t code_count;
-    uint32_t bars_failed; /* bit n: BAR n; 31: the memory window of a bridge */
+    uint32_t bars_failed; /* bit n: BAR n */
     uint32_t bars_line;
     struct str bandwidth, limited_by; /* in the log's text; empty: not said */
     uint32_t bandwidth_line;

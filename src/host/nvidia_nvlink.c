@@ -70,9 +70,10 @@ static void link_fact(struct fact_builder *b, struct str reg, uint32_t line, str
     fact_text(b, FACT_CONFIG, line, fact_key(b, reg, number), value);
 }
 
-/* The lines under one GPU's line, which is the scan's current one. */
+/* The lines under one GPU's line, which is the scan's current one. A card without a bridge may say
+ * that all links are inactive; a module on a baseboard (SXM) has lost them. */
 static void gpu_parse(struct node *node, uint16_t source, struct scan *scan, int subject,
-                      unsigned index)
+                      const struct nvidia_gpu_line *own)
 {
     struct fact_builder *b = node->builder;
     struct gpu_links links = {0};
@@ -83,7 +84,7 @@ static void gpu_parse(struct node *node, uint16_t source, struct scan *scan, int
     char prefix[24];
 
     if (subject < 0) {
-        reg = (struct str){prefix, (size_t)snprintf(prefix, sizeof(prefix), "gpu%u", index)};
+        reg = (struct str){prefix, (size_t)snprintf(prefix, sizeof(prefix), "gpu%u", own->index)};
         subject = 0;
     }
     fact_begin(b, STR("nvlink"));
@@ -93,6 +94,8 @@ static void gpu_parse(struct node *node, uint16_t source, struct scan *scan, int
             links.states = true;
             fact_text(b, FACT_STATE, next.number - first, fact_key(b, reg, STR("error")),
                       str_trim(next.line));
+            fact_flag(b, FACT_STATE, next.number - first, fact_key(b, reg, STR("lost")),
+                      scan_has(own->name, "SXM"));
         } else if (link_line(next.line, &number, &value) && links.lines++ < NVLINK_LINKS_MAX) {
             link_fact(b, reg, next.number - first, number, value, &links);
         }
@@ -120,8 +123,7 @@ int nvidia_nvlink_parse(struct node *node, uint16_t source, struct str text, str
     while (gpus < NVIDIA_GPUS_MAX && scan_next(&scan)) {
         if (!nvidia_gpu_line(scan.line, &gpu))
             continue;
-        gpu_parse(node, source, &scan, nvidia_gpu_find(node, gpu.index, gpu.uuid, total),
-                  gpu.index);
+        gpu_parse(node, source, &scan, nvidia_gpu_find(node, gpu.index, gpu.uuid, total), &gpu);
         gpus++;
     }
     return node_ok(node) < 0 ? err_set(err, -ENOMEM, "no memory for the NVLink facts") : 0;

@@ -1,4 +1,6 @@
 #include "report/html.h"
+
+#include "report/explained.h"
 #include "report/story.h"
 
 #include <errno.h>
@@ -38,7 +40,6 @@ static const char *headline(const struct page *page)
 {
     const struct report *report = page->report;
     const struct explanation *explanation = report->explanation;
-    const struct difference *best;
 
     if (report->story)
         return story_headline(page->arena, report);
@@ -48,31 +49,18 @@ static const char *headline(const struct page *page)
                                                            : "%zu node%s compared",
                             fleet_node_count(report->fleet),
                             fleet_node_count(report->fleet) == 1 ? "" : "s");
-    if (!explanation->explaining)
-        return "Nothing visible explains it";
-    best = &report->differences[explanation->causes[0].difference];
-    return arena_printf(
-        page->arena, "%s: on %s", report_sentence(page->arena, best->title),
-        report_nodes(page->arena, report->fleet, best->nodes.nodes, best->nodes.count));
+    return explained_headline(page->arena, report, explanation);
 }
 
 static void causes(const struct page *page)
 {
     const struct explanation *explanation = page->report->explanation;
 
-    page_html(page, explanation->explaining ? "<h2>What explains it</h2>"
-                                            : "<h2>The closest, none of them beyond chance</h2>");
-    for (uint32_t i = 0; i < explanation->cause_count; i++) {
-        if (i >= (explanation->explaining ? explanation->explaining : 3))
-            break;
-        html_difference(page, &page->report->differences[explanation->causes[i].difference],
-                        &explanation->causes[i]);
+    if (explained_cause(explanation)) {
+        page_html(page, "<h2>What explains it</h2>");
+        page_element(page, "p", NULL, explained_verdict(page->arena, page->report, explanation));
     }
-    if (explanation->confounder_count)
-        page_html(page, "<h2>Confounders: these fit as well and may be the real cause</h2>");
-    for (uint32_t i = 0; i < explanation->confounder_count; i++)
-        html_difference(page, &page->report->differences[explanation->confounders[i].difference],
-                        &explanation->confounders[i]);
+    html_causes(page, explanation);
 }
 
 int report_html(const struct report *report, struct buf *out)

@@ -11,6 +11,9 @@ const char *html_share(const struct page *page, const uint32_t *nodes, uint32_t 
 void html_difference(const struct page *page, const struct difference *difference,
                      const struct cause *cause);
 
+/* The causes of an explanation, and what else was considered. */
+void html_causes(const struct page *page, const struct explanation *explanation);
+
 /* What the rules found. 0 or -ENOMEM. */
 int html_findings(const struct page *page);
 

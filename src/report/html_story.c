@@ -1,3 +1,4 @@
+#include "report/explained.h"
 #include "report/fabric_svg.h"
 #include "report/html.h"
 #include "report/story.h"
@@ -62,23 +63,24 @@ static void put_other(const struct page *page, const struct cause *cause)
                cause->slow_with, cause->slow_all, cause->fast_with, cause->fast_all, cause->p);
 }
 
-static void put_causes(const struct page *page, const struct chapter *chapter)
+void html_causes(const struct page *page, const struct explanation *explanation)
 {
-    const struct explanation *explanation = &chapter->explanation;
     uint32_t named = explanation->explaining < CAUSES_MAX ? explanation->explaining : CAUSES_MAX;
     bool any = false;
 
     for (uint32_t i = 0; i < named; i++)
         html_difference(page, &page->report->differences[explanation->causes[i].difference],
                         &explanation->causes[i]);
-    for (uint32_t i = 0; i < chapter->likely_count; i++)
-        html_difference(page, &page->report->differences[chapter->likely[i]->difference],
-                        chapter->likely[i]);
+    for (uint32_t i = 0; i < explanation->likely_count; i++)
+        html_difference(page, &page->report->differences[explanation->likely[i]->difference],
+                        explanation->likely[i]);
     for (uint32_t i = named; i < explanation->cause_count && i < named + CAUSES_MAX; i++) {
-        if (chapter_is_likely(chapter, &explanation->causes[i]))
+        if (explained_is_likely(explanation, &explanation->causes[i]))
             continue;
         if (!any)
-            page_html(page, "<h3>What else was considered</h3><ul>");
+            page_html(page, explained_cause(explanation)
+                                ? "<h3>What else was considered</h3><ul>"
+                                : "<h3>The closest, none of them beyond chance</h3><ul>");
         any = true;
         put_other(page, &explanation->causes[i]);
     }
@@ -104,7 +106,7 @@ int html_story(const struct page *page)
     for (uint32_t i = 0; i < story->chapter_count; i++) {
         put_head(page, &story->chapters[i], i + 1);
         if (story->chapters[i].explained)
-            put_causes(page, &story->chapters[i]);
+            html_causes(page, &story->chapters[i].explanation);
     }
     return fabric_maps(page, story->fabric);
 }

@@ -156,19 +156,22 @@ static json_t *cause_of(const struct report *report, const struct cause *cause, 
 /* The ranked list of causes, and beside it how they were tested. */
 static json_t *explanation_of(const struct report *report, const struct explanation *explanation)
 {
-    json_t *causes = json_array(), *confounders = json_array();
+    json_t *causes = json_array(), *likely = json_array(), *confounders = json_array();
 
+    for (uint32_t i = 0; i < explanation->likely_count; i++)
+        (void)json_array_append_new(likely, cause_of(report, explanation->likely[i], false));
     for (uint32_t i = 0; i < explanation->cause_count; i++)
         (void)json_array_append_new(
             causes, cause_of(report, &explanation->causes[i], i < explanation->explaining));
     for (uint32_t i = 0; i < explanation->confounder_count; i++)
         (void)json_array_append_new(confounders,
                                     cause_of(report, &explanation->confounders[i], true));
-    return json_pack("{s:o, s:o, s:o}", "explanation", causes, "confounders", confounders, "test",
-                     json_pack("{s:i, s:i, s:o, s:o}", "explaining", (int)explanation->explaining,
-                               "tried", (int)explanation->tried, "slow",
-                               names_of(report->fleet, explanation->slow), "note",
-                               text_of(explanation->note)));
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:o}", "explanation", causes, "likely", likely, "unexplained",
+        names_of(report->fleet, explanation->left), "confounders", confounders, "test",
+        json_pack("{s:i, s:i, s:o, s:o}", "explaining", (int)explanation->explaining, "tried",
+                  (int)explanation->tried, "slow", names_of(report->fleet, explanation->slow),
+                  "note", text_of(explanation->note)));
 }
 
 static void add_explanation(const struct report *report, json_t *root)
@@ -206,10 +209,8 @@ static json_t *chapter_of(struct arena *arena, const struct report *report,
                           const struct chapter *chapter)
 {
     const struct cause *cause = chapter_cause(chapter);
-    json_t *suspects = json_array(), *likely = json_array(), *out;
+    json_t *suspects = json_array(), *out;
 
-    for (uint32_t i = 0; i < chapter->likely_count; i++)
-        (void)json_array_append_new(likely, cause_of(report, chapter->likely[i], false));
     for (uint32_t i = 0; i < chapter->suspect_count; i++)
         (void)json_array_append_new(suspects, suspect_of(report, chapter->suspects[i]));
     out = chapter->explained ? explanation_of(report, &chapter->explanation) : json_object();
@@ -220,8 +221,6 @@ static json_t *chapter_of(struct arena *arena, const struct report *report,
     (void)json_object_set_new(out, "cause",
                               cause ? cause_of(report, cause, chapter->explanation.explaining > 0)
                                     : json_null());
-    (void)json_object_set_new(out, "likely", likely);
-    (void)json_object_set_new(out, "unexplained", names_of(report->fleet, chapter->left));
     if (chapter->by_pairs)
         (void)json_object_set_new(out, "pairs", explanation_of(report, &chapter->pairs));
     return out;

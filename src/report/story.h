@@ -7,8 +7,6 @@
 
 #include "report/fabric.h"
 
-#define LIKELY_MAX 8
-
 struct chapter {
     const struct suspect *const *suspects; /* the worst first; at least one, all by one metric */
     uint32_t suspect_count;
@@ -16,12 +14,7 @@ struct chapter {
     const char *instead; /* why no difference between nodes is asked for; NULL: it is */
     bool explained;      /* explanation has been made */
     struct explanation explanation;
-    /* Of the slow nodes that nothing proven is on: what is on some of them and on no node that is
-     * well, and is known to do harm, but on too few to prove it; what is on most of them first. */
-    const struct cause *likely[LIKELY_MAX];
-    uint32_t likely_count;
-    struct node_set left; /* slow nodes that neither is on */
-    bool by_pairs;        /* the next has been made: the same question by pairs */
+    bool by_pairs; /* the next has been made: the same question by pairs */
     struct explanation pairs;
     const char *others; /* one sentence about the nodes' other numbers; "" */
 };
@@ -38,8 +31,6 @@ const struct cause *chapter_cause(const struct chapter *chapter);
 
 /* Of all chapters together, in `arena`; NULL: no memory. */
 const char *story_headline(struct arena *arena, const struct report *report);
-
-bool chapter_is_likely(const struct chapter *chapter, const struct cause *cause);
 
 /* How sure: a sentence about the causes that are named, or why none is. */
 const char *chapter_verdict(struct arena *arena, const struct report *report,

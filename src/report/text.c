@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #define DIFFERENCES_SHOWN 10
-#define CAUSES_SHOWN      5
 
 static void put_differences(const struct pen *pen, size_t limit)
 {
@@ -38,45 +37,6 @@ static int put_compare(const struct pen *pen)
     return text_findings(pen, "By the rules (also what all nodes share)");
 }
 
-static int put_explain(const struct pen *pen)
-{
-    const struct explanation *explanation = pen->report->explanation;
-    uint32_t shown = explanation->explaining ? explanation->explaining : 0;
-
-    if (!shown) {
-        pen_put(pen, YELLOW, "Nothing visible explains it.");
-        buf_puts(pen->out, "  ");
-    } else {
-        const struct cause *best = &explanation->causes[0];
-        const struct difference *difference = &pen->report->differences[best->difference];
-        const char *title = report_sentence(pen->arena, difference->title);
-        const char *text =
-            arena_printf(pen->arena, "%s: on %s.", title ? title : "",
-                         pen_nodes(pen, difference->nodes.nodes, difference->nodes.count));
-
-        pen_put(pen, RED, text ? pen_clean(pen, text) : "");
-        buf_puts(pen->out, "\n");
-    }
-    text_cohorts(pen);
-    if (explanation->note)
-        pen_block(pen, "how", DIM, explanation->note);
-    if (explanation->slow.count)
-        pen_block(pen, "slow", PLAIN,
-                  pen_nodes_share(pen, explanation->slow.nodes, explanation->slow.count));
-    if (!shown && explanation->cause_count) {
-        buf_puts(pen->out, "\n");
-        pen_put(pen, BOLD, "The closest, none of them beyond chance");
-        buf_puts(pen->out, "\n");
-        shown = explanation->cause_count < 3 ? explanation->cause_count : 3;
-    } else if (!pen->style->verbose && shown > CAUSES_SHOWN) {
-        shown = CAUSES_SHOWN;
-    }
-    for (uint32_t i = 0; i < shown; i++)
-        text_cause(pen, explanation, &explanation->causes[i], NULL, i + 1);
-    text_confounders(pen, explanation);
-    return pen->style->verbose ? text_findings(pen, "By the rules (also what all nodes share)") : 0;
-}
-
 int report_text(const struct report *report, const struct report_style *style, struct buf *out)
 {
     struct pen pen = {
@@ -95,7 +55,7 @@ int report_text(const struct report *report, const struct report_style *style, s
         r = put_compare(&pen);
         break;
     case REPORT_EXPLAIN:
-        r = report->story ? text_story(&pen) : put_explain(&pen);
+        r = report->story ? text_story(&pen) : text_explain(&pen);
         break;
     }
     if (r == 0)

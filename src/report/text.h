@@ -21,13 +21,13 @@ void text_troubles(const struct pen *pen);
 void text_difference(const struct pen *pen, const struct difference *difference,
                      const char *number);
 
-/* A difference as the cause of what `explanation` is about, with its test; `metric` says what its
- * numbers are, NULL: nobody knows. */
-void text_cause(const struct pen *pen, const struct explanation *explanation,
-                const struct cause *cause, const struct metric *metric, uint32_t number);
+/* The causes of an explanation, each with its test, what else was considered, and confounders;
+ * `metric` says what its numbers are, NULL: nobody knows. */
+void text_causes(const struct pen *pen, const struct explanation *explanation,
+                 const struct metric *metric);
 
-/* Differences that fit as well: "-  title on nodes, p = ..." */
-void text_confounders(const struct pen *pen, const struct explanation *explanation);
+/* What explains who is slow. -ENOMEM. */
+int text_explain(const struct pen *pen);
 
 /* What a fabric test found slow, and what explains it. -ENOMEM. */
 int text_story(const struct pen *pen);

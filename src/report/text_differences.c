@@ -1,6 +1,5 @@
 #include "report/text.h"
 
-#include <math.h>
 #include <stdio.h>
 
 #define FIELDS_SHOWN 6
@@ -47,15 +46,12 @@ void text_difference(const struct pen *pen, const struct difference *difference,
               cause ? cause->id : NULL);
     pen_block(pen, "nodes", BOLD,
               pen_nodes_share(pen, difference->nodes.nodes, difference->nodes.count));
-    if (difference->changed_facts > 1 || (cause && cause->bios)) {
-        const char *what =
-            arena_printf(pen->arena, "%u fact%s moved together%s", difference->changed_facts,
-                         difference->changed_facts == 1 ? "" : "s",
-                         cause && cause->bios ? "; a BIOS option does this" : "");
-
-        if (what)
-            pen_block(pen, "what", PLAIN, what);
-    }
+    if (difference->changed_facts > 1)
+        pen_block(pen, "what", PLAIN,
+                  arena_printf(pen->arena, "%u facts moved together%s", difference->changed_facts,
+                               cause && cause->bios ? "; a BIOS option does this" : ""));
+    else if (cause && cause->bios)
+        pen_block(pen, "what", PLAIN, "a BIOS option does this");
     for (uint32_t i = 0; i < shown; i++)
         put_field(pen, &folded[i], i ? "" : "fields");
     if (count > shown)
@@ -71,54 +67,4 @@ void text_difference(const struct pen *pen, const struct difference *difference,
     pen_proofs(pen, difference->proofs, difference->proof_count, difference->proof_count);
     if (cause)
         pen_harm_and_fix(pen, cause);
-}
-
-void text_cause(const struct pen *pen, const struct explanation *explanation,
-                const struct cause *cause, const struct metric *metric, uint32_t number)
-{
-    const struct difference *difference = &pen->report->differences[cause->difference];
-    char label[16], value[METRIC_VALUE_BYTES];
-    const char *test;
-
-    (void)snprintf(label, sizeof(label), "%2u", number);
-    text_difference(pen, difference, label);
-    test = arena_printf(pen->arena,
-                        "p = %.2g after correction (%.2g before): %u of %u slow and %u of %u fast "
-                        "%s carry it",
-                        cause->p_corrected, cause->p, cause->slow_with, cause->slow_all,
-                        cause->fast_with, cause->fast_all,
-                        strstr(explanation->note ? explanation->note : "", "pair") ? "pairs"
-                                                                                   : "nodes");
-    if (test)
-        pen_block(pen, "test", PLAIN, test);
-    if (cause->effect != 0)
-        pen_block(pen, "effect", PLAIN,
-                  metric ? arena_printf(pen->arena, "median with it %s %s than without",
-                                        metric_value(metric->unit, fabs(cause->effect), value),
-                                        cause->effect < 0 ? "lower" : "higher")
-                         : arena_printf(pen->arena, "median with it %+.4g against without",
-                                        cause->effect));
-    if (cause->counter_examples.count)
-        pen_block(pen, "but", YELLOW,
-                  arena_printf(pen->arena, "fast in spite of it: %s",
-                               pen_nodes(pen, cause->counter_examples.nodes,
-                                         cause->counter_examples.count)));
-}
-
-void text_confounders(const struct pen *pen, const struct explanation *explanation)
-{
-    if (!explanation->confounder_count)
-        return;
-    buf_puts(pen->out, "\n");
-    pen_put(pen, BOLD, "Confounders: these fit as well and may be the real cause");
-    buf_puts(pen->out, "\n");
-    for (uint32_t i = 0; i < explanation->confounder_count; i++) {
-        const struct cause *cause = &explanation->confounders[i];
-        const struct difference *difference = &pen->report->differences[cause->difference];
-
-        pen_block(pen, "-", PLAIN,
-                  arena_printf(pen->arena, "%s on %s, p = %.2g", difference->title,
-                               pen_nodes(pen, difference->nodes.nodes, difference->nodes.count),
-                               cause->p_corrected));
-    }
 }

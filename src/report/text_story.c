@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 #define SUSPECTS_SHOWN 6 /* of a chapter */
-#define CAUSES_SHOWN   3
 
 static int put_suspect(const struct pen *pen, const struct chapter *chapter, uint32_t number)
 {
@@ -41,7 +40,6 @@ static int put_causes(const struct pen *pen, const struct chapter *chapter)
     const struct explanation *explanation = &chapter->explanation;
     const char *by_pairs = chapter_by_pairs(pen->arena, pen->report, chapter);
     const struct metric *metric = chapter->suspects[0]->metric;
-    uint32_t shown = explanation->explaining, number = 0;
 
     if (!by_pairs)
         return -ENOMEM;
@@ -49,34 +47,7 @@ static int put_causes(const struct pen *pen, const struct chapter *chapter)
         pen_block(pen, "how", DIM, explanation->note);
     if (*by_pairs)
         pen_block(pen, "pairs", PLAIN, by_pairs);
-    if (!pen->style->verbose && shown > CAUSES_SHOWN)
-        shown = CAUSES_SHOWN;
-    for (uint32_t i = 0; i < shown; i++)
-        text_cause(pen, explanation, &explanation->causes[i], metric, ++number);
-    for (uint32_t i = 0; i < chapter->likely_count; i++)
-        text_cause(pen, explanation, chapter->likely[i], metric, ++number);
-    if (!explanation->explaining && explanation->cause_count > chapter->likely_count) {
-        buf_puts(pen->out, "\n");
-        pen_put(pen, BOLD,
-                chapter->likely_count ? "What else was considered"
-                                      : "The closest, none of them beyond chance");
-        buf_puts(pen->out, "\n");
-        for (uint32_t i = 0; i < explanation->cause_count && i < CAUSES_SHOWN + 1; i++) {
-            const struct cause *cause = &explanation->causes[i];
-            const struct difference *difference = &pen->report->differences[cause->difference];
-
-            if (chapter_is_likely(chapter, cause))
-                continue;
-            pen_block(pen, "-", PLAIN,
-                      arena_printf(pen->arena,
-                                   "%s on %s: %u of %u slow and %u of %u fast, p = %.2g",
-                                   difference->title,
-                                   pen_nodes(pen, difference->nodes.nodes, difference->nodes.count),
-                                   cause->slow_with, cause->slow_all, cause->fast_with,
-                                   cause->fast_all, cause->p));
-        }
-    }
-    text_confounders(pen, explanation);
+    text_causes(pen, explanation, metric);
     return 0;
 }
 

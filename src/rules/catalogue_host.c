@@ -97,7 +97,7 @@ static const struct rule rules[] = {
         .claims = GLOBS("host:cpu.threads_per_core", "host:cpu.smt", "host:cmdline.nosmt",
                         "host:cpu.count"),
         .moves = GLOBS("host:cpu.count", "host:cpu.online*", "host:cpu.offline", "numa:numa.cpus",
-                       "host:topo.*.cpus", "host:vulnerability.*"),
+                       "host:topo.*.cpus", "host:vulnerability.*", "host:socket.*.threads"),
     },
     {
         .number = 66,

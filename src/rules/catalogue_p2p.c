@@ -75,6 +75,7 @@ static const struct rule rules[] = {
                   FIX_ACS_AMI},
         .check = check_acs_mixed,
         .needs = "peer:ACS",
+        .claims = GLOBS("port:ACS.ACSCtl.ReqRedir", "port:ACS.ACSCtl.CmpltRedir"),
     },
     {
         .number = 3,

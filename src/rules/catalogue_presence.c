@@ -173,7 +173,8 @@ static const struct rule rules[] = {
               .unless = {IS("Region0.state", "assigned"), IS("Region1.state", "assigned"),
                          IS("Region2.state", "assigned")},
               .say = "the kernel found no space for a BAR"}),
-        .claims = GLOBS("*:Region*.state"),
+        .claims = GLOBS("gpu:Region*.state", "nic:Region*.state", "nvswitch:Region*.state",
+                        "nvme:Region*.state"),
         .moves = GLOBS("*:*Window.*", "*:Region*"),
     },
     {
@@ -218,7 +219,9 @@ static const struct rule rules[] = {
                        "*:SR-IOV.*", "*:ReBAR.*", "*:DPC.*", "*:ARI.*", "*:ATS.*", "*:L1SS.*",
                        "*:16GT.*", "*:32GT.*", "*:64GT.*", "*:DLF.*", "*:LaneMargin.*", "*:PASID.*",
                        "*:PRI.*", "*:TPH.*", "*:PTM.*", "*:VSEC.*", "*:DVSEC.*", "*:PowerBudget.*",
-                       "*:DOE.*", "*:DEV3.*", "*:IDE.*", "*:VReBAR.*"),
+                       "*:DOE.*", "*:DEV3.*", "*:IDE.*", "*:VReBAR.*", "*:RCEC.*", "*:RCLink.*",
+                       "*:RCILink.*", "*:MFVC.*", "*:RCRB.*", "*:MR-IOV.*", "*:MCAST.*", "*:DPA.*",
+                       "*:FRS.*", "*:RTR.*", "*:HierID.*", "*:NPEM.*", "*:AltProto.*", "*:SFI.*"),
     },
     {
         .number = 60,

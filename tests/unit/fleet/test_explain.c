@@ -89,6 +89,85 @@ static void test_nothing_visible_explains_random_nodes(void **state)
     free(machines);
 }
 
+static void test_what_only_the_slow_node_has_is_likely(void **state)
+{
+    static const uint32_t slow[] = {1, 2, 3}, all[] = {0, 1, 2, 3};
+    static const struct {
+        const char *name;
+        uint32_t slow, all, likely, left; /* nodes 1.. are slow; 0 is not unless all are */
+    } cases[] = {
+        {"one slow node has it", 1, 0, 1, 0},
+        {"one of two slow nodes has it", 2, 0, 1, 1},
+        {"no node is well", 0, 4, 0, 4},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct machine *machines = alike(4);
+        struct symptom symptom = {
+            .kind = SYMPTOM_SLOW,
+            .slow = {cases[i].all ? all : slow, cases[i].all + cases[i].slow}};
+        struct compared c;
+        struct explanation e;
+
+        machines[1].errors = true;
+        c = compare_of(machines, 4);
+        e = explain(&c, &symptom);
+        assert_int_equal(e.explaining, 0);
+        assert_int_equal(e.all_slow, cases[i].all == 4);
+        assert_int_equal(e.likely_count, cases[i].likely);
+        assert_int_equal(e.left.count, cases[i].left);
+        if (e.likely_count)
+            assert_ptr_equal(c.list[e.likely[0]->difference].cause, test_rule(RULE_ERRORS));
+        fleet_free(c.fleet);
+        free(machines);
+    }
+}
+
+static void test_what_does_no_harm_or_is_on_a_fast_node_is_not_likely(void **state)
+{
+    static const uint32_t slow[] = {1};
+    struct symptom symptom = {.kind = SYMPTOM_SLOW, .slow = {slow, 1}};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct machine *machines = alike(4);
+        struct compared c;
+        struct explanation e;
+
+        if (i)
+            machines[1].bios = "2.0"; /* no rule finds harm in it */
+        else
+            machines[1].errors = machines[2].errors = true;
+        c = compare_of(machines, 4);
+        e = explain(&c, &symptom);
+        assert_true(c.count > 0);
+        assert_int_equal(e.likely_count, 0);
+        assert_set(e.left, 1);
+        fleet_free(c.fleet);
+        free(machines);
+    }
+}
+
+static void test_equal_numbers_make_no_node_slow(void **state)
+{
+    static const double value[] = {372, 372, 372, 372};
+    struct symptom symptom = {.kind = SYMPTOM_METRIC, .value = value};
+    struct machine *machines = alike(4);
+    struct compared c;
+    struct explanation e;
+
+    (void)state;
+    machines[1].errors = true;
+    c = compare_of(machines, 4);
+    e = explain(&c, &symptom);
+    assert_true(e.none_slow);
+    assert_false(e.all_slow);
+    assert_int_equal(e.likely_count, 0);
+    fleet_free(c.fleet);
+    free(machines);
+}
+
 static void test_a_metric_is_explained_by_ranks(void **state)
 {
     struct machine *machines;
@@ -304,6 +383,9 @@ int main(void)
         cmocka_unit_test(test_slow_nodes_with_wrong_labels_are_explained),
         cmocka_unit_test(test_a_carrier_that_is_fast_is_shown),
         cmocka_unit_test(test_nothing_visible_explains_random_nodes),
+        cmocka_unit_test(test_what_only_the_slow_node_has_is_likely),
+        cmocka_unit_test(test_what_does_no_harm_or_is_on_a_fast_node_is_not_likely),
+        cmocka_unit_test(test_equal_numbers_make_no_node_slow),
         cmocka_unit_test(test_a_metric_is_explained_by_ranks),
         cmocka_unit_test(test_latency_is_slow_when_high),
         cmocka_unit_test(test_a_pair_is_slow_if_either_end_is),

@@ -70,6 +70,12 @@ static const struct {
     {"an I/O window harms nobody",
      "[1.0] pci 0000:84:00.0: bridge window [io  size 0x1000]: can't assign; no space\n",
      "0000:84:00.0", "Log.bar_unassigned", "(absent)"},
+    {"the window of an empty slot harms nobody",
+     "[2.5] pci 0000:84:00.0: bridge window [mem size 0x00200000]: can't assign; no space\n",
+     "0000:84:00.0", "Log.bar_unassigned", "(absent)"},
+    {"nor as older kernels say it",
+     "[2.5] pci 0000:84:00.0: BAR 14: no space for [mem size 0x00200000]\n", "0000:84:00.0",
+     "Log.bar_unassigned", "(absent)"},
     {"a slow slot",
      "[1.0] mlx5_core 0000:17:00.0: 126.016 Gb/s available PCIe bandwidth, limited by 8.0 GT/s "
      "PCIe "

@@ -84,6 +84,7 @@ static void the_real_files_give_their_links(void **state)
         {"azure-nhc-bad_nvlink_status.txt", "nvlink.gpu6.active", "0"},
         {"azure-nhc-bad_nvlink_status.txt", "nvlink.gpu6.error",
          "NVML: Unable to retrieve NVLink information as all links are inactive"},
+        {"azure-nhc-bad_nvlink_status.txt", "nvlink.gpu6.lost", "+"},
     };
 
     (void)state;

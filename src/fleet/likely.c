@@ -1,5 +1,6 @@
-/* What somebody who knows would try first on slow nodes that nothing proven explains. */
-#include "cli/story.h"
+#include "fleet/likely.h"
+
+#include "fleet/model.h"
 #include "fleet/sets.h"
 
 #include <errno.h>
@@ -16,17 +17,17 @@ static bool does_harm(const struct fleet *fleet, const struct difference *differ
 }
 
 /* Is it on slow nodes alone? */
-static bool may_be(const struct request *request, const struct cause *cause)
+static bool may_be(const struct fleet *fleet, const struct cause *cause)
 {
-    return cause->slow_with && !cause->fast_with && !cause->majority_slow &&
-           does_harm(request->fleet, &request->report.differences[cause->difference]);
+    return cause->slow_with && !cause->fast_with && cause->fast_all && !cause->majority_slow &&
+           does_harm(fleet, &fleet->differences[cause->difference]);
 }
 
 /* How many of `left` carry it; with `out`, those that don't are put there. */
-static uint32_t split(const struct request *request, const struct cause *cause,
+static uint32_t split(const struct fleet *fleet, const struct cause *cause,
                       const struct node_set *left, uint32_t *out)
 {
-    const struct node_set *nodes = &request->report.differences[cause->difference].nodes;
+    const struct node_set *nodes = &fleet->differences[cause->difference].nodes;
     uint32_t with = 0;
 
     for (uint32_t i = 0; i < left->count; i++) {
@@ -39,35 +40,33 @@ static uint32_t split(const struct request *request, const struct cause *cause,
     return with;
 }
 
-static int take_away(const struct request *request, struct arena *arena, const struct cause *cause,
+static int take_away(struct arena *arena, const struct fleet *fleet, const struct cause *cause,
                      struct node_set *left)
 {
     uint32_t *nodes = arena_alloc(arena, ((size_t)left->count + 1) * sizeof(*nodes));
 
     if (!nodes)
         return -ENOMEM;
-    left->count -= split(request, cause, left, nodes);
+    left->count -= split(fleet, cause, left, nodes);
     left->nodes = nodes;
     return 0;
 }
 
-int story_likely(const struct request *request, struct arena *arena, struct chapter *chapter,
-                 struct err *err)
+int likely_find(struct arena *arena, const struct fleet *fleet, struct explanation *explanation)
 {
-    const struct explanation *explanation = &chapter->explanation;
     int r = 0;
 
-    chapter->left = explanation->slow;
+    explanation->left = explanation->slow;
     for (uint32_t i = 0; i < explanation->explaining && r == 0; i++)
-        r = take_away(request, arena, &explanation->causes[i], &chapter->left);
-    while (r == 0 && chapter->left.count && chapter->likely_count < LIKELY_MAX) {
+        r = take_away(arena, fleet, &explanation->causes[i], &explanation->left);
+    while (r == 0 && explanation->left.count && explanation->likely_count < LIKELY_MAX) {
         const struct cause *best = NULL;
         uint32_t most = 0;
 
         for (uint32_t i = explanation->explaining; i < explanation->cause_count; i++) {
             const struct cause *cause = &explanation->causes[i];
             uint32_t with =
-                may_be(request, cause) ? split(request, cause, &chapter->left, NULL) : 0;
+                may_be(fleet, cause) ? split(fleet, cause, &explanation->left, NULL) : 0;
 
             if (with > most) {
                 most = with;
@@ -76,8 +75,8 @@ int story_likely(const struct request *request, struct arena *arena, struct chap
         }
         if (!best)
             break;
-        chapter->likely[chapter->likely_count++] = best;
-        r = take_away(request, arena, best, &chapter->left);
+        explanation->likely[explanation->likely_count++] = best;
+        r = take_away(arena, fleet, best, &explanation->left);
     }
-    return r < 0 ? err_set(err, r, "no memory for likely causes") : 0;
+    return r;
 }
