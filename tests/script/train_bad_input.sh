@@ -104,7 +104,8 @@ expect "tokens, the model's context is 256" sample --prompt "$(seq 1 400)" out
 expect "top-p is 0 to 1, not 2" sample --top-p 2 out
 expect "top-p is 0 to 1, not -0.5" sample --top-p -0.5 out
 expect "the temperature is 0 to 100, not -1" sample --temperature -1 out
-expect "the temperature is 0 to 100, not nan" sample --temperature nan out
+expect "the temperature is 0 to 100, not nan" sample --prompt text --temperature nan out
+[ ! -s said ] || { echo "FAILED: a prompt is printed before its sampling is refused"; failed=1; }
 expect "--tokens takes a number, not '-5'" sample --tokens -5 out
 expect "--seed takes a number, not '-1'" sample --seed -1 out
 expect "100000 threads are more than" sample --threads 100000 out
@@ -137,6 +138,11 @@ expect "the held-out part is 0 to 0.5" "${build[@]}" --held-out 0.9 text.txt
 expect "text.txt: no SentencePiece model" data build --tokenizer text.txt -o newdata text.txt
 expect "its shards are of something else" data build --tokenizer other.model -o data text.txt
 expect "wants files or folders of text" tokenizer train --vocab 400 -o new.model
+expect "there is no text to learn from" tokenizer train -o new.model empty.txt
+expect "bad.txt: byte 5 is not UTF-8 (--allow-invalid" tokenizer train -o new.model bad.txt
+expect "key.jsonl: line 2: no key \"text\"" tokenizer train -o new.model key.jsonl
+expect "/nowhere/new.model: No such file or directory" tokenizer train -o /nowhere/new.model text.txt
+expect "parts is a folder; the model is a file" tokenizer train -o parts text.txt
 expect "the text gives a vocabulary of" tokenizer train --vocab 40000 -o new.model text.txt
 
 # weights that are not finite; with the checksums of who wrote them, which are XXH3 and CRC32C
