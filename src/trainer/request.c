@@ -144,17 +144,22 @@ static int fit_data(struct reading *reading, struct err *err)
     return r;
 }
 
+size_t request_ranks_here(void)
+{
+    const char *local = getenv("LOCAL_WORLD_SIZE");
+    int64_t ranks;
+
+    return local && str_to_i64(str_of(local), 10, &ranks) == 0 && ranks > 0 ? (size_t)ranks : 1;
+}
+
 /* This rank's share of the CPUs that its processes may use. */
 static int64_t threads_here(void)
 {
-    const char *local = getenv("LOCAL_WORLD_SIZE");
-    int64_t ranks = 1, cpus = 1;
+    int64_t ranks = (int64_t)request_ranks_here(), cpus = 1;
     cpu_set_t set;
 
     if (sched_getaffinity(0, sizeof(set), &set) == 0)
         cpus = CPU_COUNT(&set);
-    if (local && (str_to_i64(str_of(local), 10, &ranks) < 0 || ranks < 1))
-        ranks = 1;
     return cpus / ranks ? cpus / ranks : 1;
 }
 

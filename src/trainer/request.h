@@ -20,4 +20,7 @@ int request_source(const char *text, struct dataset_source *out, struct err *err
  * with a sentence. */
 int request_config(const struct request_args *args, struct train_config *config, struct err *err);
 
+/* How many ranks share this host, as the launcher says. */
+size_t request_ranks_here(void);
+
 #endif
