@@ -27,7 +27,7 @@ struct train_args {
 #define AT(member) offsetof(struct train_args, member)
 
 const struct opt train_opts[] = {
-    {"preset", 'p', OPT_TEXT, "NAME", "Model and training values: 'info --presets' lists them",
+    {"preset", 'p', OPT_TEXT, "NAME", "Model and training values: 'info --presets' lists them (default: as before, or grok-tiny)",
      AT(request.preset)},
     {"data", 'd', OPT_LIST, "DIR[=WEIGHT]", "What 'data build' made; several are mixed by weight",
      AT(request.data)},
@@ -389,6 +389,7 @@ int cmd_train(const struct subcommand *command, int argc, char **argv)
     args.request.file = words ? argv[0] : NULL;
     session->args = &args;
     session->launched = firstlight_init() || getenv("TORCHELASTIC_RUN_ID");
+    args.request.resume = firstlight_resume_path() ? firstlight_resume_path() : args.resume;
     firstlight_phase(FIRSTLIGHT_INIT);
     r = request_config(&args.request, &session->config, &err);
     if (r == 0 && args.hash_every)

@@ -6,8 +6,10 @@
 #include "train/config.h"
 
 struct request_args {
-    const char *preset;        /* NULL: the file's, or grok-tiny */
+    const char *preset;        /* NULL: the file's, or what the checkpoint was trained with that the
+                                  run goes on from, or grok-tiny */
     const char *out;           /* NULL: the file's */
+    const char *resume;        /* NULL: what is in `out`; or TRAIN_FROM_SCRATCH */
     const char *file;          /* YAML; NULL: none */
     struct opt_list data, set; /* "DIR", "DIR=WEIGHT"; "KEY=VALUE" */
 };

@@ -66,7 +66,7 @@ expect "there is no command 'trian'" trian
 expect "where to? name a folder with -o" train "${small[@]}" --data data
 expect "on what?" train "${small[@]}" --out new
 expect "nowhere: no finished" train "${small[@]}" --data nowhere --out new
-expect "text.txt/index.json: Not a directory" train "${small[@]}" --data text.txt --out new
+expect "text.txt is a file; 'data build' makes a folder of tokens of it" train "${small[@]}" --data text.txt --out new
 expect "is named twice" train "${small[@]}" --data data --data data/ --out new
 expect "the weight of data 'data=0' is no number above 0" train "${small[@]}" --data data=0 --out new
 expect "were made with different tokenizers" train "${small[@]}" --data data --data otherdata --out new
@@ -92,7 +92,7 @@ expect "train.batch = 4, this run 8" train "${more[@]}" --data data --set train.
 expect "model.vocab = 320, this run 330" train "${more[@]}" --data otherdata
 expect "nowhere: No such file or directory" train "${new[@]}" --resume nowhere
 expect "data: there is no whole checkpoint" train "${new[@]}" --resume data
-"$train" data build --tokenizer tok.model -o lessdata parts/paa >log
+"$train" data build --tokenizer tok.model --held-out 0 -o lessdata parts/paa >log
 expect "was trained on other data" train "${more[@]}" --data lessdata
 
 # a model that was trained
@@ -113,6 +113,7 @@ expect "with --data" eval out
 expect "was built with another tokenizer" eval --data otherdata out
 expect "but model.context is 256" eval --data data --time 100000 out
 expect "has no held-out split" eval --data lessdata out
+expect "out has no config.json: name a folder of safetensors, or a GGUF file" import -o new out
 expect "the precision is fp32 or bf16, not 'fp8'" eval --data data --precision fp8 out
 expect "name one model, and --tokens or --text" logits out
 expect "token 320 is not in the vocabulary of 320" logits --tokens 1,320 out

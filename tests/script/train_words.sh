@@ -46,6 +46,18 @@ done
 ! grep -q ' loss ' lines || wrong "a loss without a step: $(cat lines)"
 grep -q '"event":"done","step":12,"loss":null' again.jsonl || wrong "the log of no steps: $(cat again.jsonl)"
 
+# Who goes on need not say again what the run was told.
+cp -r out told
+cp -r out untold
+"$train" train nano.yaml -o told --set train.steps=14 >lines 2>why || wrong "going on: $(cat why)"
+"$train" train --data data --out untold --set train.steps=14 >again 2>why || wrong "going on without a preset: $(cat why)"
+grep -q '^hash of the weights after step 14: ' lines && [ "$(tail -1 lines)" = "$(tail -1 again)" ] ||
+    wrong "what was not said again was not kept: $(tail -1 lines again)"
+grep -qx 'setting: train.steps was 12, is 14 from here on' again && [ "$(grep -c '^setting: ' again)" = 1 ] ||
+    wrong "settings have changed: $(cat again)"
+"$train" train --data data --out fresh --resume told/step-00000012 --set train.steps=14 >again 2>why &&
+    [ "$(tail -1 lines)" = "$(tail -1 again)" ] || wrong "going on elsewhere: $(cat why again)"
+
 # A table of tokens has a line each, whatever their names are.
 [ "$("$train" logits out --tokens 1 -n 1000 | wc -l)" = 320 ] || wrong "logits of 320 tokens"
 "$train" logits out --tokens 1 -n 1000 | grep -qF '  \n\n' || wrong "a token of newlines"
