@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#define WHOLE_MAX 0x1p53 /* doubles hold every whole number up to it */
+
 static const struct {
     const char *word;
     bool value;
@@ -66,7 +68,7 @@ static int no_such_key(const struct setting *rows, size_t count, struct str key,
                 : err_set(err, -ENOENT, "there is no setting '%.*s'", STR_ARG(key));
 }
 
-/* "4k" is 4000. */
+/* "4k" is 4000, and so are "4e3" and "0.004M". */
 static int number_of(struct str text, int64_t *out)
 {
     static const struct {
@@ -74,7 +76,7 @@ static int number_of(struct str text, int64_t *out)
         int64_t factor;
     } suffixes[] = {{'k', 1000}, {'M', 1000000}, {'G', 1000000000}};
     int64_t factor = 1;
-    int r;
+    double real;
 
     for (size_t i = 0; text.len && i < ARRAY_LEN(suffixes); i++)
         if (text.p[text.len - 1] == suffixes[i].letter) {
@@ -82,10 +84,13 @@ static int number_of(struct str text, int64_t *out)
             text.len--;
             break;
         }
-    r = str_to_i64(text, 10, out);
-    if (r < 0)
-        return r;
-    return __builtin_mul_overflow(*out, factor, out) ? -ERANGE : 0;
+    if (str_to_i64(text, 10, out) == 0)
+        return __builtin_mul_overflow(*out, factor, out) ? -ERANGE : 0;
+    if (str_to_double(text, &real) < 0 || !(fabs(real *= (double)factor) <= WHOLE_MAX) ||
+        rint(real) != real)
+        return -EINVAL;
+    *out = (int64_t)real;
+    return 0;
 }
 
 static int choice_of(const char *choices, struct str word)
@@ -114,9 +119,10 @@ static int wants(const struct setting *row, struct str value, struct err *err)
         buf_printf(&range, "text of at most %d bytes", SETTING_TEXT_MAX - 1);
         break;
     case SETTING_INT:
+        buf_printf(&range, "a whole number from %.0f to %.0f", row->min, row->max);
+        break;
     case SETTING_REAL:
-        buf_printf(&range, "%s from %g to %g",
-                   row->type == SETTING_INT ? "a whole number" : "a number", row->min, row->max);
+        buf_printf(&range, "a number from %g to %g", row->min, row->max);
         break;
     }
     r = err_set(err, -EINVAL, "%s is '%.*s', but takes %s", row->key,

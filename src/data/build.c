@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "data/crew.h"
 #include "data/recipe.h"
+#include "data/section.h"
 #include "data/shards.h"
 #include "data/valid.h"
 
@@ -14,6 +15,11 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* A hundredth, but of a small corpus two or three sections of a text, and at most a tenth. */
+#define HELD_OUT_PART     0.01
+#define HELD_OUT_PART_MAX 0.1
+#define HELD_OUT_BYTES    (SECTION_CUT_AFTER * 5 / 2)
 
 #define FOLDER_NAMES_MAX (4 * (size_t)DATA_SHARDS_MAX + 64)
 
@@ -37,6 +43,14 @@ static int check_options(const struct data_build *build, struct err *err)
     if (!build->text_key[0] || strpbrk(build->text_key, "\n\r"))
         return err_set(err, -EINVAL, "the key of a line's text is one line, and not empty");
     return 0;
+}
+
+static double held_out_of(uint64_t bytes)
+{
+    double part = bytes ? (double)HELD_OUT_BYTES / (double)bytes : 0;
+
+    part = part < HELD_OUT_PART_MAX ? part : HELD_OUT_PART_MAX;
+    return part > HELD_OUT_PART ? part : HELD_OUT_PART;
 }
 
 /* One build a folder. The lock goes with the process. */
@@ -287,12 +301,15 @@ int data_build_with(const struct data_build *build, const struct encoder *encode
                     uint64_t save_bytes, const char *const *paths, size_t count,
                     struct data_built *out, struct err *err)
 {
-    struct building b = {.options = build, .encoder = encoder, .save_bytes = save_bytes};
+    struct data_build options = *build;
+    struct building b = {.options = &options, .encoder = encoder, .save_bytes = save_bytes};
     int lock = -1, r = check_options(build, err);
 
     *out = (struct data_built){0};
     if (r == 0)
         r = corpus_list(paths, count, &b.corpus, err);
+    if (build->held_out_by_size)
+        options.held_out = held_out_of(b.corpus.bytes);
     if (r == 0) {
         lock = lock_folder(build->out, err);
         r = lock < 0 ? lock : tidy(build->out, err);

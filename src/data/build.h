@@ -14,6 +14,7 @@ struct data_build {
     size_t threads;        /* 0: one a CPU */
     double held_out;       /* part of the documents for the held-out split, 0 to 0.5; by a hash of
                               each document's place, so that it never changes */
+    bool held_out_by_size; /* a part that fits the corpus instead: 0.01, of a small one more */
     uint64_t shard_tokens; /* tokens in a shard file, e.g. 100 M */
     const char *text_key;  /* of jsonl: "text" */
     bool allow_invalid;    /* text that is not UTF-8: its bytes become byte tokens; else an error

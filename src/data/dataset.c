@@ -53,11 +53,12 @@ static int open_source(struct dataset *dataset, const char *path, bool check, st
     struct source *source = &dataset->sources[dataset->count];
     int r = data_index_read(path, DATA_INDEX, &source->index, err);
 
+    if (r == -ENOENT)
+        return err_set(err, r, "%s: no finished `data build` (it has no " DATA_INDEX ")", path);
+    if (r == -ENOTDIR)
+        return err_set(err, r, "%s is a file; 'data build' makes a folder of tokens of it", path);
     if (r < 0)
-        return r == -ENOENT
-                   ? err_set(err, r, "%s: no finished `data build` (it has no " DATA_INDEX ")",
-                             path)
-                   : r;
+        return r;
     dataset->count++; /* it is freed with the others from here on */
     source->split = &source->index.splits[dataset->split];
     source->folder = strdup(path);

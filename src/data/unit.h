@@ -46,9 +46,28 @@ int unit_source_new(const struct corpus *corpus, const struct data_place *from,
                     struct unit_source **out, struct err *err);
 void unit_source_free(struct unit_source *source);
 
+/* Pass over what is left of the file that is open. */
+void unit_source_next_file(struct unit_source *source);
+
 /* The next one into *unit, whose memory is used again. Returns 0 or a negative errno; either way
  * unit->r is it and unit->err says why. */
 int unit_read(struct unit_source *source, struct unit *unit);
+
+/* Is it UTF-8? Returns as unit_read, -EILSEQ with the place of the first byte that is not. */
+int unit_check(struct unit *unit);
+
+/* The lines of a unit of jsonl. */
+struct unit_lines {
+    struct str rest;
+    uint64_t next; /* ordinal of the line at `rest` */
+    bool begun;
+};
+
+/* The next line's text into *text (cleared before); lines of blanks are passed over, and so is a
+ * byte order mark before the first. `lines` begins as zeros. Returns 1, 0 when there is none, or
+ * as unit_read. */
+int unit_next_text(struct unit *unit, struct unit_lines *lines, const char *text_key,
+                   struct buf *text);
 
 /* Its tokens. `scratch` is the encoder's, `text` for use meanwhile. Returns as unit_read. */
 int unit_encode(const struct unit_options *options, void *scratch, struct buf *text,

@@ -1,8 +1,6 @@
 /* data/unit_encode - the tokens of a unit; see unit.h. */
-#include "data/jsonl.h"
 #include "data/section.h"
 #include "data/unit.h"
-#include "data/valid.h"
 
 #include <errno.h>
 
@@ -65,22 +63,12 @@ static bool is_held_out(const struct encoding *e, uint64_t ordinal)
     return section_is_held_out(e->unit->file->name, ordinal, e->options->held_out);
 }
 
-static int bad_byte(struct unit *unit, uint64_t offset)
-{
-    return err_set(&unit->err, -EILSEQ,
-                   "%s: byte %llu is not UTF-8 (--allow-invalid takes the bytes as they are)",
-                   unit->file->path, (unsigned long long)offset);
-}
-
 /* A run of sections of one split is a document. */
 static int encode_text(struct encoding *e)
 {
     struct unit *unit = e->unit;
     struct str rest = {unit->bytes, unit->len};
-    size_t bad = e->options->allow_invalid ? unit->len : valid_prefix(rest);
 
-    if (bad < unit->len)
-        return bad_byte(unit, unit->begin.offset + bad);
     if (unit->file_ends && unit->begin.offset == 0 && unit->len == 0)
         unit->empty_documents++;
     for (uint64_t i = unit->begin.ordinal; rest.len; i++) {
@@ -115,34 +103,20 @@ static int encode_document(struct encoding *e, enum data_split split, struct str
     return 0;
 }
 
-static int encode_line(struct encoding *e, struct str line, uint64_t ordinal, struct buf *text)
-{
-    int r = jsonl_text(line, e->options->text_key, text, &e->unit->err);
-
-    if (r < 0)
-        return err_wrap(&e->unit->err, r, "%s: line %llu", e->unit->file->path,
-                        (unsigned long long)ordinal + 1);
-    if (!text->len)
-        e->unit->empty_documents++;
-    return encode_document(e, is_held_out(e, ordinal) ? DATA_HELD_OUT : DATA_TRAIN,
-                           (struct str){text->p, text->len});
-}
-
 static int encode_lines(struct encoding *e, struct buf *text)
 {
-    struct unit *unit = e->unit;
-    struct str rest = {unit->bytes, unit->len}, line;
-    size_t bad = e->options->allow_invalid ? unit->len : valid_prefix(rest);
+    struct unit_lines lines = {0};
+    int r;
 
-    if (bad < unit->len)
-        return bad_byte(unit, unit->begin.offset + bad);
-    for (uint64_t i = unit->begin.ordinal; str_line(&rest, &line); i++) {
-        int r = str_trim(line).len ? encode_line(e, line, i, text) : 0;
-
+    while ((r = unit_next_text(e->unit, &lines, e->options->text_key, text)) > 0) {
+        if (!text->len)
+            e->unit->empty_documents++;
+        r = encode_document(e, is_held_out(e, lines.next - 1) ? DATA_HELD_OUT : DATA_TRAIN,
+                            (struct str){text->p, text->len});
         if (r < 0)
-            return r;
+            break;
     }
-    return 0;
+    return r;
 }
 
 int unit_encode(const struct unit_options *options, void *scratch, struct buf *text,
@@ -155,6 +129,8 @@ int unit_encode(const struct unit_options *options, void *scratch, struct buf *t
         unit->splits[i].text_bytes = 0;
     }
     unit->documents = unit->empty_documents = 0;
-    unit->r = unit->file->jsonl ? encode_lines(&e, text) : encode_text(&e);
+    unit->r = options->allow_invalid ? 0 : unit_check(unit);
+    if (unit->r == 0)
+        unit->r = unit->file->jsonl ? encode_lines(&e, text) : encode_text(&e);
     return unit->r;
 }

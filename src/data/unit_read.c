@@ -40,6 +40,14 @@ void unit_source_free(struct unit_source *source)
     free(source);
 }
 
+void unit_source_next_file(struct unit_source *source)
+{
+    reader_free(source->reader);
+    source->reader = NULL;
+    source->packed_before += source->corpus->files[source->place.file].bytes;
+    source->place = (struct data_place){.file = source->place.file + 1};
+}
+
 void unit_done(struct unit *unit)
 {
     free(unit->bytes);
@@ -203,12 +211,8 @@ static int read_unit(struct unit_source *source, struct unit *unit)
     unit->file_ends = source->ended && source->have == 0;
     unit->packed_bytes = source->packed_before +
                          (source->place.offset < file->bytes ? source->place.offset : file->bytes);
-    if (unit->file_ends) {
-        reader_free(source->reader);
-        source->reader = NULL;
-        source->packed_before += file->bytes;
-        source->place = (struct data_place){.file = source->place.file + 1};
-    }
+    if (unit->file_ends)
+        unit_source_next_file(source);
     unit->next = source->place;
     return 0;
 }

@@ -106,6 +106,10 @@ static int read_config(struct source *source, struct arena *arena, struct exchan
         return err_set(source->err, -ENOMEM, "no memory for a path");
     source->constants = "config.json";
     r = file_read(path, CONFIG_BYTES_MAX, &text, &len, source->err);
+    if (r == -ENOENT)
+        return err_set(source->err, r,
+                       "%s has no config.json: name a folder of safetensors, or a GGUF file",
+                       source->path);
     if (r < 0)
         return r;
     r = constants_from_json(text, len, &out->config, &out->router_bias, source->err);

@@ -1,6 +1,6 @@
 #include "probe/memory.h"
 
-#include "probe/memory_limit.h"
+#include "base/memory_limit.h"
 #include "probe/stream.h"
 #include "probe/team.h"
 #include "probe/time.h"

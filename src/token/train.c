@@ -1,7 +1,7 @@
 /* token/train - see train.h. */
 #include "token/train.h"
 
-#include "token/corpus.h"
+#include "token/counting.h"
 #include "token/learn.h"
 #include "token/model.h"
 #include "token/proto.h"
@@ -164,26 +164,39 @@ static size_t fixed_pieces(const struct trainer *trainer)
     return 4 + trainer->user_defined.count + BYTES + trainer->chars.count;
 }
 
-static int learn_pieces(struct trainer *trainer)
+/* How many merges are wanted at most. */
+static int count_merges(const struct trainer *trainer, size_t *out)
 {
     const struct tokenizer_training *training = &trainer->training;
-    size_t fixed = fixed_pieces(trainer), wanted = training->vocab - fixed;
-    int r = 0;
+    size_t fixed = fixed_pieces(trainer), vocab = training->vocab;
 
-    if (training->vocab < fixed)
+    if (!vocab) /* room for as many words as there are characters */
+        vocab = 2 * fixed > TOKENIZER_VOCAB ? 2 * fixed : TOKENIZER_VOCAB;
+    if (vocab < fixed)
         return err_set(trainer->err, -EINVAL,
                        "a vocabulary of %zu is too small: %zu are taken by specials, bytes and the "
                        "characters that cover %g of the text",
-                       training->vocab, fixed, training->character_coverage);
+                       vocab, fixed, training->character_coverage);
+    *out = vocab - fixed;
+    return 0;
+}
+
+static int learn_pieces(struct trainer *trainer)
+{
+    const struct tokenizer_training *training = &trainer->training;
+    size_t fixed = fixed_pieces(trainer), wanted = 0;
+    int r = count_merges(trainer, &wanted);
+
     for (size_t i = 0; i < trainer->words.words.count && r == 0; i++)
         r = add_word(trainer, &trainer->words.words.items[i]);
     while (r == 0 && trainer->merged.count < wanted) {
         struct str text, *merged;
 
         if (training->progress && trainer->merged.count % PROGRESS_MERGES == 0)
-            training->progress(training->arg, "merging",
-                               (double)trainer->merged.count / (double)wanted);
+            training->progress(training->arg, (double)trainer->merged.count / (double)wanted);
         r = learn_merge(trainer->learn, &text);
+        if (r == LEARN_ENOUGH && !training->vocab)
+            break;
         if (r == LEARN_ENOUGH)
             return err_set(trainer->err, -EINVAL,
                            "the text gives a vocabulary of %zu, not of %zu: ask for less, or give "
@@ -194,7 +207,8 @@ static int learn_pieces(struct trainer *trainer)
             return no_memory(trainer);
         *merged = text;
     }
-    return r;
+    trainer->training.vocab = fixed + trainer->merged.count;
+    return r < 0 ? r : 0;
 }
 
 static void put_piece(struct buf *model, struct str text, float score, enum piece_type type)
@@ -287,8 +301,7 @@ static int check_training(const struct tokenizer_training *training, struct err 
     return 0;
 }
 
-int tokenizer_train(const struct tokenizer_training *training, const char *const *paths,
-                    size_t count, struct buf *model, struct err *err)
+int tokenizer_train(const struct tokenizer_training *training, struct buf *model, struct err *err)
 {
     struct trainer trainer = {.training = *training, .err = err};
     int r;
@@ -304,7 +317,7 @@ int tokenizer_train(const struct tokenizer_training *training, const char *const
     trainer.learn = learn_new((uint32_t)trainer.training.piece_chars_max);
     r = trainer.learn ? add_user_defined(&trainer) : no_memory(&trainer);
     if (r == 0)
-        r = corpus_count(&trainer.training, paths, count, &trainer.words, err);
+        r = count_words(&trainer.training, &trainer.words, err);
     if (r == 0) {
         wordcount_sort(&trainer.words);
         r = choose_chars(&trainer);

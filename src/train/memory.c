@@ -58,3 +58,11 @@ int train_memory_plan(const struct train_config *config, size_t ranks, struct tr
         out->checkpoint = train_keep_bytes(most);
     return 0;
 }
+
+uint64_t train_memory_sum(const struct train_memory *memory)
+{
+    const struct model_memory *model = &memory->model;
+
+    return model->weights + model->packed + model->activations + model->scratch +
+           memory->gradients + memory->moments + memory->products + memory->checkpoint;
+}

@@ -20,6 +20,9 @@ struct train_memory {
 int train_memory_plan(const struct train_config *config, size_t ranks, struct train_memory *out,
                       struct err *err);
 
+/* All of it. */
+uint64_t train_memory_sum(const struct train_memory *memory);
+
 /* What a rank's model is made with. */
 struct model_options train_model_options(const struct train_config *config);
 

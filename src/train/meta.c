@@ -1,5 +1,8 @@
 #include "train/meta.h"
 
+#include "base/file.h"
+#include "ckpt/folder.h"
+
 #include <errno.h>
 #include <float.h>
 #include <jansson.h>
@@ -8,6 +11,7 @@
 
 #define META_FORMAT      1
 #define META_EXPERTS_MAX ((int64_t)1 << 22) /* layers * experts */
+#define META_BYTES_MAX   ((size_t)256 << 20)
 
 static json_t *doubles(const double *values, size_t count)
 {
@@ -211,4 +215,39 @@ int meta_read(struct ckpt *ckpt, struct meta *meta, struct err *err)
     r = meta_parse(ckpt_path(ckpt), text, len, meta, err);
     free(text);
     return r;
+}
+
+static int config_of(const char *folder, const char *name, struct train_config *out)
+{
+    struct meta *meta = calloc(1, sizeof(*meta));
+    char *path = NULL, *text = NULL;
+    size_t len;
+    int r = -ENOMEM;
+
+    if (meta && asprintf(&path, "%s/%s/" META_FILE, folder, name) >= 0)
+        r = file_read(path, META_BYTES_MAX, &text, &len, NULL);
+    if (r == 0)
+        r = meta_parse(folder, text, len, meta, NULL);
+    if (r == 0) {
+        *out = meta->config;
+        meta_done(meta);
+    }
+    free(meta);
+    free(path);
+    free(text);
+    return r;
+}
+
+int meta_newest_config(const char *folder, struct train_config *out)
+{
+    struct arena *arena = arena_new(0);
+    const char *const *names;
+    long count = arena ? file_list(arena, folder, FOLDER_NAMES_MAX, &names, NULL) : -ENOMEM;
+    int r = config_of(folder, ".", out);
+
+    for (long i = count; r < 0 && i-- > 0;) /* names are sorted by their numbers */
+        if (folder_step(names[i], NULL) >= 0)
+            r = config_of(folder, names[i], out);
+    arena_free(arena);
+    return r == 0 || r == -ENOMEM ? r : -ENOENT;
 }

@@ -36,6 +36,11 @@ char *meta_print(const struct meta *meta);
 /* `path` begins the sentences. Returns 0 (meta_done frees), -EBADMSG or -ENOMEM. */
 int meta_parse(const char *path, const char *text, size_t len, struct meta *meta, struct err *err);
 
+/* The settings of the newest checkpoint in a folder (or of the one that it is), as far as they can
+ * be read; nothing is said of whether all of it is whole. Folders and sources are empty. Returns 0,
+ * -ENOENT (there is none), or -ENOMEM. */
+int meta_newest_config(const char *folder, struct train_config *out);
+
 /* The meta.json of an open checkpoint. */
 int meta_read(struct ckpt *ckpt, struct meta *meta, struct err *err);
 

@@ -34,7 +34,9 @@ static int open_data(struct train *train, struct err *err)
         options.held_out = true;
         r = dataset_open(config->sources, config->source_count, &options, &train->held, err);
         if (r == 0 && !dataset_windows(train->held))
-            r = err_set(err, -EINVAL, "valid.every is set, but the data has no held-out split");
+            r = err_set(err, -EINVAL,
+                        "valid.every is set, but the data has no held-out split: 'data build "
+                        "--held-out 0.1' keeps one");
     }
     return r;
 }

@@ -60,7 +60,8 @@ struct train {
     bool part_done;                   /* this rank's part of it, as *done says */
     struct ckpt_done done, *all_done; /* (ranks) */
     double saving_since, saving_stall;
-    int save_failed; /* negative errno of the newest checkpoint that could not be written */
+    struct err part_err; /* why this rank's part failed */
+    int save_failed;     /* negative errno of the newest checkpoint that could not be written */
 };
 
 /* note.c: what happened, told to whoever asked for it. */
@@ -97,8 +98,11 @@ int train_save_begin(struct train *train, struct err *err);
 /* Is this rank's part on disk? */
 bool train_save_poll(struct train *train, bool wait);
 /* Every rank's part is: gather, commit, tell. What fails is noted and goes to save_failed, and is
- * no error; that a peer died is one. Waits for this rank's part. */
-int train_save_end(struct train *train, struct err *err);
+ * no error; that a peer died is one. Waits for this rank's part. `goes_on`: steps
+ * follow. */
+int train_save_end(struct train *train, bool goes_on, struct err *err);
+
+/* resume.c: begin from `from`, as train_run. */
 int train_resume(struct train *train, const char *from, struct err *err);
 
 #endif

@@ -5,6 +5,7 @@
 #include "train/state.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,7 +59,7 @@ static int say_something(struct train *train, struct err *err)
 
 static int save(struct train *train, struct err *err)
 {
-    int r = train->saving >= 0 ? train_save_end(train, err) : 0;
+    int r = train->saving >= 0 ? train_save_end(train, true, err) : 0;
 
     return r < 0 ? r : train_save_begin(train, err);
 }
@@ -73,7 +74,7 @@ static int after_step(struct train *train, struct train_step *step, int64_t stop
 
     train->saving_stall += step->stall_seconds;
     if (saved)
-        r = train_save_end(train, err);
+        r = train_save_end(train, true, err);
     if (r == 0 && stop != 1 && (is_due(train->step, config->checkpoint.every) || stop == 2) &&
         train->step < config->train.steps)
         r = save(train, err);
@@ -97,11 +98,11 @@ static int finish(struct train *train, struct train_summary *summary, bool moved
     int r = 0;
 
     if (train->saving >= 0)
-        r = train_save_end(train, err);
+        r = train_save_end(train, false, err);
     if (r == 0 && moved) {
         r = train_save_begin(train, err);
         if (r == 0)
-            r = train_save_end(train, err);
+            r = train_save_end(train, false, err);
     }
     summary->stall_seconds += clock_now_s() - start;
     if (r == 0)
@@ -118,6 +119,7 @@ static int train_steps(struct train *train, struct train_summary *summary, struc
     int64_t first = train->step;
     int r = 0;
 
+    summary->loss = NAN;
     while (r == 0 && train->step < train->config->train.steps && !summary->stopped) {
         struct train_step step;
         int64_t stop;

@@ -47,8 +47,8 @@ struct train_events {
 };
 
 struct train_summary {
-    int64_t step; /* last done */
-    double loss;
+    int64_t step;  /* last done */
+    double loss;   /* NaN when there was no step */
     uint64_t hash; /* of the weights */
     double seconds, stall_seconds;
     uint64_t tokens;

@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,13 +18,16 @@ struct data_args {
     bool allow_invalid, quiet, json;
 };
 
+#define HELD_OUT_UNSAID (-HUGE_VAL)
+
 #define AT(member) offsetof(struct data_args, member)
 
 const struct opt data_opts[] = {
     {"tokenizer", 't', OPT_TEXT, "MODEL", "build: the tokenizer, which is copied beside the shards",
      AT(tokenizer)},
     {"out", 'o', OPT_TEXT, "DIR", "build: the folder for the shards", AT(out)},
-    {"held-out", 0, OPT_REAL, "PART", "build: part kept from training, 0 to 0.5 (0.01)",
+    {"held-out", 0, OPT_REAL, "PART",
+     "build: part kept from training, 0 to 0.5 (0.01; of small texts more, up to 0.1)",
      AT(held_out)},
     {"threads", 'j', OPT_NUMBER, "N", "build: threads that encode (one a CPU)", AT(threads)},
     {"shard-tokens", 0, OPT_NUMBER, "N", "build: tokens in a shard file (100M)", AT(shard_tokens)},
@@ -99,6 +103,8 @@ static void print_built(const struct data_args *args, const struct data_built *b
                  built->held_documents);
     (void)printf("%" PRIu64 " bytes of text, %.3f bytes a token, in %.1f s\n", built->bytes,
                  built->tokens ? (double)built->bytes / (double)built->tokens : 0, seconds);
+    if (!built->held_tokens && args->held_out != 0)
+        (void)printf("nothing is held out of so little text: --held-out takes a larger part\n");
     if (built->empty)
         (void)printf("%" PRIu64 " documents without text were left out\n", built->empty);
     if (built->reused_tokens)
@@ -116,7 +122,8 @@ static int run_build(const struct subcommand *command, const struct data_args *a
         .tokenizer = args->tokenizer,
         .out = args->out,
         .threads = (size_t)args->threads,
-        .held_out = args->held_out,
+        .held_out = args->held_out == HELD_OUT_UNSAID ? 0 : args->held_out,
+        .held_out_by_size = args->held_out == HELD_OUT_UNSAID,
         .shard_tokens = (uint64_t)args->shard_tokens,
         .text_key = args->text_key,
         .allow_invalid = args->allow_invalid,
@@ -277,7 +284,7 @@ int cmd_data(const struct subcommand *command, int argc, char **argv)
     } verbs[] = {
         {"build", run_build}, {"info", run_info}, {"check", run_check}, {"show", run_show}};
     struct data_args args = {
-        .held_out = 0.01,
+        .held_out = HELD_OUT_UNSAID,
         .shard_tokens = 100000000,
         .text_key = "text",
         .time = 256,

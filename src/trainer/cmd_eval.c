@@ -67,7 +67,7 @@ static int open_data(struct evaluation *eval, const struct eval_args *args, stru
         eval->windows = (uint64_t)args->windows;
     if (!eval->windows)
         return err_set(err, -EINVAL, "%s has no %s", args->data.items[0],
-                       args->all ? "tokens" : "held-out split");
+                       args->all ? "tokens" : "held-out split; --all judges what was trained on");
     return 0;
 }
 

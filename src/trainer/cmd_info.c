@@ -53,15 +53,6 @@ static uint64_t memory_of(const struct train_memory *memory, size_t i)
     return *(const uint64_t *)((const char *)memory + purposes[i].offset);
 }
 
-static uint64_t memory_sum(const struct train_memory *memory)
-{
-    uint64_t sum = 0;
-
-    for (size_t i = 0; i < ARRAY_LEN(purposes); i++)
-        sum += memory_of(memory, i);
-    return sum;
-}
-
 static json_t *shape_of(const struct param *param)
 {
     json_t *shape = json_array();
@@ -146,7 +137,8 @@ static void print_text(const struct answer *answer, bool shapes)
     for (size_t i = 0; i < ARRAY_LEN(purposes); i++)
         (void)printf("  %-24s %10.3f GiB\n", purposes[i].name,
                      (double)memory_of(&answer->memory, i) / 0x1p30);
-    (void)printf("  %-24s %10.3f GiB\n", "together", (double)memory_sum(&answer->memory) / 0x1p30);
+    (void)printf("  %-24s %10.3f GiB\n", "together",
+                 (double)train_memory_sum(&answer->memory) / 0x1p30);
     for (size_t i = 0; shapes && i < answer->params.count; i++) {
         const struct param *param = &answer->params.items[i];
 

@@ -78,6 +78,23 @@ static void print_json(const struct tokens *tokens, const float *logits, size_t 
     (void)puts("]");
 }
 
+/* On one line, whatever is in it. */
+static void print_piece(struct str piece)
+{
+    for (size_t i = 0; i < piece.len; i++) {
+        unsigned char c = (unsigned char)piece.p[i];
+
+        if (c == '\n')
+            (void)fputs("\\n", stdout);
+        else if (c == '\t')
+            (void)fputs("\\t", stdout);
+        else if (c < 0x20 || c == 0x7f)
+            (void)printf("\\x%02x", c);
+        else
+            (void)putchar(c);
+    }
+}
+
 static void print_top(const struct opened *opened, const float *logits, size_t vocab, size_t top)
 {
     bool *shown = calloc(vocab, sizeof(*shown));
@@ -93,7 +110,8 @@ static void print_top(const struct opened *opened, const float *logits, size_t v
         if (opened->tokenizer && best < tokenizer_vocab(opened->tokenizer)) {
             struct str piece = tokenizer_piece(opened->tokenizer, (int32_t)best, NULL, NULL);
 
-            (void)printf("  %.*s", STR_ARG(piece));
+            (void)fputs("  ", stdout);
+            print_piece(piece);
         }
         (void)puts("");
     }

@@ -39,8 +39,16 @@ struct sampled {
     struct tokens *prompts, *said; /* said: prompt and what follows */
     size_t count;
     bool streams; /* one prompt, for a person: printed as it comes */
+    bool began;   /* the prompt is printed, which it is not before all is known to be well */
     struct tokenizer_stream stream;
 };
+
+static void begin_stream(struct sampled *sampled)
+{
+    if (!sampled->began && sampled->args->prompts.count)
+        (void)fputs(sampled->args->prompts.items[0], stdout);
+    sampled->began = true;
+}
 
 /* The text of a token, as soon as it is certain. */
 static bool on_token(void *arg, size_t prompt, int32_t id)
@@ -53,6 +61,8 @@ static bool on_token(void *arg, size_t prompt, int32_t id)
     if (!slot)
         return false;
     *slot = id;
+    if (sampled->streams)
+        begin_stream(sampled);
     if (sampled->streams &&
         tokenizer_decode_next(sampled->opened.tokenizer, &sampled->stream, id, &text) == 0)
         term_write(stdout, text.p, text.len);
@@ -95,8 +105,6 @@ static int encode_prompts(struct sampled *sampled, struct err *err)
             if (slot)
                 *slot = sampled->prompts[i].items[j];
         }
-        if (sampled->streams)
-            (void)fputs(text, stdout);
     }
     if (r == 0 && sampled->streams)
         r = hear_prompt(sampled);
@@ -141,6 +149,7 @@ static void end_stream(struct sampled *sampled)
 {
     struct buf text = {0};
 
+    begin_stream(sampled);
     (void)tokenizer_decode_end(&sampled->stream, &text);
     term_write(stdout, text.p, text.len);
     (void)puts("");

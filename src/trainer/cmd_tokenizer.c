@@ -1,9 +1,9 @@
 #include "base/file.h"
-#include "base/tree.h"
-#include "base/vec.h"
+#include "data/texts.h"
 #include "token/tokenizer.h"
 #include "token/train.h"
 #include "trainer/commands.h"
+#include "trainer/token_stream.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,29 +11,30 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TEXT_BYTES_MAX ((size_t)1 << 30) /* of what is taken as one text or line */
-#define READ_BYTES     ((size_t)1 << 20)
-#define FLUSH_BYTES    ((size_t)1 << 18)
-
 struct tokenizer_args {
     int64_t vocab, threads, max_bytes;
     double coverage;
-    const char *out, *tokenizer;
-    bool lines, bos, eos, pieces, json;
+    const char *out, *tokenizer, *text_key;
+    bool lines, bos, eos, pieces, allow_invalid, quiet, json;
 };
 
 #define AT(member) offsetof(struct tokenizer_args, member)
 
 const struct opt tokenizer_opts[] = {
-    {"vocab", 0, OPT_NUMBER, "N", "train: how many tokens, with specials and bytes", AT(vocab)},
-    {"output", 'o', OPT_TEXT, "MODEL", "train: where the model goes", AT(out)},
+    {"vocab", 0, OPT_NUMBER, "N",
+     "train: how many tokens, with specials and bytes (default: about 2048)", AT(vocab)},
+    {"out", 'o', OPT_TEXT, "MODEL", "train: where the model goes", AT(out)},
     {"coverage", 0, OPT_REAL, "X",
      "train: the share of the text whose characters get a token (default 0.9995); others become "
      "bytes",
      AT(coverage)},
     {"max-bytes", 0, OPT_NUMBER, "N", "train: read no more, evenly over the files", AT(max_bytes)},
+    {"text-key", 0, OPT_TEXT, "KEY", "train: where a jsonl line has its text (text)", AT(text_key)},
+    {"allow-invalid", 0, OPT_FLAG, NULL, "train: take text that is not UTF-8 as it is",
+     AT(allow_invalid)},
     {"threads", 't', OPT_NUMBER, "N", "train: default one a CPU; the model is the same",
      AT(threads)},
+    {"quiet", 'q', OPT_FLAG, NULL, "train: say nothing when all is well", AT(quiet)},
     {"tokenizer", 0, OPT_TEXT, "MODEL",
      "encode, decode, info: a SentencePiece BPE model, or tiktoken's ranks", AT(tokenizer)},
     {"lines", 'l', OPT_FLAG, NULL, "encode, decode: each line for itself", AT(lines)},
@@ -44,327 +45,105 @@ const struct opt tokenizer_opts[] = {
 };
 const size_t tokenizer_opt_count = ARRAY_LEN(tokenizer_opts);
 
-/* What encode and decode read and write. */
-struct stream {
-    const struct tokenizer_args *args;
-    struct tokenizer *tokenizer;
-    struct tokenizer_scratch *scratch;
-    struct tokens tokens;
-    struct buf out;
-    size_t line; /* number of the one at work */
-    struct err *err;
+/* What a tokenizer is learnt of. */
+struct learning {
+    struct texts *texts;
+    bool live; /* progress, on a terminal */
+    uint64_t bytes;
 };
 
-static int no_memory(struct err *err)
+static void show_progress(const struct learning *learning, const char *phase, double done)
 {
-    return err_set(err, -ENOMEM, "no memory for the text");
+    if (learning->live)
+        (void)fprintf(stderr, "\r%s %3.0f %%\r", phase, done * 100);
 }
 
-static int flush(struct stream *stream)
+static int next_piece(void *arg, struct buf *piece, struct err *err)
 {
-    int r;
+    struct learning *learning = arg;
+    size_t before = piece->len;
+    int r = texts_next(learning->texts, piece, err);
 
-    if (stream->out.failed)
-        return no_memory(stream->err);
-    r = file_put(STDOUT_FILENO, stream->out.p, stream->out.len);
-    if (r < 0)
-        return err_set(stream->err, r, "can't write: %s", strerror(-r));
-    buf_clear(&stream->out);
-    return 0;
-}
-
-static void put_id(struct buf *out, int32_t id)
-{
-    char digits[12], *p = digits + sizeof(digits);
-
-    do {
-        *--p = (char)('0' + id % 10);
-        id /= 10;
-    } while (id);
-    buf_add(out, p, (size_t)(digits + sizeof(digits) - p));
-}
-
-static int put_special(struct stream *stream, bool wanted, enum tokenizer_special which)
-{
-    int32_t id = tokenizer_special_id(stream->tokenizer, which), *slot;
-
-    if (!wanted)
-        return 0;
-    if (id < 0)
-        return err_set(stream->err, -EINVAL, "%s has no token for the %s of a text",
-                       stream->args->tokenizer, which == TOKENIZER_BOS ? "beginning" : "end");
-    slot = vec_push(&stream->tokens);
-    if (!slot)
-        return no_memory(stream->err);
-    *slot = id;
-    return 0;
-}
-
-static int encode_text(struct stream *stream, struct str text)
-{
-    int r;
-
-    stream->tokens.count = 0;
-    r = put_special(stream, stream->args->bos, TOKENIZER_BOS);
-    if (r < 0)
-        return r;
-    r = tokenizer_encode(stream->tokenizer, stream->scratch, text, &stream->tokens);
-    if (r < 0)
-        return no_memory(stream->err);
-    r = put_special(stream, stream->args->eos, TOKENIZER_EOS);
-    for (size_t i = 0; i < stream->tokens.count && r == 0; i++) {
-        int32_t id = stream->tokens.items[i];
-
-        if (i)
-            buf_add(&stream->out, " ", 1);
-        if (stream->args->pieces) {
-            struct str piece = tokenizer_piece(stream->tokenizer, id, NULL, NULL);
-
-            buf_add(&stream->out, piece.p, piece.len);
-        } else {
-            put_id(&stream->out, id);
-        }
-        if (stream->out.len > FLUSH_BYTES)
-            r = flush(stream);
-    }
-    buf_add(&stream->out, "\n", 1);
+    learning->bytes += piece->len - before;
+    show_progress(learning, "reading", texts_done(learning->texts));
     return r;
 }
 
-static bool is_space(char c)
+static void on_merges(void *arg, double merged)
 {
-    return c == ' ' || (c >= '\t' && c <= '\r');
+    show_progress(arg, "merging", merged);
 }
 
-static int parse_ids(struct stream *stream, struct str text)
+/* Learning takes minutes: that its result has a place is known before. */
+static int check_place(const char *path, struct err *err)
 {
-    size_t line = stream->line, end;
-
-    stream->tokens.count = 0;
-    for (; text.len; text = str_skip(text, end)) {
-        int64_t id;
-        int32_t *slot;
-
-        end = 0;
-        if (is_space(text.p[0])) {
-            line += text.p[0] == '\n';
-            end = 1;
-            continue;
-        }
-        while (end < text.len && !is_space(text.p[end]))
-            end++;
-        if (str_to_i64((struct str){text.p, end}, 10, &id) < 0 || id < 0 ||
-            id >= (int64_t)tokenizer_vocab(stream->tokenizer))
-            return err_set(stream->err, -EINVAL,
-                           "line %zu of the input: '%.*s' is no token id: those of %s are 0 to %zu",
-                           line, (int)(end < 40 ? end : 40), text.p, stream->args->tokenizer,
-                           tokenizer_vocab(stream->tokenizer) - 1);
-        slot = vec_push(&stream->tokens);
-        if (!slot)
-            return no_memory(stream->err);
-        *slot = (int32_t)id;
-    }
-    return 0;
-}
-
-static int decode_text(struct stream *stream, struct str text)
-{
-    int r = parse_ids(stream, text);
-    size_t bad;
-
-    if (r < 0)
-        return r;
-    r = tokenizer_decode(stream->tokenizer, stream->tokens.items, stream->tokens.count,
-                         &stream->out, &bad);
-    if (stream->args->lines)
-        buf_add(&stream->out, "\n", 1);
-    return r < 0 ? no_memory(stream->err) : 0;
-}
-
-typedef int on_text(struct stream *stream, struct str text);
-
-static int each_line(struct stream *stream, struct str *rest, on_text *act)
-{
-    const char *newline;
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    struct stat st;
     int r = 0;
 
-    while (r == 0 && (newline = memchr(rest->p, '\n', rest->len))) {
-        struct str line = str_range(rest->p, newline);
-
-        *rest = str_skip(*rest, line.len + 1);
-        stream->line++;
-        r = act(stream, line);
-        if (r == 0 && stream->out.len > FLUSH_BYTES)
-            r = flush(stream);
-    }
+    if (!folder)
+        return err_set(err, -ENOMEM, "no memory to learn");
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        r = err_set(err, -EISDIR, "%s is a folder; the model is a file", path);
+    else if (access(folder, W_OK) < 0)
+        r = err_set(err, -errno, "%s: %s", path, strerror(errno));
+    free(folder);
     return r;
 }
 
-/* Reads stdin in pieces and hands on whole lines; the last may lack its newline. */
-static int stream_lines(struct stream *stream, on_text *act)
+static int run_train(const struct tokenizer_args *args, char **words, size_t count, struct err *err)
 {
-    char *text = NULL;
-    size_t len = 0, space = 0;
-    ssize_t n = 1;
-    int r = 0;
-
-    while (r == 0 && n > 0) {
-        struct str rest;
-
-        if (len + READ_BYTES > space) {
-            char *more = len > TEXT_BYTES_MAX ? NULL : realloc(text, (len + READ_BYTES) * 2);
-
-            if (!more) {
-                r = err_set(stream->err, -EFBIG, "line %zu of the input is too long",
-                            stream->line + 1);
-                break;
-            }
-            text = more;
-            space = (len + READ_BYTES) * 2;
-        }
-        n = read(STDIN_FILENO, text + len, READ_BYTES);
-        if (n < 0 && errno == EINTR) {
-            n = 1;
-            continue;
-        }
-        if (n < 0) {
-            r = err_set(stream->err, -errno, "can't read: %s", strerror(errno));
-            break;
-        }
-        rest = (struct str){text, len + (size_t)n};
-        if (n > 0 && memchr(text + len, '\n', (size_t)n))
-            r = each_line(stream, &rest, act);
-        if (r == 0 && n == 0 && rest.len) {
-            stream->line++;
-            r = act(stream, rest);
-            rest.len = 0;
-        }
-        memmove(text, rest.p, rest.len);
-        len = rest.len;
-    }
-    free(text);
-    return r;
-}
-
-static int stream_whole(struct stream *stream, on_text *act)
-{
-    char *text;
-    size_t len;
-    int r = file_read_stream(STDIN_FILENO, "stdin", TEXT_BYTES_MAX, &text, &len, stream->err);
-
-    if (r < 0)
-        return r;
-    stream->line = 1;
-    r = act(stream, (struct str){text, len});
-    free(text);
-    return r;
-}
-
-static int run_stream(const struct tokenizer_args *args, on_text *act, struct err *err)
-{
-    struct stream stream = {.args = args, .err = err};
-    int r = tokenizer_load(args->tokenizer, &stream.tokenizer, err);
-
-    if (r < 0)
-        return r;
-    stream.scratch = tokenizer_scratch_new();
-    if (!stream.scratch)
-        r = no_memory(err);
-    else
-        r = args->lines ? stream_lines(&stream, act) : stream_whole(&stream, act);
-    if (r == 0)
-        r = flush(&stream);
-    tokenizer_free(stream.tokenizer);
-    tokenizer_scratch_free(stream.scratch);
-    vec_done(&stream.tokens);
-    buf_done(&stream.out);
-    return r;
-}
-
-/* Files for training: those named, and all below folders whose names don't begin with a dot. */
-struct corpus_paths {
-    VEC(char *) paths;
-    const char *folder;
-};
-
-static int add_path(struct corpus_paths *paths, const char *folder, const char *name)
-{
-    char **slot = vec_push(&paths->paths);
-
-    if (!slot || asprintf(slot, "%s%s%s", folder, *folder ? "/" : "", name) < 0) {
-        if (slot)
-            *slot = NULL;
-        return -ENOMEM;
-    }
-    return 0;
-}
-
-static int visit(void *data, const char *name, const struct stat *st)
-{
-    struct corpus_paths *paths = data;
-    const char *slash = strrchr(name, '/');
-
-    if (!S_ISREG(st->st_mode) || (slash ? slash + 1 : name)[0] == '.')
-        return 0;
-    return add_path(paths, paths->folder, name);
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strverscmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int collect_paths(struct corpus_paths *paths, int count, char **words, struct err *err)
-{
-    for (int i = 0; i < count; i++) {
-        size_t before = paths->paths.count;
-        struct stat st;
-        int r;
-
-        if (stat(words[i], &st) < 0)
-            return err_set(err, -errno, "%s: %s", words[i], strerror(errno));
-        paths->folder = words[i];
-        r = S_ISDIR(st.st_mode) ? tree_walk(words[i], visit, paths) : add_path(paths, "", words[i]);
-        if (r < 0)
-            return err_set(err, r, "%s: %s", words[i], strerror(-r));
-        if (paths->paths.count == before)
-            return err_set(err, -ENOENT, "%s: there is no file in this folder", words[i]);
-        qsort(paths->paths.items + before, paths->paths.count - before, sizeof(*paths->paths.items),
-              by_name);
-    }
-    return 0;
-}
-
-static void show_progress(void *arg, const char *phase, double done)
-{
-    (void)arg;
-    (void)fprintf(stderr, "\r%s %3.0f %% \r", phase, done * 100);
-}
-
-static int run_train(const struct tokenizer_args *args, int count, char **words, struct err *err)
-{
-    struct tokenizer_training training = {
+    const struct texts_options options = {
+        .text_key = args->text_key,
+        .allow_invalid = args->allow_invalid,
+        .bytes_max = (uint64_t)args->max_bytes,
+    };
+    struct learning learning = {.live = !args->quiet && isatty(STDERR_FILENO)};
+    const struct tokenizer_training training = {
         .vocab = (size_t)args->vocab,
         .threads = (size_t)args->threads,
         .character_coverage = args->coverage,
         .split_digits = true,
-        .text_bytes_max = (uint64_t)args->max_bytes,
-        .progress = isatty(STDERR_FILENO) ? show_progress : NULL,
+        .next = next_piece,
+        .progress = on_merges,
+        .arg = &learning,
     };
-    struct corpus_paths paths = {.folder = NULL};
+    struct tokenizer *tokenizer = NULL;
     struct buf model = {0};
-    int r = collect_paths(&paths, count, words, err);
+    int r = check_place(args->out, err);
 
     if (r == 0)
-        r = tokenizer_train(&training, (const char *const *)paths.paths.items, paths.paths.count,
-                            &model, err);
+        r = texts_open((const char *const *)words, count, &options, &learning.texts, err);
+    if (r == 0)
+        r = tokenizer_train(&training, &model, err);
+    if (learning.live)
+        (void)fputs("\r\033[K", stderr);
     if (r == 0)
         r = file_write(args->out, model.p, model.len, err);
+    if (r == 0)
+        r = tokenizer_load(args->out, &tokenizer, err);
+    if (r == 0 && !args->quiet)
+        (void)printf("%s: %zu tokens, learnt of %llu bytes of text\n", args->out,
+                     tokenizer_vocab(tokenizer), (unsigned long long)learning.bytes);
+    tokenizer_free(tokenizer);
+    texts_free(learning.texts);
     buf_done(&model);
-    for (size_t i = 0; i < paths.paths.count; i++)
-        free(paths.paths.items[i]);
-    vec_done(&paths.paths);
     return r;
+}
+
+static int run_stream(const struct tokenizer_args *args, bool decode, struct err *err)
+{
+    const struct token_stream options = {
+        .path = args->tokenizer,
+        .decode = decode,
+        .lines = args->lines,
+        .bos = args->bos,
+        .eos = args->eos,
+        .pieces = args->pieces,
+    };
+
+    return token_stream_run(&options, err);
 }
 
 static const char *const type_names[] = {
@@ -408,8 +187,8 @@ static int run_info(const struct tokenizer_args *args, struct err *err)
 static int check(const struct tokenizer_args *args, const char *verb, int words, struct err *err)
 {
     if (strcmp(verb, "train") == 0) {
-        if (!args->vocab || !args->out)
-            return err_set(err, -EINVAL, "train wants --vocab N and -o MODEL");
+        if (!args->out)
+            return err_set(err, -EINVAL, "train wants -o MODEL: where it goes");
         return words ? 0 : err_set(err, -EINVAL, "train wants files or folders of text");
     }
     if (!args->tokenizer)
@@ -419,7 +198,7 @@ static int check(const struct tokenizer_args *args, const char *verb, int words,
 
 int cmd_tokenizer(const struct subcommand *command, int argc, char **argv)
 {
-    struct tokenizer_args args = {0};
+    struct tokenizer_args args = {.text_key = "text"};
     struct err err = {0};
     const char *verb;
     int words, r = subcommand_parse(command, &args, argc, argv, &words);
@@ -429,13 +208,14 @@ int cmd_tokenizer(const struct subcommand *command, int argc, char **argv)
     verb = words ? argv[0] : "";
     if (strcmp(verb, "train") != 0 && strcmp(verb, "encode") != 0 && strcmp(verb, "decode") != 0 &&
         strcmp(verb, "info") != 0)
-        return subcommand_trouble(command, "'%s' is none of train, encode, decode, info", verb);
+        return subcommand_trouble(command, "tokenizer takes train, encode, decode or info%s%s",
+                                  words ? ", not " : "", verb);
     r = check(&args, verb, words - 1, &err);
     if (r == 0 && strcmp(verb, "train") == 0)
-        r = run_train(&args, words - 1, argv + 1, &err);
+        r = run_train(&args, argv + 1, (size_t)words - 1, &err);
     else if (r == 0 && strcmp(verb, "info") == 0)
         r = run_info(&args, &err);
     else if (r == 0)
-        r = run_stream(&args, strcmp(verb, "encode") == 0 ? encode_text : decode_text, &err);
+        r = run_stream(&args, strcmp(verb, "decode") == 0, &err);
     return r < 0 ? subcommand_trouble(command, "%s", err.text) : EXIT_WELL;
 }

@@ -1,6 +1,7 @@
 #include "firstlight.h"
 #include "kernels/peak.h"
 #include "trainer/commands.h"
+#include "trainer/memory_check.h"
 #include "trainer/request.h"
 #include "trainer/show.h"
 
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,7 +27,8 @@ struct train_args {
 #define AT(member) offsetof(struct train_args, member)
 
 const struct opt train_opts[] = {
-    {"preset", 'p', OPT_TEXT, "NAME", "Model and training values: 'info --presets' lists them",
+    {"preset", 'p', OPT_TEXT, "NAME",
+     "Model and training values: 'info --presets' lists them (default: as before, or grok-tiny)",
      AT(request.preset)},
     {"data", 'd', OPT_LIST, "DIR[=WEIGHT]", "What 'data build' made; several are mixed by weight",
      AT(request.data)},
@@ -50,10 +53,11 @@ struct session {
     struct train_config config;
     struct coll *coll;
     struct show show;
-    bool leads;     /* rank 0: the one that is seen */
-    bool started;   /* all that was asked for could be had */
-    bool launched;  /* by firstlight run or torchrun */
-    bool told_stop; /* that it will stop was said */
+    uint64_t memory_bytes; /* of this rank */
+    bool leads;            /* rank 0: the one that is seen */
+    bool started;          /* all that was asked for could be had */
+    bool launched;         /* by firstlight run or torchrun */
+    bool told_stop;        /* that it will stop was said */
 };
 
 static volatile sig_atomic_t told_to_stop; /* the signal that said so */
@@ -61,6 +65,13 @@ static volatile sig_atomic_t told_to_stop; /* the signal that said so */
 static void on_stop_signal(int signo)
 {
     told_to_stop = signo;
+}
+
+/* What a person should know, and no part of the run. */
+static void say_aside(void *arg, const char *text)
+{
+    (void)arg;
+    (void)fprintf(stderr, "firstlight-train: %s\n", text);
 }
 
 /* What all ranks could reach together: several on one host share its CPUs. */
@@ -74,16 +85,36 @@ static double peak_of_all(const struct session *session, const struct exec *exec
     return one_host && ranks * threads > cpus ? peak * cpus / (ranks * threads) : peak;
 }
 
+/* A full disk is no reason to refuse: there may be room by then. */
+static void check_disk(const char *folder, uint64_t bytes)
+{
+    struct buf text = {0};
+    struct statvfs disk;
+
+    if (statvfs(folder, &disk) < 0 || disk.f_bavail * disk.f_frsize >= bytes)
+        return;
+    buf_printf(&text, "a checkpoint takes ");
+    memory_print(bytes, &text);
+    buf_printf(&text, ", and %s has ", folder);
+    memory_print(disk.f_bavail * disk.f_frsize, &text);
+    buf_puts(&text, " free: until there is room, none is saved");
+    if (!text.failed)
+        say_aside(NULL, text.p);
+    buf_done(&text);
+}
+
 static void on_ready(void *arg, const struct params *params, const struct exec *exec, int64_t step,
                      uint64_t data_tokens)
 {
     struct session *session = arg;
 
     session->started = true;
-    if (session->leads)
-        session->show.peak_flops = peak_of_all(session, exec);
-    if (session->leads)
-        show_ready(&session->show, params, exec, step, data_tokens, coll_name(session->coll));
+    if (!session->leads)
+        return;
+    session->show.peak_flops = peak_of_all(session, exec);
+    session->show.memory_bytes = session->memory_bytes;
+    show_ready(&session->show, params, exec, step, data_tokens, coll_name(session->coll));
+    check_disk(session->config.out, 3 * params->total * sizeof(float));
 }
 
 static void on_step(void *arg, const struct train_step *step)
@@ -287,10 +318,17 @@ static void print_config(const struct train_config *config)
     buf_done(&out);
 }
 
-static void on_waiting(void *arg, const char *text)
+static int check_memory(struct session *session, size_t ranks, struct err *err)
 {
-    (void)arg;
-    (void)fprintf(stderr, "firstlight-train: %s\n", text);
+    size_t here = request_ranks_here();
+    struct buf warning = {0};
+    int r = memory_check("", &session->config, ranks, here < ranks ? here : ranks,
+                         &session->memory_bytes, &warning, err);
+
+    if (warning.len && !warning.failed)
+        say_aside(NULL, warning.p);
+    buf_done(&warning);
+    return r;
 }
 
 static int train_together(struct session *session, struct err *err)
@@ -300,8 +338,12 @@ static int train_together(struct session *session, struct err *err)
 
     if (r < 0)
         return r;
+    /* Each rank asks before it meets the others, and takes memory after. */
+    r = check_memory(session, options.size, err);
+    if (r < 0)
+        return r;
     options.backend = session->args->backend;
-    options.note = on_waiting;
+    options.note = say_aside;
     r = coll_open(&options, &session->coll, err);
     if (r < 0)
         return r;
@@ -348,6 +390,7 @@ int cmd_train(const struct subcommand *command, int argc, char **argv)
     args.request.file = words ? argv[0] : NULL;
     session->args = &args;
     session->launched = firstlight_init() || getenv("TORCHELASTIC_RUN_ID");
+    args.request.resume = firstlight_resume_path() ? firstlight_resume_path() : args.resume;
     firstlight_phase(FIRSTLIGHT_INIT);
     r = request_config(&args.request, &session->config, &err);
     if (r == 0 && args.hash_every)

@@ -8,8 +8,9 @@ static const char train_text[] =
     "leaves. Exit codes: 0 well, 1 the training failed, 2 trouble with the request.";
 
 static const char tokenizer_text[] =
-    "FILE is text, or a folder of it. encode and decode go from stdin to stdout; without --lines "
-    "all of it is one text. Tokens are those of the SentencePiece library, to the id.";
+    "PATH is what 'data build' takes: text, *.jsonl, either with .zst or .gz, and folders of them. "
+    "encode and decode go from stdin to stdout; without --lines all of it is one text. Tokens are "
+    "those of the SentencePiece library, to the id.";
 
 static const char data_text[] = "build makes token shards of PATHs: text, *.jsonl (a document a "
                                 "line), either with .zst or .gz, "
@@ -45,7 +46,7 @@ static const char import_text[] =
 
 static const struct subcommand subcommands[] = {
     {"tokenizer", "Learn a tokenizer, or turn text into tokens and back",
-     "train --vocab N -o MODEL FILE ... | encode|decode|info --tokenizer MODEL", tokenizer_text,
+     "train -o MODEL PATH ... | encode|decode|info --tokenizer MODEL", tokenizer_text,
      tokenizer_opts, &tokenizer_opt_count, cmd_tokenizer, "Text", .word_at = tokenizer_word_at},
     {"data", "Make token shards of text",
      "build --tokenizer MODEL -o DIR PATH ... | info|check|show DIR", data_text, data_opts,

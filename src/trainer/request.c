@@ -1,6 +1,8 @@
 #include "trainer/request.h"
 
 #include "token/tokenizer.h"
+#include "train/meta.h"
+#include "train/train.h"
 #include "trainer/config_file.h"
 
 #include <errno.h>
@@ -8,11 +10,14 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-/* The file is read twice: for its preset, then for what it changes in that. */
+#define PRESET "grok-tiny"
+
+/* The file is read twice: for its preset and folder, then for what it changes. */
 struct reading {
     const struct request_args *args;
     struct train_config *config;
-    char preset[64];
+    char preset[64]; /* "": none was named */
+    char out[sizeof(((struct train_config *)NULL)->out)];
     bool vocab_set;
 };
 
@@ -69,9 +74,10 @@ static int add_source(struct train_config *config, const char *text, struct err 
 static int find_preset(void *arg, const char *key, const char *text, struct err *err)
 {
     struct reading *reading = arg;
-
     struct train_config unused;
 
+    if (!strcmp(key, "out"))
+        return copy_text(reading->out, sizeof(reading->out), key, text, err);
     if (strcmp(key, "preset") != 0)
         return 0;
     if (copy_text(reading->preset, sizeof(reading->preset), key, text, err) < 0)
@@ -93,10 +99,8 @@ static int take_value(void *arg, const char *key, const char *text, struct err *
 {
     struct reading *reading = arg;
 
-    if (!strcmp(key, "preset"))
+    if (!strcmp(key, "preset") || !strcmp(key, "out"))
         return 0;
-    if (!strcmp(key, "out"))
-        return copy_text(reading->config->out, sizeof(reading->config->out), key, text, err);
     if (!strcmp(key, "data"))
         return reading->args->data.count ? 0 : add_source(reading->config, text, err);
     return set(reading, key, text, err);
@@ -144,35 +148,72 @@ static int fit_data(struct reading *reading, struct err *err)
     return r;
 }
 
+size_t request_ranks_here(void)
+{
+    const char *local = getenv("LOCAL_WORLD_SIZE");
+    int64_t ranks;
+
+    return local && str_to_i64(str_of(local), 10, &ranks) == 0 && ranks > 0 ? (size_t)ranks : 1;
+}
+
 /* This rank's share of the CPUs that its processes may use. */
 static int64_t threads_here(void)
 {
-    const char *local = getenv("LOCAL_WORLD_SIZE");
-    int64_t ranks = 1, cpus = 1;
+    int64_t ranks = (int64_t)request_ranks_here(), cpus = 1;
     cpu_set_t set;
 
     if (sched_getaffinity(0, sizeof(set), &set) == 0)
         cpus = CPU_COUNT(&set);
-    if (local && (str_to_i64(str_of(local), 10, &ranks) < 0 || ranks < 1))
-        ranks = 1;
     return cpus / ranks ? cpus / ranks : 1;
+}
+
+/* What a run that goes on was told before; of this host it knows nothing. */
+static int take_last(struct reading *reading)
+{
+    const char *resume = reading->args->resume;
+    int r = -ENOENT;
+
+    if (resume && !strcmp(resume, TRAIN_FROM_SCRATCH))
+        return r;
+    if (resume)
+        r = meta_newest_config(resume, reading->config);
+    else if (*reading->out)
+        r = meta_newest_config(reading->out, reading->config);
+    if (r == 0) {
+        reading->config->train.threads = 0;
+        reading->vocab_set = true;
+    }
+    return r;
+}
+
+static int begin(struct reading *reading, struct err *err)
+{
+    const char *preset = reading->args->preset;
+    int r;
+
+    if (!preset && *reading->preset)
+        preset = reading->preset;
+    r = preset ? -ENOENT : take_last(reading);
+    return r == 0 ? 0 : train_preset(preset ? preset : PRESET, reading->config, err);
 }
 
 int request_config(const struct request_args *args, struct train_config *config, struct err *err)
 {
-    struct reading reading = {.args = args, .config = config, .preset = "grok-tiny"};
+    struct reading reading = {.args = args, .config = config};
     int r = args->file ? config_file_walk(args->file, find_preset, &reading, err) : 0;
 
+    if (r == 0 && args->out)
+        r = copy_text(reading.out, sizeof(reading.out), "--out", args->out, err);
     if (r == 0)
-        r = train_preset(args->preset ? args->preset : reading.preset, config, err);
+        r = begin(&reading, err);
     if (r == 0 && args->file)
         r = config_file_walk(args->file, take_value, &reading, err);
     for (size_t i = 0; r == 0 && i < args->set.count; i++)
         r = take_assignment(&reading, args->set.items[i], err);
     for (size_t i = 0; r == 0 && i < args->data.count; i++)
         r = add_source(config, args->data.items[i], err);
-    if (r == 0 && args->out)
-        r = copy_text(config->out, sizeof(config->out), "--out", args->out, err);
+    if (r == 0)
+        memcpy(config->out, reading.out, sizeof(config->out));
     if (r == 0 && !*config->out)
         r = err_set(err, -EINVAL, "where to? name a folder with -o");
     if (r == 0 && !config->source_count)

@@ -6,8 +6,10 @@
 #include "train/config.h"
 
 struct request_args {
-    const char *preset;        /* NULL: the file's, or grok-tiny */
+    const char *preset;        /* NULL: the file's, or what the checkpoint was trained with that the
+                                  run goes on from, or grok-tiny */
     const char *out;           /* NULL: the file's */
+    const char *resume;        /* NULL: what is in `out`; or TRAIN_FROM_SCRATCH */
     const char *file;          /* YAML; NULL: none */
     struct opt_list data, set; /* "DIR", "DIR=WEIGHT"; "KEY=VALUE" */
 };
@@ -19,5 +21,8 @@ int request_source(const char *text, struct dataset_source *out, struct err *err
  * tokens, where model.vocab was not set) and this host (threads). Returns 0 or a negative errno
  * with a sentence. */
 int request_config(const struct request_args *args, struct train_config *config, struct err *err);
+
+/* How many ranks share this host, as the launcher says. */
+size_t request_ranks_here(void);
 
 #endif

@@ -1,47 +1,23 @@
 #include "trainer/show.h"
 
 #include "base/term.h"
-#include "token/utf8.h"
 #include "trainer/line.h"
+#include "trainer/memory_check.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <jansson.h>
 #include <math.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LINES_IN_ALL 40
 #define BAR_CHARS    20
 
-/* As a run leaves it that was killed, or whose disk was full. */
-static bool ends_in_half_a_line(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    off_t size = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
-    char last = '\n';
-
-    if (size > 0)
-        last = pread(fd, &last, 1, size - 1) == 1 ? last : 0;
-    if (fd >= 0)
-        (void)close(fd);
-    return last != '\n';
-}
-
 int show_init(struct show *show, const struct train_config *config, FILE *out, const char *log_path,
               struct err *err)
 {
-    *show = (struct show){.config = config, .out = out, .ranks = 1, .log = -1};
+    *show = (struct show){.config = config, .out = out, .ranks = 1, .log = RUN_LOG_NONE};
     show->live = isatty(fileno(out));
     show->flop_per_token = model_flop_per_token(&config->model, (size_t)config->train.time, true);
-    if (log_path) {
-        show->log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-        if (show->log < 0)
-            return err_set(err, -errno, "%s: %s", log_path, strerror(errno));
-        show->log_torn = ends_in_half_a_line(log_path);
-    }
-    return 0;
+    return log_path ? run_log_open(&show->log, log_path, err) : 0;
 }
 
 void show_done(struct show *show)
@@ -49,78 +25,7 @@ void show_done(struct show *show)
     if (show->line_open)
         (void)fputs("\n", show->out);
     show->line_open = false;
-    if (show->log >= 0)
-        (void)close(show->log);
-    show->log = -1;
-}
-
-static void write_log(struct show *show, const char *text)
-{
-    struct buf line = {0};
-    ssize_t wrote;
-
-    buf_printf(&line, "%s%s\n", show->log_torn ? "\n" : "", text);
-    wrote = line.failed ? 0 : write(show->log, line.p, line.len);
-    if (wrote < (ssize_t)line.len && !show->log_failed)
-        (void)fprintf(stderr, "the log can't be written (%s); training goes on\n",
-                      strerror(wrote < 0 ? errno : ENOSPC));
-    show->log_failed = wrote < (ssize_t)line.len;
-    if (wrote > 0)
-        show->log_torn = show->log_failed;
-    buf_done(&line);
-}
-
-/* Every line of the log begins with the wall clock's time; the object is freed. A full disk costs
- * the log's lines, not the run. */
-static void log_line(struct show *show, json_t *object)
-{
-    struct timespec now;
-    char *text =
-        show->log >= 0 && object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
-    struct buf line = {0};
-
-    if (text) {
-        (void)clock_gettime(CLOCK_REALTIME, &now);
-        buf_printf(&line, "{\"time\":%lld.%03ld,%s", (long long)now.tv_sec, now.tv_nsec / 1000000,
-                   text + 1);
-        if (!line.failed)
-            write_log(show, line.p);
-    }
-    buf_done(&line);
-    free(text);
-    json_decref(object);
-}
-
-/* JSON has no NaN: what is not finite is null. */
-static json_t *real(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
-/* JSON is UTF-8; a sample, a path or what a damaged file says may not be: U+FFFD for each such
- * byte.
- */
-static json_t *json_text(const char *text)
-{
-    size_t left = strlen(text);
-    struct buf valid = {0};
-    json_t *json;
-
-    while (left > 0) {
-        uint32_t code;
-        size_t bytes = utf8_decode(text, left, &code);
-
-        if (bytes > 0)
-            buf_add(&valid, text, bytes);
-        else
-            buf_puts(&valid, UTF8_REPLACEMENT);
-        bytes = bytes > 0 ? bytes : 1;
-        text += bytes;
-        left -= bytes;
-    }
-    json = json_stringn(valid.p ? valid.p : "", valid.len);
-    buf_done(&valid);
-    return json;
+    run_log_close(&show->log);
 }
 
 /* A line of its own, above the live one. */
@@ -181,12 +86,19 @@ void show_ready(struct show *show, const struct params *params, const struct exe
                show->ranks == 1 ? "" : "s", coll, pool_threads(exec->pool),
                pool_threads(exec->pool) == 1 ? "" : "s", kernel_level_name(exec->level),
                dtype_name(train_dtype(config)));
+    if (show->memory_bytes) {
+        buf_puts(&line, ", ");
+        memory_print(show->memory_bytes, &line);
+        buf_puts(&line, show->ranks == 1 ? "" : " each");
+    }
     say_buf(show, &line);
-    log_line(show, json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:I}", "event", "ready", "step",
-                             (json_int_t)step, "weights", (json_int_t)params_weights(params),
-                             "active", (json_int_t)params_active(params, &config->model), "ranks",
-                             (json_int_t)show->ranks, "kernels", kernel_level_name(exec->level),
-                             "threads", (json_int_t)pool_threads(exec->pool)));
+    run_log_add(&show->log,
+                json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:I, s:I}", "event", "ready", "step",
+                          (json_int_t)step, "weights", (json_int_t)params_weights(params), "active",
+                          (json_int_t)params_active(params, &config->model), "ranks",
+                          (json_int_t)show->ranks, "kernels", kernel_level_name(exec->level),
+                          "threads", (json_int_t)pool_threads(exec->pool), "memory_bytes",
+                          (json_int_t)show->memory_bytes));
 }
 
 static double tokens_a_second(const struct show *show)
@@ -267,17 +179,17 @@ void show_step(struct show *show, const struct train_step *step)
     int64_t shown = step->step - show->first;
 
     show->seconds += (step->seconds - show->seconds) / (double)(shown < 10 ? shown : 10);
-    log_line(show,
-             json_pack("{s:s, s:I, s:o, s:o, s:o, s:f, s:I, s:s, s:f, s:f, s:I, s:f, s:f, s:f, "
-                       "s:f, s:f}",
-                       "event", "step", "step", (json_int_t)step->step, "loss", real(step->loss),
-                       "smooth_loss", real(step->smooth_loss), "grad_norm", real(step->grad_norm),
-                       "lr", step->lr, "tokens", (json_int_t)step->tokens, "verdict",
-                       watch_verdict_name(step->verdict), "expert_worst", step->expert_worst,
-                       "expert_best", step->expert_best, "dead_experts",
-                       (json_int_t)step->dead_experts, "z_loss", step->z_loss, "seconds",
-                       step->seconds, "stall_seconds", step->stall_seconds, "tokens_a_second",
-                       tokens_a_second(show), "mfu", mfu(show)));
+    run_log_add(&show->log,
+                json_pack("{s:s, s:I, s:o, s:o, s:o, s:f, s:I, s:s, s:f, s:f, s:I, s:f, s:f, s:f, "
+                          "s:f, s:f}",
+                          "event", "step", "step", (json_int_t)step->step, "loss",
+                          run_log_real(step->loss), "smooth_loss", run_log_real(step->smooth_loss),
+                          "grad_norm", run_log_real(step->grad_norm), "lr", step->lr, "tokens",
+                          (json_int_t)step->tokens, "verdict", watch_verdict_name(step->verdict),
+                          "expert_worst", step->expert_worst, "expert_best", step->expert_best,
+                          "dead_experts", (json_int_t)step->dead_experts, "z_loss", step->z_loss,
+                          "seconds", step->seconds, "stall_seconds", step->stall_seconds,
+                          "tokens_a_second", tokens_a_second(show), "mfu", mfu(show)));
     if (show->quiet)
         return;
     if (show->live) {
@@ -310,7 +222,7 @@ void show_note(struct show *show, const char *kind, const char *text)
     struct buf line = {0};
 
     buf_printf(&line, "%s: %s", kind, text);
-    log_line(show, json_pack("{s:s, s:o}", "event", kind, "text", json_text(text)));
+    run_log_add(&show->log, json_pack("{s:s, s:o}", "event", kind, "text", run_log_text(text)));
     if (show->quiet && is_trouble(kind) && !line.failed)
         (void)fprintf(stderr, "%s\n", line.p);
     say_buf(show, &line);
@@ -323,8 +235,8 @@ void show_hash(struct show *show, int64_t step, uint64_t hash)
 
     (void)snprintf(hex, sizeof(hex), "%016llx", (unsigned long long)hash);
     buf_printf(&line, "hash of the weights after step %lld: %s", (long long)step, hex);
-    log_line(show,
-             json_pack("{s:s, s:I, s:s}", "event", "hash", "step", (json_int_t)step, "hash", hex));
+    run_log_add(&show->log, json_pack("{s:s, s:I, s:s}", "event", "hash", "step", (json_int_t)step,
+                                      "hash", hex));
     say_buf(show, &line);
 }
 
@@ -336,8 +248,9 @@ void show_valid(struct show *show, int64_t step, double loss, double bits_per_by
                exp(loss));
     if (bits_per_byte > 0)
         buf_printf(&line, ", %.4f bits per byte", bits_per_byte);
-    log_line(show, json_pack("{s:s, s:I, s:o, s:f}", "event", "valid", "step", (json_int_t)step,
-                             "loss", real(loss), "bits_per_byte", bits_per_byte));
+    run_log_add(&show->log,
+                json_pack("{s:s, s:I, s:o, s:f}", "event", "valid", "step", (json_int_t)step,
+                          "loss", run_log_real(loss), "bits_per_byte", bits_per_byte));
     say_buf(show, &line);
 }
 
@@ -345,8 +258,8 @@ void show_sample(struct show *show, int64_t step, const char *text)
 {
     struct buf line = {0};
 
-    log_line(show, json_pack("{s:s, s:I, s:o}", "event", "sample", "step", (json_int_t)step, "text",
-                             json_text(text)));
+    run_log_add(&show->log, json_pack("{s:s, s:I, s:o}", "event", "sample", "step",
+                                      (json_int_t)step, "text", run_log_text(text)));
     if (show->quiet)
         return;
     buf_printf(&line, "sample after step %lld:", (long long)step);
@@ -361,9 +274,9 @@ void show_saved(struct show *show, const char *path, int64_t step, double second
 
     buf_printf(&line, "saved %s in %.2f s; training waited %.0f ms of it", path, seconds,
                1000 * stall);
-    log_line(show,
-             json_pack("{s:s, s:I, s:o, s:f, s:f}", "event", "saved", "step", (json_int_t)step,
-                       "path", json_text(path), "seconds", seconds, "stall_seconds", stall));
+    run_log_add(&show->log,
+                json_pack("{s:s, s:I, s:o, s:f, s:f}", "event", "saved", "step", (json_int_t)step,
+                          "path", run_log_text(path), "seconds", seconds, "stall_seconds", stall));
     say_buf(show, &line);
 }
 
@@ -371,8 +284,10 @@ void show_summary(struct show *show, const struct train_summary *summary)
 {
     struct buf line = {0};
 
-    buf_printf(&line, "%s after step %lld: loss %.4f, ", summary->stopped ? "stopped" : "done",
-               (long long)summary->step, summary->loss);
+    buf_printf(&line, "%s after step %lld: ", summary->stopped ? "stopped" : "done",
+               (long long)summary->step);
+    if (summary->step > show->first)
+        buf_printf(&line, "loss %.4f, ", summary->loss);
     put_count(&line, (double)summary->tokens);
     buf_puts(&line, " tokens in ");
     put_duration(&line, summary->seconds);
@@ -381,11 +296,17 @@ void show_summary(struct show *show, const struct train_summary *summary)
                    100 * summary->stall_seconds / summary->seconds);
     if (summary->skipped)
         buf_printf(&line, ", %llu steps not applied", (unsigned long long)summary->skipped);
-    log_line(show, json_pack("{s:s, s:I, s:o, s:I, s:I, s:f, s:f}", "event",
-                             summary->stopped ? "stopped" : "done", "step",
-                             (json_int_t)summary->step, "loss", real(summary->loss), "tokens",
-                             (json_int_t)summary->tokens, "skipped", (json_int_t)summary->skipped,
-                             "seconds", summary->seconds, "stall_seconds", summary->stall_seconds));
+    run_log_add(&show->log,
+                json_pack("{s:s, s:I, s:o, s:I, s:I, s:f, s:f}", "event",
+                          summary->stopped ? "stopped" : "done", "step", (json_int_t)summary->step,
+                          "loss", run_log_real(summary->loss), "tokens",
+                          (json_int_t)summary->tokens, "skipped", (json_int_t)summary->skipped,
+                          "seconds", summary->seconds, "stall_seconds", summary->stall_seconds));
+    if (summary->step == show->first && !summary->stopped) {
+        buf_clear(&line);
+        buf_printf(&line, "nothing to do: step %lld is done, and train.steps is %lld",
+                   (long long)summary->step, (long long)show->config->train.steps);
+    }
     say_buf(show, &line);
     show_hash(show, summary->step, summary->hash);
 }

@@ -3,19 +3,19 @@
 #define TRAINER_SHOW_H
 
 #include "train/train.h"
+#include "trainer/run_log.h"
 
 #include <stdio.h>
 
 struct show {
     const struct train_config *config;
-    FILE *out;       /* lines, and a live one where it is a terminal */
-    int log;         /* JSON lines; -1: none */
-    bool log_torn;   /* it ends in the middle of a line */
-    bool log_failed; /* the last line could not be written */
+    FILE *out; /* lines, and a live one where it is a terminal */
+    struct run_log log;
     bool live, quiet;
     int64_t every;     /* steps between lines; 0: some 40 in all */
     double peak_flops; /* of all ranks at their precision; 0: unknown */
     size_t ranks;
+    uint64_t memory_bytes; /* of a rank; 0: unknown */
     double flop_per_token;
     double seconds; /* of a step, smoothed */
     int64_t first;  /* step before the first */

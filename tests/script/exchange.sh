@@ -50,6 +50,8 @@ cmp back-gguf/step-00000000/part-00000-of-00001 back-safetensors/step-00000000/p
 "$train" train "${settings[@]}" --data data -o back-gguf --set train.steps=1 > log 2>&1 ||
     fail "$(cat log)"
 [ -f back-gguf/step-00000001/MANIFEST ] || fail "no step after the import"
+"$train" train --data data -o back-safetensors --set train.steps=1 --set train.time=32 > log 2>&1 ||
+    fail "an import whose preset nobody named: $(cat log)"
 
 # At the end of a training the router's bias is gone; where it is not, the export says so.
 for format in gguf safetensors; do

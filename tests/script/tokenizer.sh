@@ -72,6 +72,16 @@ for threads in 1 2 3; do
 done
 same "$work/ours-1.model" "$work/mixed"
 same "$work/ours-1.model" "$work/corpus"
+
+# What a text is packed in is not learnt.
+gzip <"$work/corpus" >"$work/corpus.gz"
+python3 -c 'import json, sys
+for line in open(sys.argv[1], newline="\n"): print(json.dumps({"id": 1, "text": line.rstrip("\n")}))' "$work/corpus" |
+    gzip >"$work/corpus.jsonl.gz"
+for packed in corpus.gz corpus.jsonl.gz; do
+    "$train" tokenizer train -q --vocab 2000 -o "$work/packed.model" "$work/$packed" &&
+        cmp "$work/ours-1.model" "$work/packed.model" || wrong "$packed: something else is learnt"
+done
 "$train" tokenizer info --tokenizer "$work/ours-1.model" --json | python3 -c '
 import json, sys
 info = json.load(sys.stdin)
@@ -91,7 +101,7 @@ says() { # says SENTENCE COMMAND...
     said=$("${@:2}" 2>&1 >/dev/null </dev/null) && wrong "${*:2}: no failure"
     case $said in *"$1"*) ;; *) wrong "${*:2}: $said" ;; esac
 }
-says "none of train, encode" "$train" tokenizer
+says "takes train, encode, decode or info" "$train" tokenizer
 says "wants --tokenizer" "$train" tokenizer encode
 says "takes no file" "$train" tokenizer encode --tokenizer "$work/ours-1.model" x
 says "No such file" "$train" tokenizer encode --tokenizer "$work/nothing"

@@ -66,7 +66,7 @@ expect "there is no command 'trian'" trian
 expect "where to? name a folder with -o" train "${small[@]}" --data data
 expect "on what?" train "${small[@]}" --out new
 expect "nowhere: no finished" train "${small[@]}" --data nowhere --out new
-expect "text.txt/index.json: Not a directory" train "${small[@]}" --data text.txt --out new
+expect "text.txt is a file; 'data build' makes a folder of tokens of it" train "${small[@]}" --data text.txt --out new
 expect "is named twice" train "${small[@]}" --data data --data data/ --out new
 expect "the weight of data 'data=0' is no number above 0" train "${small[@]}" --data data=0 --out new
 expect "were made with different tokenizers" train "${small[@]}" --data data --data otherdata --out new
@@ -92,7 +92,7 @@ expect "train.batch = 4, this run 8" train "${more[@]}" --data data --set train.
 expect "model.vocab = 320, this run 330" train "${more[@]}" --data otherdata
 expect "nowhere: No such file or directory" train "${new[@]}" --resume nowhere
 expect "data: there is no whole checkpoint" train "${new[@]}" --resume data
-"$train" data build --tokenizer tok.model -o lessdata parts/paa >log
+"$train" data build --tokenizer tok.model --held-out 0 -o lessdata parts/paa >log
 expect "was trained on other data" train "${more[@]}" --data lessdata
 
 # a model that was trained
@@ -104,7 +104,8 @@ expect "tokens, the model's context is 256" sample --prompt "$(seq 1 400)" out
 expect "top-p is 0 to 1, not 2" sample --top-p 2 out
 expect "top-p is 0 to 1, not -0.5" sample --top-p -0.5 out
 expect "the temperature is 0 to 100, not -1" sample --temperature -1 out
-expect "the temperature is 0 to 100, not nan" sample --temperature nan out
+expect "the temperature is 0 to 100, not nan" sample --prompt text --temperature nan out
+[ ! -s said ] || { echo "FAILED: a prompt is printed before its sampling is refused"; failed=1; }
 expect "--tokens takes a number, not '-5'" sample --tokens -5 out
 expect "--seed takes a number, not '-1'" sample --seed -1 out
 expect "100000 threads are more than" sample --threads 100000 out
@@ -112,6 +113,7 @@ expect "with --data" eval out
 expect "was built with another tokenizer" eval --data otherdata out
 expect "but model.context is 256" eval --data data --time 100000 out
 expect "has no held-out split" eval --data lessdata out
+expect "out has no config.json: name a folder of safetensors, or a GGUF file" import -o new out
 expect "the precision is fp32 or bf16, not 'fp8'" eval --data data --precision fp8 out
 expect "name one model, and --tokens or --text" logits out
 expect "token 320 is not in the vocabulary of 320" logits --tokens 1,320 out
@@ -137,6 +139,11 @@ expect "the held-out part is 0 to 0.5" "${build[@]}" --held-out 0.9 text.txt
 expect "text.txt: no SentencePiece model" data build --tokenizer text.txt -o newdata text.txt
 expect "its shards are of something else" data build --tokenizer other.model -o data text.txt
 expect "wants files or folders of text" tokenizer train --vocab 400 -o new.model
+expect "there is no text to learn from" tokenizer train -o new.model empty.txt
+expect "bad.txt: byte 5 is not UTF-8 (--allow-invalid" tokenizer train -o new.model bad.txt
+expect "key.jsonl: line 2: no key \"text\"" tokenizer train -o new.model key.jsonl
+expect "/nowhere/new.model: No such file or directory" tokenizer train -o /nowhere/new.model text.txt
+expect "parts is a folder; the model is a file" tokenizer train -o parts text.txt
 expect "the text gives a vocabulary of" tokenizer train --vocab 40000 -o new.model text.txt
 
 # weights that are not finite; with the checksums of who wrote them, which are XXH3 and CRC32C

@@ -19,6 +19,8 @@ no_room() {
     grep -q 'the last checkpoint, step 20, was not saved' say.0 || wrong "$1: it does not say what is lost: $(cat say.0)"
     [ "$(grep -c '"event":"step"' out/log.jsonl)" = 20 ] || wrong "$1: it did not train to its end"
     grep -q '"event":"checkpoint_failed"' out/log.jsonl || wrong "$1: the log does not say it: $(cat out/log.jsonl)"
+    [ "$(grep -o 'step [0-9]* was not saved' out/log.jsonl | sort | uniq -d | wc -l)" = 0 ] || wrong "$1: the log says it twice"
+    ! grep 'step 20 was not saved' out/log.jsonl | grep -q 'goes on' || wrong "$1: training goes on behind its last step"
     [ -z "$(ls -d out/*.partial out/*/*.tmp* 2>/dev/null)" ] || wrong "$1: left behind: $(ls -R out)"
 }
 

@@ -35,6 +35,33 @@ for text in '^held out after step 12: loss .* bits per byte$' '^sample after ste
     '^done after step 12: loss ' '^hash of the weights after step 12: [0-9a-f]\{16\}$'; do
     grep -q "$text" lines || wrong "no line '$text'"
 done
+head -1 lines | grep -q ' weights (.* active), .* tokens of data; 1 rank by self, 1 thread each, .*, [0-9.]* [MK]iB$' ||
+    wrong "the first line: $(head -1 lines)"
+
+# With nothing left to do it says so, and not that there was a loss.
+for steps in 12 5; do
+    "$train" train nano.yaml -o out --log again.jsonl --set train.steps=$steps >lines 2>why || wrong "all done: $(cat why)"
+    grep -qx "nothing to do: step 12 is done, and train.steps is $steps" lines || wrong "all done: $(cat lines)"
+done
+! grep -q ' loss ' lines || wrong "a loss without a step: $(cat lines)"
+grep -q '"event":"done","step":12,"loss":null' again.jsonl || wrong "the log of no steps: $(cat again.jsonl)"
+
+# Who goes on need not say again what the run was told.
+cp -r out told
+cp -r out untold
+"$train" train nano.yaml -o told --set train.steps=14 >lines 2>why || wrong "going on: $(cat why)"
+"$train" train --data data --out untold --set train.steps=14 >again 2>why || wrong "going on without a preset: $(cat why)"
+grep -q '^hash of the weights after step 14: ' lines && [ "$(tail -1 lines)" = "$(tail -1 again)" ] ||
+    wrong "what was not said again was not kept: $(tail -1 lines again)"
+grep -qx 'setting: train.steps was 12, is 14 from here on' again && [ "$(grep -c '^setting: ' again)" = 1 ] ||
+    wrong "settings have changed: $(cat again)"
+"$train" train --data data --out fresh --resume told/step-00000012 --set train.steps=14 >again 2>why &&
+    [ "$(tail -1 lines)" = "$(tail -1 again)" ] || wrong "going on elsewhere: $(cat why again)"
+
+# A table of tokens has a line each, whatever their names are.
+[ "$("$train" logits out --tokens 1 -n 1000 | wc -l)" = 320 ] || wrong "logits of 320 tokens"
+"$train" logits out --tokens 1 -n 1000 | grep -qF '  \n\n' || wrong "a token of newlines"
+
 "$train" train nano.yaml -o quiet --quiet >lines 2>why
 [ ! -s lines ] && [ ! -s why ] || wrong "--quiet says $(cat lines why)"
 
@@ -169,6 +196,9 @@ assert grok["weights"] == 315684820992 and grok["active"] == 83756587008, grok["
 assert 0 <= grok["memory"]["weights"] // 4 - grok["weights"] < grok["weights"] / 100
 assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 200000, "info takes the memory that it plans"
 PYTHON
+timeout 60 "$train" train -p grok-1 -d data -o never >lines 2>why && wrong "grok-1 trains here"
+grep -q 'this training needs [0-9.]* TiB of memory, and this host has ' why || wrong "grok-1 here: $(cat why)"
+[ ! -e never ] || wrong "grok-1 left a folder"
 "$train" info --preset grok-1 | grep -qx '  weights  *315,684,820,992' || wrong "info grok-1"
 moments() { "$train" info --preset grok-1 --json --world $1 | python3 -c 'import json, sys; print(json.load(sys.stdin)["memory"]["moments"] // 2**20)'; }
 [ "$(moments 64)" -lt $(($(moments 1) / 63)) ] || wrong "64 ranks don't share the moments"

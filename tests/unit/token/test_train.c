@@ -1,48 +1,69 @@
 /* Learning a vocabulary. ctest labels: threads */
 #include "token/train.h"
 
-#include "base/file.h"
 #include "base/rng.h"
 #include "model_of.h"
 
 #include <errno.h>
-#include <unistd.h>
 
-static char folder[] = "/tmp/test_train_XXXXXX";
+/* A text that comes in pieces of so many bytes. */
+struct text {
+    struct str rest;
+    size_t piece;
+};
+
+static int next_piece(void *arg, struct buf *piece, struct err *err)
+{
+    struct text *text = arg;
+    size_t len = text->rest.len < text->piece ? text->rest.len : text->piece;
+
+    (void)err;
+    buf_add(piece, text->rest.p, len);
+    text->rest = str_skip(text->rest, len);
+    return len > 0;
+}
 
 /* Words of few letters, so that there is something to merge. */
-static char *write_text(const char *name, uint64_t seed, size_t words)
+static struct buf some_text(uint64_t seed, size_t words)
 {
     static const char *const syllables[] = {"ka", "lo", "mi", "ten", "r", "\xc3\xa9", "su"};
     static const char *const between[] = {" ", " ", " ", "\n", ", ", "  ", " 17 ", "\t", "\n\n"};
     struct rng rng = {seed};
     struct buf text = {0};
-    char *path;
 
     for (size_t i = 0; i < words; i++) {
         for (size_t k = 1 + rng_below(&rng, 3); k; k--)
             buf_puts(&text, syllables[rng_below(&rng, ARRAY_LEN(syllables))]);
         buf_puts(&text, between[rng_below(&rng, ARRAY_LEN(between))]);
     }
-    assert_true(asprintf(&path, "%s/%s", folder, name) > 0);
-    assert_int_equal(file_write(path, text.p, text.len, NULL), 0);
-    buf_done(&text);
-    return path;
+    return text;
 }
 
+static int learn(struct tokenizer_training training, struct str text, struct buf *model,
+                 struct err *err)
+{
+    struct text rest = {text, 4096};
+
+    training.next = next_piece;
+    training.arg = &rest;
+    return tokenizer_train(&training, model, err);
+}
+
+/* 20 MB, which are two blocks. */
 static void threads_change_nothing(void **state)
 {
-    char *paths[] = {write_text("a", 1, 5000), write_text("b", 2, 500), write_text("c", 3, 0)};
-    struct buf first = {0};
+    struct buf text = some_text(1, 5000), first = {0}, all = {0};
 
     (void)state;
+    while (all.len < ((size_t)20 << 20))
+        buf_add(&all, text.p, text.len);
     for (size_t threads = 1; threads <= 3; threads++) {
         struct tokenizer_training training = {
             .vocab = 400, .threads = threads, .split_digits = true};
         struct buf model = {0};
         struct err err = {0};
 
-        if (tokenizer_train(&training, (const char *const *)paths, 3, &model, &err) < 0)
+        if (learn(training, (struct str){all.p, all.len}, &model, &err) < 0)
             fail_msg("%s", err.text);
         if (threads == 1)
             first = model;
@@ -52,8 +73,8 @@ static void threads_change_nothing(void **state)
             buf_done(&model);
     }
     buf_done(&first);
-    for (size_t i = 0; i < ARRAY_LEN(paths); i++)
-        free(paths[i]);
+    buf_done(&text);
+    buf_done(&all);
 }
 
 /* "ab" is there five times, then with a blank before it four times; c never beside a digit. */
@@ -70,14 +91,11 @@ static void what_is_most_frequent_is_learnt_first(void **state)
     struct tokenizer *tokenizer;
     struct buf model = {0};
     struct err err = {0};
-    char *path;
     float score;
     int type;
 
     (void)state;
-    assert_true(asprintf(&path, "%s/text", folder) > 0);
-    assert_int_equal(file_write(path, text, sizeof(text) - 1, NULL), 0);
-    if (tokenizer_train(&training, (const char *const *)&path, 1, &model, &err) < 0)
+    if (learn(training, STR(text), &model, &err) < 0)
         fail_msg("%s", err.text);
     tokenizer = tokenizer_of(model);
     assert_int_equal(tokenizer_vocab(tokenizer), training.vocab);
@@ -97,41 +115,40 @@ static void what_is_most_frequent_is_learnt_first(void **state)
 
     training.vocab++;
     model = (struct buf){0};
-    assert_int_equal(tokenizer_train(&training, (const char *const *)&path, 1, &model, &err),
-                     -EINVAL);
+    assert_int_equal(learn(training, STR(text), &model, &err), -EINVAL);
     assert_non_null(strstr(err.text, "the text gives a vocabulary of 296, not of 297"));
     training.vocab = 200;
-    assert_int_equal(tokenizer_train(&training, (const char *const *)&path, 1, &model, &err),
-                     -EINVAL);
+    assert_int_equal(learn(training, STR(text), &model, &err), -EINVAL);
     assert_non_null(strstr(err.text, "293 are taken"));
     assert_int_equal(model.len, 0);
-    free(path);
 }
 
-/* A file twice as long gives the same when half of it is read. */
-static void no_more_is_read_than_was_asked_for(void **state)
+/* Without a wish, as many tokens as the text gives, up to a bound. */
+static void the_text_decides_how_many_tokens_there_are(void **state)
 {
-    static char text[4096];
-    struct tokenizer_training training = {.vocab = 4 + 18 + 256 + 3 + 2, .character_coverage = 1};
-    struct buf half = {0}, all = {0};
+    static const char text[] = "ab ab ab ab ab,c c1c\n";
+    struct buf model = {0}, more = {0};
+    struct rng rng = {7};
+    struct tokenizer *tokenizer;
     struct err err = {0};
-    char *path;
 
     (void)state;
-    for (size_t i = 0; i < sizeof(text); i++)
-        text[i] = i % 4 == 3 ? ' ' : i < sizeof(text) / 2 ? "aab"[i % 4] : "zyx"[i % 4];
-    assert_true(asprintf(&path, "%s/halves", folder) > 0);
-    assert_int_equal(file_write(path, text, sizeof(text) / 2, NULL), 0);
-    if (tokenizer_train(&training, (const char *const *)&path, 1, &half, &err) < 0)
+    for (size_t i = 0; i < 60000; i++)
+        buf_printf(&more, "%c%s", 'a' + (char)rng_below(&rng, 26), i % 5 ? "" : " ");
+    if (learn((struct tokenizer_training){.character_coverage = 1, .split_digits = true}, STR(text),
+              &model, &err) < 0)
         fail_msg("%s", err.text);
-    assert_int_equal(file_write(path, text, sizeof(text), NULL), 0);
-    training.text_bytes_max = sizeof(text) / 2;
-    if (tokenizer_train(&training, (const char *const *)&path, 1, &all, &err) < 0)
+    tokenizer = tokenizer_of(model);
+    assert_int_equal(tokenizer_vocab(tokenizer), 296);
+    tokenizer_free(tokenizer);
+
+    model = (struct buf){0};
+    if (learn((struct tokenizer_training){0}, (struct str){more.p, more.len}, &model, &err) < 0)
         fail_msg("%s", err.text);
-    assert_true(str_eq((struct str){half.p, half.len}, (struct str){all.p, all.len}));
-    buf_done(&half);
-    buf_done(&all);
-    free(path);
+    tokenizer = tokenizer_of(model);
+    assert_int_equal(tokenizer_vocab(tokenizer), TOKENIZER_VOCAB);
+    tokenizer_free(tokenizer);
+    buf_done(&more);
 }
 
 static void wrong_requests_are_refused(void **state)
@@ -140,42 +157,21 @@ static void wrong_requests_are_refused(void **state)
         struct tokenizer_training training;
         const char *err;
     } refused[] = {
-        {{.vocab = 1000}, "nothing: No such file"},
+        {{.vocab = 1000}, "no text to learn from"},
         {{.vocab = (size_t)1 << 40}, "is too large"},
         {{.vocab = 1000, .character_coverage = 1.5}, "coverage of 1.5"},
         {{.vocab = 1000, .piece_chars_max = 65}, "pieces of 65"},
     };
-    const char *path = "/nothing";
-
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
         struct buf model = {0};
         struct err err = {0};
 
-        assert_true(tokenizer_train(&refused[i].training, &path, 1, &model, &err) < 0);
+        assert_true(learn(refused[i].training, STR(""), &model, &err) < 0);
         if (!strstr(err.text, refused[i].err))
             fail_msg("%s", err.text);
         buf_done(&model);
     }
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    static const char *const names[] = {"a", "b", "c", "text", "halves"};
-    char path[64];
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        (void)snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
-        (void)unlink(path);
-    }
-    return rmdir(folder);
 }
 
 int main(void)
@@ -183,9 +179,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(what_is_most_frequent_is_learnt_first),
-        cmocka_unit_test(no_more_is_read_than_was_asked_for),
+        cmocka_unit_test(the_text_decides_how_many_tokens_there_are),
         cmocka_unit_test(wrong_requests_are_refused),
     };
 
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

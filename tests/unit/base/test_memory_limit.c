@@ -1,4 +1,4 @@
-#include "probe/memory_limit.h"
+#include "base/memory_limit.h"
 
 #include "base/str.h"
 

@@ -1,6 +1,6 @@
-/* probe/memory_limit - how much more memory the control groups of this process allow. */
-#ifndef PROBE_MEMORY_LIMIT_H
-#define PROBE_MEMORY_LIMIT_H
+/* base/memory_limit - how much more memory the control groups of this process allow. */
+#ifndef BASE_MEMORY_LIMIT_H
+#define BASE_MEMORY_LIMIT_H
 
 #include <stdint.h>
 
