@@ -56,12 +56,14 @@ static void tell_end(const struct probe *probe, int r, int64_t began_ms, enum te
                      uint32_t peer, struct child *child)
 {
     char words[CHILD_WORDS_BYTES];
+    double took_ms = (double)(clock_now_ms() - began_ms);
     bool gave_up = child_end(child, words) == SIGABRT && peer != MEASURE_NOBODY;
 
-    if (r == -ETIMEDOUT)
+    if (r == -ETIMEDOUT) /* in whole seconds: nodes that share a fate say the same */
         probe_tell_trouble(probe, TROUBLE_HUNG, test, peer,
-                           "the test '%s' did not end in %.1f s and was killed",
-                           test_kinds[test].name, (double)(clock_now_ms() - began_ms) / 1000);
+                           took_ms < 1000 ? "the test '%s' did not end in %.1f s and was killed"
+                                          : "the test '%s' did not end in %.0f s and was killed",
+                           test_kinds[test].name, took_ms / 1000);
     else if (r == -EPIPE &&
              gave_up) /* a transport of UCX that can't tell us that its peer is gone */
         probe_tell_trouble(probe, TROUBLE_PEER, test, peer,
