@@ -15,26 +15,32 @@ void rank_reader_done(struct rank_reader *reader)
 }
 
 static int read_at(struct rank_reader *reader, struct arena *arena, int64_t offset, size_t max,
-                   int64_t *first, struct str *bytes, int64_t *size, struct err *err)
+                   struct msg_log_data *part, struct err *err)
 {
+    struct msg_log_read ask = {.rank = reader->rank,
+                               .attempt = reader->attempt,
+                               .offset = offset,
+                               .bytes_max = max < UINT32_MAX ? (uint32_t)max : UINT32_MAX};
     int r;
 
     if (reader->folder)
-        return rank_log_read(arena, reader->folder, reader->rank, offset, max, first, bytes, size,
-                             err);
+        return rank_log_read(arena, reader->folder, &ask, part, err);
     if (reader->client && !reader->lost) {
-        r = run_client_log(reader->client, arena, reader->rank, reader->attempt, offset,
-                           max < ASK_BYTES_MAX ? max : ASK_BYTES_MAX, first, bytes, size, err);
+        struct msg_log_read within = ask;
+
+        if (within.bytes_max > ASK_BYTES_MAX)
+            within.bytes_max = ASK_BYTES_MAX;
+        r = run_client_log(reader->client, arena, &within, part, err);
         if (r != -EREMOTEIO || !reader->kept)
             return r;
         if (reader->offset) { /* shown so far; the rest went with the node */
-            *first = reader->offset;
-            *bytes = (struct str){"", 0};
+            part->offset = reader->offset;
+            part->bytes = (struct str){"", 0};
             return 0;
         }
     }
     reader->lost = true; /* its node: what had been forwarded is still here */
-    return keep_read(arena, reader->kept, reader->rank, offset, max, first, bytes, size, err);
+    return keep_read(arena, reader->kept, &ask, part, err);
 }
 
 /* Where the last `lines` lines of these bytes begin; -1 when there are fewer in them. */
@@ -53,22 +59,22 @@ static ptrdiff_t last_lines(struct str bytes, int64_t lines)
 }
 
 /* Everything from `offset` on, which lies in several files perhaps; what comes behind a gap alone.
- */
+ * *part says where it begins, and how long the log is. */
 static int read_to_end(struct rank_reader *reader, struct arena *arena, int64_t offset, size_t max,
-                       int64_t *first, struct buf *all, int64_t *size, struct err *err)
+                       struct msg_log_data *part, struct buf *all, struct err *err)
 {
-    struct str bytes = {0};
-    int64_t at;
-    int r = read_at(reader, arena, offset, max, first, &bytes, size, err);
+    int r = read_at(reader, arena, offset, max, part, err);
+    int64_t first = part->offset;
 
-    for (at = *first; r == 0 && bytes.len && all->len < max;) {
-        if (at != *first + (int64_t)all->len) {
+    while (r == 0 && part->bytes.len && all->len < max) {
+        if (part->offset != first + (int64_t)all->len) {
             buf_clear(all);
-            *first = at;
+            first = part->offset;
         }
-        buf_add(all, bytes.p, bytes.len);
-        r = read_at(reader, arena, *first + (int64_t)all->len, max, &at, &bytes, size, err);
+        buf_add(all, part->bytes.p, part->bytes.len);
+        r = read_at(reader, arena, first + (int64_t)all->len, max, part, err);
     }
+    part->offset = first;
     return r == 0 && all->failed ? err_set(err, -ENOMEM, "no memory for a log") : r;
 }
 
@@ -79,20 +85,20 @@ int rank_reader_tail(struct rank_reader *reader, int64_t lines, struct err *err)
 
     for (int64_t back = TAIL_BYTES_MIN; r == 0; back *= 4) {
         struct arena *arena = arena_new(0);
-        int64_t first = 0, size = 0;
+        struct msg_log_data part = {0};
         struct buf bytes = {0};
         ptrdiff_t at;
 
         if (!arena)
             return err_set(err, -ENOMEM, "no memory for a log");
-        r = read_to_end(reader, arena, -back, (size_t)back, &first, &bytes, &size, err);
+        r = read_to_end(reader, arena, -back, (size_t)back, &part, &bytes, err);
         at = r == 0 ? last_lines((struct str){bytes.p ? bytes.p : "", bytes.len}, lines) : 0;
-        reader->offset = first + (at < 0 ? 0 : at);
+        reader->offset = part.offset + (at < 0 ? 0 : at);
         if (lines == 0)
-            reader->offset = first + (int64_t)bytes.len;
+            reader->offset = part.offset + (int64_t)bytes.len;
         buf_done(&bytes);
         arena_free(arena);
-        if (at >= 0 || first <= 0 || back >= bytes_max || back >= size)
+        if (at >= 0 || part.offset <= 0 || back >= bytes_max || back >= part.log_size)
             break;
     }
     return r;
@@ -102,14 +108,13 @@ int rank_reader_tail(struct rank_reader *reader, int64_t lines, struct err *err)
 static int read_more(struct rank_reader *reader, struct err *err)
 {
     struct arena *arena = arena_new(0);
-    int64_t first = 0, size = 0;
-    struct str bytes = {0};
+    struct msg_log_data part = {0};
     int r;
 
     if (!arena)
         return err_set(err, -ENOMEM, "no memory for a log");
-    r = read_at(reader, arena, reader->offset, reader->chunk, &first, &bytes, &size, err);
-    if (r == 0 && bytes.len) {
+    r = read_at(reader, arena, reader->offset, reader->chunk, &part, err);
+    if (r == 0 && part.bytes.len) {
         size_t left = reader->bytes.len - reader->taken;
 
         if (reader->taken) {
@@ -117,11 +122,11 @@ static int read_more(struct rank_reader *reader, struct err *err)
             reader->bytes.len = left;
             reader->taken = 0;
         }
-        if (first > reader->offset)
+        if (part.offset > reader->offset)
             buf_printf(&reader->bytes, "%s--- %lld bytes are missing here ---\n", left ? "\n" : "",
-                       (long long)(first - reader->offset));
-        buf_add(&reader->bytes, bytes.p, bytes.len);
-        reader->offset = first + (int64_t)bytes.len;
+                       (long long)(part.offset - reader->offset));
+        buf_add(&reader->bytes, part.bytes.p, part.bytes.len);
+        reader->offset = part.offset + (int64_t)part.bytes.len;
         r = reader->bytes.failed ? err_set(err, -ENOMEM, "no memory for a log") : 1;
     }
     arena_free(arena);

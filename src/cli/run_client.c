@@ -179,9 +179,8 @@ int run_client_call(struct run_client *client, json_t *request, json_t **answer,
     return r < 0 ? r : 0;
 }
 
-int run_client_log(struct run_client *client, struct arena *arena, uint32_t rank, uint32_t attempt,
-                   int64_t offset, size_t max, int64_t *first, struct str *bytes, int64_t *size,
-                   struct err *err)
+int run_client_log(struct run_client *client, struct arena *arena, const struct msg_log_read *ask,
+                   struct msg_log_data *part, struct err *err)
 {
     json_t *answer;
     json_int_t at = 0, all = 0;
@@ -189,8 +188,9 @@ int run_client_log(struct run_client *client, struct arena *arena, uint32_t rank
     struct buf out = {0};
     int r = run_client_call(client,
                             json_pack("{s:s, s:I, s:I, s:I, s:I}", "do", "log", "rank",
-                                      (json_int_t)rank, "attempt", (json_int_t)attempt, "offset",
-                                      (json_int_t)offset, "bytes", (json_int_t)max),
+                                      (json_int_t)ask->rank, "attempt", (json_int_t)ask->attempt,
+                                      "offset", (json_int_t)ask->offset, "bytes",
+                                      (json_int_t)ask->bytes_max),
                             &answer, err);
 
     if (r < 0)
@@ -201,10 +201,10 @@ int run_client_log(struct run_client *client, struct arena *arena, uint32_t rank
     if (r == 0)
         r = base64_decode(&out, str_of(text));
     if (r == 0) {
-        *first = at;
-        *size = all;
-        *bytes = (struct str){arena_copy(arena, out.p ? out.p : "", out.len), out.len};
-        if (!bytes->p)
+        part->offset = at;
+        part->log_size = all;
+        part->bytes = (struct str){arena_copy(arena, out.p ? out.p : "", out.len), out.len};
+        if (!part->bytes.p)
             r = err_set(err, -ENOMEM, "no memory for a log of %zu bytes", out.len);
     }
     buf_done(&out);

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "wire/message.h"
 
 #include <jansson.h>
 #include <stdint.h>
@@ -34,10 +35,8 @@ int run_client_fd(const struct run_client *client);
 #define RUN_CLIENT_MS 10000
 int run_client_call(struct run_client *client, json_t *request, json_t **answer, struct err *err);
 
-/* A part of a rank's log through its node's agent, as {"do":"log"} gives it. *bytes lies in
- * `arena`. */
-int run_client_log(struct run_client *client, struct arena *arena, uint32_t rank, uint32_t attempt,
-                   int64_t offset, size_t max, int64_t *first, struct str *bytes, int64_t *size,
-                   struct err *err);
+/* A part of a rank's log through its node's agent, as {"do":"log"} gives it, in `arena`. */
+int run_client_log(struct run_client *client, struct arena *arena, const struct msg_log_read *ask,
+                   struct msg_log_data *part, struct err *err);
 
 #endif

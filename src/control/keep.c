@@ -87,31 +87,32 @@ static int read_file(const char *path, int64_t at, char *out, size_t max, int64_
     return (int)got;
 }
 
-int keep_read(struct arena *arena, const char *folder, uint32_t rank, int64_t offset, size_t max,
-              int64_t *first, struct str *bytes, int64_t *size, struct err *err)
+int keep_read(struct arena *arena, const char *folder, const struct msg_log_read *ask,
+              struct msg_log_data *part, struct err *err)
 {
     char path[PATH_MAX], old[PATH_MAX], *out;
     int64_t before, after;
     int r;
 
-    if (!path_of(path, folder, rank, "") || !path_of(old, folder, rank, ".old"))
+    if (!path_of(path, folder, ask->rank, "") || !path_of(old, folder, ask->rank, ".old"))
         return err_set(err, -ENAMETOOLONG, "%s: the name is too long", folder);
-    out = arena_alloc(arena, max ? max : 1);
+    out = arena_alloc(arena, ask->bytes_max ? ask->bytes_max : 1);
     if (!out)
-        return err_set(err, -ENOMEM, "no memory for what rank %u printed", rank);
+        return err_set(err, -ENOMEM, "no memory for what rank %u printed", ask->rank);
     r = read_file(old, 0, NULL, 0, &before);
     if (r == 0)
         r = read_file(path, 0, NULL, 0, &after);
     if (r == 0) {
-        *size = before + after;
-        *first = offset < 0 ? *size + offset : offset;
-        if (*first < 0)
-            *first = 0;
-        r = *first < before ? read_file(old, *first, out, max, &before)
-                            : read_file(path, *first - before, out, max, &after);
+        part->log_size = before + after;
+        part->offset = ask->offset < 0 ? part->log_size + ask->offset : ask->offset;
+        if (part->offset < 0)
+            part->offset = 0;
+        r = part->offset < before
+                ? read_file(old, part->offset, out, ask->bytes_max, &before)
+                : read_file(path, part->offset - before, out, ask->bytes_max, &after);
     }
     if (r < 0)
-        return err_set(err, r, "what rank %u printed, in %s: %s", rank, folder, strerror(-r));
-    *bytes = (struct str){out, (size_t)r};
+        return err_set(err, r, "what rank %u printed, in %s: %s", ask->rank, folder, strerror(-r));
+    part->bytes = (struct str){out, (size_t)r};
     return 0;
 }

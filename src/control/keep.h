@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "wire/message.h"
 
 #include <stdint.h>
 
@@ -19,7 +20,7 @@ void keep_add(const char *run_dir, const char *node, uint32_t attempt, uint32_t 
 
 /* A part, as rank_log_read gives it of a log: offset < 0 counts from the end. `folder` is
  * DIR/nodes/NODE/attempt-N. */
-int keep_read(struct arena *arena, const char *folder, uint32_t rank, int64_t offset, size_t max,
-              int64_t *first, struct str *bytes, int64_t *size, struct err *err);
+int keep_read(struct arena *arena, const char *folder, const struct msg_log_read *ask,
+              struct msg_log_data *part, struct err *err);
 
 #endif

@@ -280,49 +280,54 @@ static int list_pieces(struct arena *arena, const char *folder, uint32_t rank,
     return 0;
 }
 
-static int read_piece(struct arena *arena, const char *folder, uint32_t rank, int64_t begin,
-                      int64_t at, size_t max, struct str *bytes)
+/* Closes `fd`, which may be a negative errno. */
+static int read_piece(struct arena *arena, int fd, int64_t at, size_t max, struct str *bytes)
 {
-    char *buffer = arena_alloc(arena, max);
-    int fd = buffer ? open_in(folder, rank, begin, O_RDONLY) : -ENOMEM;
-    ssize_t got;
+    char *buffer;
+    ssize_t got = -ENOMEM;
 
     if (fd < 0)
         return fd;
-    got = pread(fd, buffer, max, at);
-    if (got < 0)
+    buffer = arena_alloc(arena, max);
+    if (buffer)
+        got = pread(fd, buffer, max, at);
+    if (buffer && got < 0)
         got = -errno;
     (void)close(fd);
-    *bytes = (struct str){buffer, got < 0 ? 0 : (size_t)got};
-    return got < 0 ? (int)got : 0;
+    if (got < 0)
+        return (int)got;
+    *bytes = (struct str){buffer, (size_t)got};
+    return 0;
 }
 
-int rank_log_read(struct arena *arena, const char *folder, uint32_t rank, int64_t offset,
-                  size_t max, int64_t *first, struct str *bytes, int64_t *size, struct err *err)
+int rank_log_read(struct arena *arena, const char *folder, const struct msg_log_read *ask,
+                  struct msg_log_data *part, struct err *err)
 {
     struct piece *pieces;
     size_t count;
-    int r = list_pieces(arena, folder, rank, &pieces, &count);
+    int r = list_pieces(arena, folder, ask->rank, &pieces, &count);
 
-    *bytes = (struct str){"", 0};
-    *size = r == 0 && count ? pieces[count - 1].begin + pieces[count - 1].bytes : 0;
-    if (offset < 0)
-        offset = *size + offset < 0 ? 0 : *size + offset;
-    *first = offset;
+    part->bytes = (struct str){"", 0};
+    part->log_size = r == 0 && count ? pieces[count - 1].begin + pieces[count - 1].bytes : 0;
+    part->offset = ask->offset < 0 ? part->log_size + ask->offset : ask->offset;
+    if (part->offset < 0)
+        part->offset = 0;
     for (size_t i = 0; r == 0 && i < count; i++) {
         const struct piece *piece = &pieces[i];
-        int64_t end = piece->begin + piece->bytes;
+        int64_t left = piece->begin + piece->bytes - part->offset;
 
-        if (offset >= end)
+        if (left <= 0)
             continue;
-        *first = offset < piece->begin ? piece->begin : offset;
-        if ((int64_t)max > end - *first)
-            max = (size_t)(end - *first);
-        r = read_piece(arena, folder, rank, i ? piece->begin : -1, *first - piece->begin, max,
-                       bytes);
+        if (part->offset < piece->begin) { /* those between are gone */
+            part->offset = piece->begin;
+            left = piece->bytes;
+        }
+        r = read_piece(arena, open_in(folder, ask->rank, i ? piece->begin : -1, O_RDONLY),
+                       part->offset - piece->begin,
+                       left < ask->bytes_max ? (size_t)left : ask->bytes_max, &part->bytes);
         break;
     }
     if (r < 0)
-        return err_set(err, r, "the log of rank %u in %s: %s", rank, folder, strerror(-r));
+        return err_set(err, r, "the log of rank %u in %s: %s", ask->rank, folder, strerror(-r));
     return 0;
 }

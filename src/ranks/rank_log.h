@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "wire/message.h"
 
 #include <stdint.h>
 
@@ -30,11 +31,12 @@ int rank_log_add(struct rank_log *log, struct str bytes, struct err *err);
 
 int64_t rank_log_size(const struct rank_log *log); /* all that the rank wrote */
 
-/* Up to `max` bytes from `offset` (negative: from the end) of the log in `folder`, of this process
- * or of one long gone. *first is the offset of the first byte that is there: greater than was asked
- * for where bytes are missing. An end or a log that is not there gives no bytes. Returns 0, -ENOMEM
- * or what the file system says. */
-int rank_log_read(struct arena *arena, const char *folder, uint32_t rank, int64_t offset,
-                  size_t max, int64_t *first, struct str *bytes, int64_t *size, struct err *err);
+/* Up to ask->bytes_max bytes from ask->offset (negative: from the end) of the rank's log in
+ * `folder`, of this process or of one long gone. part->offset is that of the first byte that is
+ * there: greater than was asked for where bytes are missing. An end or a log that is not there
+ * gives no bytes. Sets offset, log_size and bytes. Returns 0, -ENOMEM or what the file system says.
+ */
+int rank_log_read(struct arena *arena, const char *folder, const struct msg_log_read *ask,
+                  struct msg_log_data *part, struct err *err);
 
 #endif

@@ -179,13 +179,14 @@ static void world_log_read(void *data, const struct msg_log_read *ask)
     struct serve *serve = data;
     struct arena *arena = arena_new(0);
     struct message answer = {.id = MSG_LOG_DATA, .log_data = {.id = ask->id}};
-    size_t max = ask->bytes_max < LOG_READ_MAX ? ask->bytes_max : LOG_READ_MAX;
+    struct msg_log_read within = *ask;
     char folder[PATH_MAX];
     struct err err = {0};
 
+    if (within.bytes_max > LOG_READ_MAX)
+        within.bytes_max = LOG_READ_MAX;
     (void)snprintf(folder, sizeof(folder), "%s/attempt-%u", serve->options->folder, ask->attempt);
-    if (!arena || rank_log_read(arena, folder, ask->rank, ask->offset, max, &answer.log_data.offset,
-                                &answer.log_data.bytes, &answer.log_data.log_size, &err) < 0)
+    if (!arena || rank_log_read(arena, folder, &within, &answer.log_data, &err) < 0)
         answer.log_data.complaint = str_of(arena ? err.text : "no memory to read a log");
     send_message(serve, &answer);
     arena_free(arena);

@@ -346,15 +346,6 @@ int64_t spawn_log_size(const struct spawn *spawn, uint32_t local_rank)
     return rank_log_size(spawn->ranks[local_rank].log);
 }
 
-int spawn_log_read(struct spawn *spawn, struct arena *arena, uint32_t local_rank, int64_t offset,
-                   size_t max, int64_t *first, struct str *bytes, struct err *err)
-{
-    int64_t size;
-
-    return rank_log_read(arena, spawn->folder, spawn->first_rank + local_rank, offset, max, first,
-                         bytes, &size, err);
-}
-
 /* By its line of parents; what lost that (a daemon) by its group, if it kept that. */
 static int32_t owner_of(const struct spawn *spawn, const struct procs *procs, pid_t pid)
 {

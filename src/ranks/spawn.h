@@ -71,9 +71,6 @@ struct page *spawn_page(const struct spawn *spawn, uint32_t local_rank);
 struct str spawn_last_words(struct spawn *spawn, struct arena *arena, uint32_t local_rank,
                             size_t max);
 int64_t spawn_log_size(const struct spawn *spawn, uint32_t local_rank);
-/* A part of its log as LOG_READ asks. */
-int spawn_log_read(struct spawn *spawn, struct arena *arena, uint32_t local_rank, int64_t offset,
-                   size_t max, int64_t *first, struct str *bytes, struct err *err);
 /* Which rank does a process belong to: itself or a descendant; -1. For the store's connections. */
 int64_t spawn_rank_of_socket(struct spawn *spawn, uint16_t peer_port);
 

@@ -139,17 +139,17 @@ static void a_part_of_a_log_comes_as_it_was(void **state)
     struct arena *arena = arena_new(0);
     struct run_client *client;
     struct world world;
-    struct str bytes;
-    int64_t first, size;
+    const struct msg_log_read ask = {.rank = 3, .attempt = 1, .bytes_max = 4096};
+    struct msg_log_data part;
 
     (void)state;
     begin(&world, says, strlen(says));
     assert_int_equal(run_client_open(world.dir, &client, NULL), 0);
-    assert_int_equal(run_client_log(client, arena, 3, 1, 0, 4096, &first, &bytes, &size, NULL), 0);
-    assert_int_equal(first, 7);
-    assert_int_equal(size, 100);
-    assert_int_equal(bytes.len, 8);
-    assert_memory_equal(bytes.p, "hello\n\0\xff", 8);
+    assert_int_equal(run_client_log(client, arena, &ask, &part, NULL), 0);
+    assert_int_equal(part.offset, 7);
+    assert_int_equal(part.log_size, 100);
+    assert_int_equal(part.bytes.len, 8);
+    assert_memory_equal(part.bytes.p, "hello\n\0\xff", 8);
     run_client_close(client);
     arena_free(arena);
     end(&world);

@@ -35,22 +35,21 @@ static int remove_dir(void **state)
 /* All that is kept, in `arena`. */
 static struct str read_all(struct arena *arena, int64_t offset)
 {
-    struct str bytes;
+    struct msg_log_read ask = {.rank = 7, .offset = offset, .bytes_max = 1000000};
+    struct msg_log_data part;
     struct buf all = {0};
-    int64_t first = 0, size = 0;
     char *text;
 
     do {
-        assert_int_equal(keep_read(arena, folder, 7, offset, 1000000, &first, &bytes, &size, NULL),
-                         0);
-        buf_add(&all, bytes.p, bytes.len);
-        offset = first + (int64_t)bytes.len;
-    } while (bytes.len);
-    assert_int_equal(offset, size);
+        assert_int_equal(keep_read(arena, folder, &ask, &part, NULL), 0);
+        buf_add(&all, part.bytes.p, part.bytes.len);
+        ask.offset = part.offset + (int64_t)part.bytes.len;
+    } while (part.bytes.len);
+    assert_int_equal(ask.offset, part.log_size);
     text = arena_copy(arena, all.p ? all.p : "", all.len);
-    bytes.len = all.len;
+    part.bytes = (struct str){text, all.len};
     buf_done(&all);
-    return (struct str){text, bytes.len};
+    return part.bytes;
 }
 
 static void what_was_added_is_read(void **state)

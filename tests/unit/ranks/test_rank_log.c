@@ -60,10 +60,13 @@ static void add_lines(struct rank_log *log, long from, long to, int at_once)
 static struct str read_at(struct arena *arena, int64_t offset, size_t max, int64_t *first,
                           int64_t *size)
 {
-    struct str bytes;
+    const struct msg_log_read ask = {.rank = 3, .offset = offset, .bytes_max = (uint32_t)max};
+    struct msg_log_data part;
 
-    assert_int_equal(rank_log_read(arena, folder, 3, offset, max, first, &bytes, size, NULL), 0);
-    return bytes;
+    assert_int_equal(rank_log_read(arena, folder, &ask, &part, NULL), 0);
+    *first = part.offset;
+    *size = part.log_size;
+    return part.bytes;
 }
 
 /* Every byte that is there is the one that was written at its offset. Returns how many are. */

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "ranks/folders.h"
+#include "ranks/rank_log.h"
 #include "unit/ranks/victims.h"
 
 #include <arpa/inet.h>
@@ -175,14 +176,20 @@ static void run_to_its_end(struct attempt *attempt)
     assert_int_equal(errno, ECHILD);
 }
 
+static struct msg_log_data log_from(struct attempt *attempt, struct arena *arena, uint32_t rank,
+                                    int64_t offset)
+{
+    const struct msg_log_read ask = {
+        .rank = attempt->request.first_rank + rank, .offset = offset, .bytes_max = 1 << 20};
+    struct msg_log_data part;
+
+    assert_int_equal(rank_log_read(arena, attempt->folder, &ask, &part, NULL), 0);
+    return part;
+}
+
 static struct str log_of(struct attempt *attempt, struct arena *arena, uint32_t rank)
 {
-    struct str bytes;
-    int64_t first;
-
-    assert_int_equal(spawn_log_read(attempt->spawn, arena, rank, 0, 1 << 20, &first, &bytes, NULL),
-                     0);
-    return bytes;
+    return log_from(attempt, arena, rank, 0).bytes;
 }
 
 static void assert_text(struct str text, const char *want)
@@ -397,8 +404,8 @@ static void much_output_goes_through_and_little_stays(void **state)
     const char *env[] = {"VICTIM_BYTES=134217728", NULL}; /* 128 MiB */
     struct arena *arena = arena_new(0);
     struct attempt attempt;
-    struct str end;
-    int64_t begin, first;
+    struct msg_log_data end;
+    int64_t begin;
 
     (void)state;
     init(&attempt, 1, words);
@@ -409,9 +416,9 @@ static void much_output_goes_through_and_little_stays(void **state)
     assert_int_equal(attempt.statuses[0], 0);
     assert_int_equal(attempt.output[1], 128 << 20);
     assert_int_equal(spawn_log_size(attempt.spawn, 0), 128 << 20);
-    assert_int_equal(spawn_log_read(attempt.spawn, arena, 0, -100, 1000, &first, &end, NULL), 0);
-    assert_int_equal(first, (128 << 20) - 100);
-    assert_int_equal(end.len, 100);
+    end = log_from(&attempt, arena, 0, -100);
+    assert_int_equal(end.offset, (128 << 20) - 100);
+    assert_int_equal(end.bytes.len, 100);
     done(&attempt);
     arena_free(arena);
 }
