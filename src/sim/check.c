@@ -177,8 +177,12 @@ void check_return(struct sim *sim, uint32_t index)
     const struct sim_node *node = &sim->nodes[index];
 
     if (config->checks && node->alive)
-        sim_at(sim, (int64_t)(bound_s * SIM_S), look_at_returned, index, node->agent_epoch,
-               node->link_epoch, sim->controller_epoch, NULL);
+        sim_at(sim, (int64_t)(bound_s * SIM_S),
+               (struct sim_event){.act = look_at_returned,
+                                  .node = index,
+                                  .epoch = node->agent_epoch,
+                                  .a = node->link_epoch,
+                                  .b = sim->controller_epoch});
 }
 
 /* The stored events lead to what the controller holds. */

@@ -87,7 +87,8 @@ static void on_wake(void *data, int64_t at_ns)
     if (at_ns >= sim->wake_ns)
         return;
     sim->wake_ns = at_ns > sim->now_ns ? at_ns : sim->now_ns;
-    sim_at(sim, sim->wake_ns - sim->now_ns, tick, 0, sim->controller_epoch, 0, 0, NULL);
+    sim_at(sim, sim->wake_ns - sim->now_ns,
+           (struct sim_event){.act = tick, .epoch = sim->controller_epoch});
 }
 
 static void no_metric(void *data, const struct store_metric *metric)
@@ -230,7 +231,8 @@ static void committed(struct sim *sim, const struct sim_event *event)
     if (!sim->control || event->epoch != sim->controller_epoch)
         return;
     if (sim->now_ns < sim->disk.full_until_ns) {
-        sim_at(sim, DISK_RETRY_MS * SIM_MS, committed, 0, sim->controller_epoch, 0, 0, NULL);
+        sim_at(sim, DISK_RETRY_MS * SIM_MS,
+               (struct sim_event){.act = committed, .epoch = sim->controller_epoch});
         return;
     }
     commit(sim);
@@ -252,8 +254,8 @@ void controller_commit(struct sim *sim)
     sim->is_committing = true;
     sim->committing = sim->batch;
     sim->batch = swap;
-    sim_at(sim, (int64_t)(sim->config.disk_ms * SIM_MS * rng_unit(&sim->rng)), committed, 0,
-           sim->controller_epoch, 0, 0, NULL);
+    sim_at(sim, (int64_t)(sim->config.disk_ms * SIM_MS * rng_unit(&sim->rng)),
+           (struct sim_event){.act = committed, .epoch = sim->controller_epoch});
 }
 
 void controller_done(struct sim *sim)

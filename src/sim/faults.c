@@ -132,8 +132,8 @@ static void kill_controller(struct sim *sim)
     if (!sim->control)
         return;
     controller_kill(sim);
-    sim_at(sim, (int64_t)(sim->config.controller_restart_s * SIM_S), restart_controller, 0, 0, 0, 0,
-           NULL);
+    sim_at(sim, (int64_t)(sim->config.controller_restart_s * SIM_S),
+           (struct sim_event){.act = restart_controller});
 }
 
 static void fill_disk(struct sim *sim)
@@ -198,7 +198,7 @@ static void plan(struct sim *sim, size_t kind)
     int64_t wait = sim_wait(sim, fault->rate(sim, rate));
 
     if (wait < INT64_MAX - sim->now_ns)
-        sim_at(sim, wait, strike, 0, 0, (int64_t)kind, 0, NULL);
+        sim_at(sim, wait, (struct sim_event){.act = strike, .a = (int64_t)kind});
 }
 
 void faults_begin(struct sim *sim)

@@ -43,13 +43,14 @@ static bool comes_late(struct sim *sim, const struct sim_event *event, enum sim_
     int64_t until_ns = sim->nodes[event->node].stalled_ns[way];
     const struct parcel *parcel = event->data;
     struct parcel *copy = NULL;
+    struct sim_event again = *event;
 
     if (sim->now_ns >= until_ns)
         return false;
     if (parcel && (copy = malloc(sizeof(*copy) + parcel->len)))
         memcpy(copy, parcel, sizeof(*copy) + parcel->len);
-    sim_at(sim, until_ns - sim->now_ns, event->act, event->node, event->epoch, event->a, event->b,
-           copy);
+    again.data = copy;
+    sim_at(sim, until_ns - sim->now_ns, again);
     return true;
 }
 
@@ -112,7 +113,12 @@ void network_send(struct sim *sim, uint32_t index, enum sim_way way, struct str 
         parcel->len = bytes.len;
         memcpy(parcel->bytes, bytes.p, bytes.len);
         *last = at > *last ? at : *last;
-        sim_at(sim, *last - sim->now_ns, deliver, index, node->link_epoch, way, 0, parcel);
+        sim_at(sim, *last - sim->now_ns,
+               (struct sim_event){.act = deliver,
+                                  .node = index,
+                                  .epoch = node->link_epoch,
+                                  .a = way,
+                                  .data = parcel});
     }
     free((void *)bytes.p);
 }
@@ -150,7 +156,8 @@ static void connected(struct sim *sim, const struct sim_event *event)
         return; /* it has cut that link, and connects again */
     }
     if (!sim->control || !reachable(sim, node)) {
-        sim_at(sim, CONNECT_RETRY_MS * SIM_MS, connected, event->node, event->epoch, 0, 0, NULL);
+        sim_at(sim, CONNECT_RETRY_MS * SIM_MS,
+               (struct sim_event){.act = connected, .node = event->node, .epoch = event->epoch});
         return;
     }
     node->link_up = node->attached = true; /* one that only the controller holds is replaced */
@@ -164,7 +171,9 @@ static void connected(struct sim *sim, const struct sim_event *event)
 
 void network_connect(struct sim *sim, uint32_t index)
 {
-    sim_at(sim, delay(sim), connected, index, sim->nodes[index].agent_epoch, 0, 0, NULL);
+    sim_at(sim, delay(sim),
+           (struct sim_event){
+               .act = connected, .node = index, .epoch = sim->nodes[index].agent_epoch});
 }
 
 static void controller_sees_cut(struct sim *sim, const struct sim_event *event)
@@ -205,7 +214,14 @@ void network_cut(struct sim *sim, uint32_t index, bool silent)
         return;
     node->link_up = false;
     if (!silent)
-        sim_at(sim, delay(sim), controller_sees_cut, index, sim->controller_epoch, node->link_epoch,
-               0, NULL);
-    sim_at(sim, delay(sim), agent_sees_cut, index, node->agent_epoch, node->link_epoch, 0, NULL);
+        sim_at(sim, delay(sim),
+               (struct sim_event){.act = controller_sees_cut,
+                                  .node = index,
+                                  .epoch = sim->controller_epoch,
+                                  .a = node->link_epoch});
+    sim_at(sim, delay(sim),
+           (struct sim_event){.act = agent_sees_cut,
+                              .node = index,
+                              .epoch = node->agent_epoch,
+                              .a = node->link_epoch});
 }

@@ -59,7 +59,9 @@ static void on_spawn(void *data, const struct msg_start *start)
 
     check_start(sim, node->index, start);
     if (rng_unit(&sim->rng) < sim->config.spawn_failures) {
-        sim_at(sim, spawn_ns, spawn_failed, node->index, node->agent_epoch, 0, 0, NULL);
+        sim_at(sim, spawn_ns,
+               (struct sim_event){
+                   .act = spawn_failed, .node = node->index, .epoch = node->agent_epoch});
         return;
     }
     node->spawned_attempt = start->attempt;
@@ -81,7 +83,8 @@ static void on_spawn(void *data, const struct msg_start *start)
         node->alive++;
         program_rank_begins(sim, rank, spawn_ns + (int64_t)(sim->config.start_s * SIM_S));
     }
-    sim_at(sim, spawn_ns, spawned, node->index, node->agent_epoch, 0, 0, NULL);
+    sim_at(sim, spawn_ns,
+           (struct sim_event){.act = spawned, .node = node->index, .epoch = node->agent_epoch});
 }
 
 static void signal_rank(struct sim_node *node, struct sim_rank *rank, int signo)
@@ -154,7 +157,12 @@ static void on_reply(void *data, void *client_data, struct str bytes)
         return;
     copied->len = bytes.len;
     memcpy(copied->bytes, bytes.p, bytes.len);
-    sim_at(sim_of(node), 0, replied, node->index, rank->life, rank - node->ranks, 0, copied);
+    sim_at(sim_of(node), 0,
+           (struct sim_event){.act = replied,
+                              .node = node->index,
+                              .epoch = rank->life,
+                              .a = rank - node->ranks,
+                              .data = copied});
 }
 
 static void on_hang_up(void *data, void *client_data, const char *why)
@@ -235,8 +243,9 @@ static void on_find(void *data, const struct msg_find_checkpoint *ask)
 {
     struct sim_node *node = data;
 
-    sim_at(sim_of(node), FIND_MS * SIM_MS, found, node->index, node->agent_epoch, ask->attempt, 0,
-           NULL);
+    sim_at(sim_of(node), FIND_MS * SIM_MS,
+           (struct sim_event){
+               .act = found, .node = node->index, .epoch = node->agent_epoch, .a = ask->attempt});
 }
 
 static void on_log_read(void *data, const struct msg_log_read *ask)
@@ -301,7 +310,8 @@ static void on_wake(void *data, int64_t at_ns)
     if (at >= node->wake_ns)
         return;
     node->wake_ns = at > sim->now_ns ? at : sim->now_ns;
-    sim_at(sim, node->wake_ns - sim->now_ns, tick, node->index, node->agent_epoch, 0, 0, NULL);
+    sim_at(sim, node->wake_ns - sim->now_ns,
+           (struct sim_event){.act = tick, .node = node->index, .epoch = node->agent_epoch});
 }
 
 /* The agent's end: its machine and its store go, its ranks die with it (the warden). */
@@ -323,7 +333,8 @@ static void on_leave(void *data, const char *why)
     if (node->alive)
         sim_break(sim_of(node), "the agent of node %u leaves while %u ranks live", node->index,
                   node->alive);
-    sim_at(sim_of(node), 0, end_agent, node->index, node->agent_epoch, 0, 0, NULL);
+    sim_at(sim_of(node), 0,
+           (struct sim_event){.act = end_agent, .node = node->index, .epoch = node->agent_epoch});
 }
 
 static void start_agent(struct sim *sim, const struct sim_event *event)
@@ -382,11 +393,13 @@ void node_launch(struct sim *sim, uint32_t index)
     if (node->agent_up) /* a back end ends the old one first */
         node_kill_agent(sim, index);
     if (sim->now_ns < node->back_ns) {
-        sim_at(sim, NO_ANSWER_S * SIM_S, no_answer, index, sim->controller_epoch, 0, 0, NULL);
+        sim_at(sim, NO_ANSWER_S * SIM_S,
+               (struct sim_event){.act = no_answer, .node = index, .epoch = sim->controller_epoch});
         return;
     }
     node->host_up = true;
-    sim_at(sim, AGENT_MS * SIM_MS, start_agent, index, node->agent_epoch, 0, 0, NULL);
+    sim_at(sim, AGENT_MS * SIM_MS,
+           (struct sim_event){.act = start_agent, .node = index, .epoch = node->agent_epoch});
 }
 
 static void all_ranks_die(struct sim *sim, struct sim_node *node)
@@ -432,7 +445,9 @@ static void end_by_force(struct sim *sim, const struct sim_event *event)
 
 void node_end(struct sim *sim, uint32_t index)
 {
-    sim_at(sim, AGENT_MS * SIM_MS, end_by_force, index, sim->nodes[index].agent_epoch, 0, 0, NULL);
+    sim_at(sim, AGENT_MS * SIM_MS,
+           (struct sim_event){
+               .act = end_by_force, .node = index, .epoch = sim->nodes[index].agent_epoch});
 }
 
 static void noticed(struct sim *sim, const struct sim_event *event)
@@ -453,8 +468,11 @@ void node_lose(struct sim *sim, uint32_t index, int64_t back_ns)
     node_kill_agent(sim, index);
     sim->result.nodes_lost++;
     if (sim->config.silence_s > 0)
-        sim_at(sim, (int64_t)(sim->config.silence_s * SIM_S), noticed, index, sim->controller_epoch,
-               node->agent_epoch, 0, NULL);
+        sim_at(sim, (int64_t)(sim->config.silence_s * SIM_S),
+               (struct sim_event){.act = noticed,
+                                  .node = index,
+                                  .epoch = sim->controller_epoch,
+                                  .a = node->agent_epoch});
 }
 
 void node_done(struct sim *sim, uint32_t index)

@@ -46,8 +46,12 @@ static void rank_ended(struct sim *sim, const struct sim_event *event)
 void program_rank_dies(struct sim *sim, struct sim_rank *rank, int wait_status, int64_t in_ns)
 {
     if (rank->attempt)
-        sim_at(sim, in_ns, rank_ended, rank->node->index, rank->life, rank - rank->node->ranks,
-               wait_status, NULL);
+        sim_at(sim, in_ns,
+               (struct sim_event){.act = rank_ended,
+                                  .node = rank->node->index,
+                                  .epoch = rank->life,
+                                  .a = rank - rank->node->ranks,
+                                  .b = wait_status});
 }
 
 static void all_exit(struct sim *sim, uint32_t attempt)
@@ -66,8 +70,8 @@ static bool is_current(const struct sim *sim, const struct sim_event *event)
 
 static void next_step(struct sim *sim)
 {
-    sim_at(sim, (int64_t)(sim->config.step_s * SIM_S), step_done, 0, sim->program.epoch, 0, 0,
-           NULL);
+    sim_at(sim, (int64_t)(sim->config.step_s * SIM_S),
+           (struct sim_event){.act = step_done, .epoch = sim->program.epoch});
 }
 
 static struct sim_node *first_node(struct sim *sim, uint32_t attempt)
@@ -132,8 +136,8 @@ static void write_checkpoint(struct sim *sim)
     sim->program.writing = true;
     sim->program.saving = false;
     sim->program.checkpoint_at_ns = sim->now_ns;
-    sim_at(sim, (int64_t)(sim->config.checkpoint_write_s * SIM_S), checkpoint_done, 0,
-           sim->program.epoch, 0, 0, NULL);
+    sim_at(sim, (int64_t)(sim->config.checkpoint_write_s * SIM_S),
+           (struct sim_event){.act = checkpoint_done, .epoch = sim->program.epoch});
 }
 
 static void step_done(struct sim *sim, const struct sim_event *event)
@@ -188,7 +192,8 @@ static void rank_met(struct sim *sim, uint32_t attempt, uint32_t world)
         return;
     program->step = sim->resume_step > 0 ? sim->resume_step : 0;
     program->checkpoint_at_ns = sim->now_ns;
-    sim_at(sim, (int64_t)(sim->config.load_s * SIM_S), loaded, 0, program->epoch, 0, 0, NULL);
+    sim_at(sim, (int64_t)(sim->config.load_s * SIM_S),
+           (struct sim_event){.act = loaded, .epoch = program->epoch});
 }
 
 /* What the rank says to its node's store. */
@@ -253,6 +258,9 @@ void program_asked(struct sim *sim, uint32_t attempt, uint32_t how)
 
 void program_rank_begins(struct sim *sim, struct sim_rank *rank, int64_t in_ns)
 {
-    sim_at(sim, in_ns, rank_starts, rank->node->index, rank->life, rank - rank->node->ranks, 0,
-           NULL);
+    sim_at(sim, in_ns,
+           (struct sim_event){.act = rank_starts,
+                              .node = rank->node->index,
+                              .epoch = rank->life,
+                              .a = rank - rank->node->ranks});
 }

@@ -8,18 +8,9 @@
 
 #define LAST_EVENTS 5 /* told with a broken invariant */
 
-void sim_at(struct sim *sim, int64_t in_ns,
-            void (*act)(struct sim *sim, const struct sim_event *event), uint32_t node,
-            uint32_t epoch, int64_t a, int64_t b, void *data)
+void sim_at(struct sim *sim, int64_t in_ns, struct sim_event event)
 {
-    const struct sim_event event = {.at_ns = sim->now_ns + (in_ns > 0 ? in_ns : 0),
-                                    .act = act,
-                                    .node = node,
-                                    .epoch = epoch,
-                                    .a = a,
-                                    .b = b,
-                                    .data = data};
-
+    event.at_ns = sim->now_ns + (in_ns > 0 ? in_ns : 0);
     if (sim_queue_put(&sim->queue, &event) < 0)
         sim_break(sim, "no memory for what will happen");
 }

@@ -142,10 +142,8 @@ struct sim {
     bool broken;
 };
 
-/* Something at a time from now; `data` is malloc'ed or NULL. */
-void sim_at(struct sim *sim, int64_t in_ns,
-            void (*act)(struct sim *sim, const struct sim_event *event), uint32_t node,
-            uint32_t epoch, int64_t a, int64_t b, void *data);
+/* Something at a time from now. */
+void sim_at(struct sim *sim, int64_t in_ns, struct sim_event event);
 /* An exponential waiting time for so many an hour; INT64_MAX: never. */
 int64_t sim_wait(struct sim *sim, double per_hour);
 void sim_break(struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
