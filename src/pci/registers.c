@@ -133,71 +133,115 @@ static struct str take_mark(struct registers *r, uint32_t line, struct str name,
     return str_trim(str_range(value.p, paren));
 }
 
-/* The values that need more than their spelling; false: none of these. */
-static bool special_value(struct registers *r, uint32_t line, struct str name, struct str value)
+/* The values that need more than their spelling. False: this one does not. */
+
+static bool speed(struct registers *r, uint32_t line, struct str name, struct str value)
 {
-    if (str_ends(name, "Speed") && str_find(value, "-") < 0) {
-        if (r->reg.len)
-            value = take_mark(r, line, name, value);
-        registers_number(r, line, name, speed_parse(value), value);
-        return true;
-    }
-    if (str_is(name, "Width") && value.len && value.p[0] == 'x') {
+    if (str_find(value, "-") >= 0)
+        return false;
+    if (r->reg.len)
         value = take_mark(r, line, name, value);
-        registers_number(r, line, name, width_parse(value), value);
-        return true;
-    }
-    if (str_ends(name, "PowerLimit") && value.len &&
-        (char_is_digit(value.p[0]) || value.p[0] == '>')) {
-        char text[32];
-        struct str w = watts(value);
-        int len = snprintf(text, sizeof(text), "%.*sW", (int)(w.len > 24 ? 24 : w.len), w.p);
+    registers_number(r, line, name, speed_parse(value), value);
+    return true;
+}
 
-        registers_text(r, line, name, (struct str){text, (size_t)len});
-        return true;
-    }
-    if (str_is(name, "LaneErrStat")) { /* "LaneErr at lane: 0 3" since 3.6.3 */
-        ptrdiff_t colon = str_find(value, ":");
-        char text[128];
-        int len;
+static bool width(struct registers *r, uint32_t line, struct str name, struct str value)
+{
+    if (!str_starts(value, "x"))
+        return false;
+    value = take_mark(r, line, name, value);
+    registers_number(r, line, name, width_parse(value), value);
+    return true;
+}
 
-        if (colon < 0) {
-            registers_text(r, line, name, value);
-            return true;
-        }
-        value = str_trim(str_skip(value, (size_t)colon + 1));
-        if (value.len > 100)
-            value.len = 100;
-        len = snprintf(text, sizeof(text), "lanes %.*s", STR_ARG(value));
-        registers_text(r, line, name, (struct str){text, (size_t)len});
-        return true;
-    }
-    if (str_is(name, "Interrupt Message Number")) { /* hex before 3.11, decimal since */
-        uint64_t number;
+static bool power_limit(struct registers *r, uint32_t line, struct str name, struct str value)
+{
+    char text[32];
+    struct str w;
+    int len;
 
-        if (str_to_u64(value, 16, &number) < 0)
-            return false;
-        registers_number(r, line, name, (int64_t)number, (struct str){0});
-        return true;
-    }
-    if (str_is(name, "Compliance De-emphasis")) { /* the short form before 3.9 */
-        if (str_is(value, "-6dB"))
-            value = STR("-6dB de-emphasis, 0dB preshoot");
-        else if (str_is(value, "-3.5dB"))
-            value = STR("-3.5dB de-emphasis, 0dB preshoot");
+    if (!value.len || (!char_is_digit(value.p[0]) && value.p[0] != '>'))
+        return false;
+    w = watts(value);
+    len = snprintf(text, sizeof(text), "%.*sW", (int)(w.len > 24 ? 24 : w.len), w.p);
+    registers_text(r, line, name, (struct str){text, (size_t)len});
+    return true;
+}
+
+/* "LaneErr at lane: 0 3", since 3.6.3. */
+static bool lane_errors(struct registers *r, uint32_t line, struct str name, struct str value)
+{
+    ptrdiff_t colon = str_find(value, ":");
+    char text[128];
+    int len;
+
+    if (colon < 0) {
         registers_text(r, line, name, value);
         return true;
     }
-    if (str_is(r->block, "Express") && str_is(r->reg, "LnkCap")) {
-        /* Before 3.6 both exit latencies were printed, whatever the link can do. */
-        if (str_is(name, "ASPM")) {
-            r->l0s_missing = str_find(value, "L0s") < 0;
-            r->l1_missing = str_find(value, "L1") < 0;
-        }
-        return (r->l0s_missing && str_ends(name, "Latency L0s")) ||
-               (r->l1_missing && str_ends(name, "L1"));
+    value = str_trim(str_skip(value, (size_t)colon + 1));
+    if (value.len > 100)
+        value.len = 100;
+    len = snprintf(text, sizeof(text), "lanes %.*s", STR_ARG(value));
+    registers_text(r, line, name, (struct str){text, (size_t)len});
+    return true;
+}
+
+/* Hex before 3.11, decimal since. */
+static bool message_number(struct registers *r, uint32_t line, struct str name, struct str value)
+{
+    uint64_t number;
+
+    if (str_to_u64(value, 16, &number) < 0)
+        return false;
+    registers_number(r, line, name, (int64_t)number, (struct str){0});
+    return true;
+}
+
+/* The short form, before 3.9. */
+static bool de_emphasis(struct registers *r, uint32_t line, struct str name, struct str value)
+{
+    if (str_is(value, "-6dB"))
+        value = STR("-6dB de-emphasis, 0dB preshoot");
+    else if (str_is(value, "-3.5dB"))
+        value = STR("-3.5dB de-emphasis, 0dB preshoot");
+    registers_text(r, line, name, value);
+    return true;
+}
+
+/* Before 3.6 both exit latencies were printed, whatever the link can do. */
+static bool latency_of_nothing(struct registers *r, struct str name, struct str value)
+{
+    if (!str_is(r->block, "Express") || !str_is(r->reg, "LnkCap"))
+        return false;
+    if (str_is(name, "ASPM")) {
+        r->l0s_missing = str_find(value, "L0s") < 0;
+        r->l1_missing = str_find(value, "L1") < 0;
     }
-    return false;
+    return (r->l0s_missing && str_ends(name, "Latency L0s")) ||
+           (r->l1_missing && str_ends(name, "L1"));
+}
+
+static bool special_value(struct registers *r, uint32_t line, struct str name, struct str value)
+{
+    static const struct {
+        const char *name;
+        bool ends; /* a name that ends so is meant too */
+        bool (*take)(struct registers *r, uint32_t line, struct str name, struct str value);
+    } rows[] = {
+        {"Speed", true, speed},
+        {"Width", false, width},
+        {"PowerLimit", true, power_limit},
+        {"LaneErrStat", false, lane_errors},
+        {"Interrupt Message Number", false, message_number},
+        {"Compliance De-emphasis", false, de_emphasis},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if ((rows[i].ends ? str_ends(name, rows[i].name) : str_is(name, rows[i].name)) &&
+            rows[i].take(r, line, name, value))
+            return true;
+    return latency_of_nothing(r, name, value);
 }
 
 void registers_value(struct registers *r, uint32_t line, struct str name, struct str value)
