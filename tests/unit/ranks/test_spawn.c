@@ -298,7 +298,7 @@ static const struct {
     {"/etc/passwd", NULL, NULL, "/etc/passwd: permission denied on n003"},
     {"/usr", NULL, NULL, "/usr: permission denied on n003"},
     {"passwd", NULL, "PATH=/nowhere:/etc", "passwd: permission denied on n003"},
-    {"true", "/nonexistent", NULL, "cwd /nonexistent: no such directory on n003"},
+    {"true", "/proc/nonexistent", NULL, "cwd /proc/nonexistent: no such directory on n003"},
     {"true", "/etc/passwd", NULL, "cwd /etc/passwd: not a directory on n003"},
 };
 
