@@ -147,12 +147,13 @@ static bool wait_change(struct writer *writer, int ms)
     return pthread_cond_timedwait(&writer->change, &writer->lock, &until) != ETIMEDOUT;
 }
 
-void writer_free(struct writer *writer, int patience_ms)
+size_t writer_free(struct writer *writer, int patience_ms)
 {
+    size_t left;
     bool ended;
 
     if (!writer)
-        return;
+        return 0;
     (void)pthread_mutex_lock(&writer->lock);
     writer->ending = true;
     (void)pthread_cond_broadcast(&writer->change);
@@ -163,13 +164,15 @@ void writer_free(struct writer *writer, int patience_ms)
             break;
     }
     ended = writer->ended;
+    left = writer->mute ? 0 : writer->waiting;
     (void)pthread_mutex_unlock(&writer->lock);
     if (!ended) { /* it hangs in write: it and what it holds go with the process */
         (void)pthread_detach(writer->thread);
-        return;
+        return left;
     }
     (void)pthread_join(writer->thread, NULL);
     (void)pthread_cond_destroy(&writer->change);
     (void)pthread_mutex_destroy(&writer->lock);
     free(writer);
+    return 0;
 }
