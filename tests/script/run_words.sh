@@ -47,6 +47,17 @@ run 1 -n 2 -- sh -c 'printf half; test $RANK = 0 || exit 3; sleep 100'
 "$bin" run -n 2 -- sh -c 'printf half; test $RANK = 0 || exit 3; sleep 100' >both 2>&1 && wrong "exit code 0"
 grep -qE '^[0-9:.]+ attempt 1 failed' both || wrong "no line of its own: $(cat both)"
 
+# We know a symbol of Open MPI's programs, and are none.
+run 0 -n 2 -- "$bin" --version
+! grep -q 'Open MPI' err || wrong "firstlight is said to be built with Open MPI"
+
+# Output that finds no room on a disk.
+if [ -w /dev/full ]; then
+    "$bin" run -n 2 -- echo hello >/dev/full 2>err || wrong "a full disk ends a run"
+    : >out
+    once '^firstlight: standard output: No space left on device: the rest is in the logs only$'
+fi
+
 # A second attempt, which goes on from what the first one saved.
 cat >program <<'END'
 #!/bin/sh
