@@ -87,6 +87,11 @@ static int read_wanted(struct logs *logs, const char *list, struct err *err)
         logs->wanted[i] = (uint32_t)strtoul(names.names[i] + 1, NULL, 10);
     logs->wanted_count = names.count;
     qsort(logs->wanted, names.count, sizeof(*logs->wanted), by_number);
+    if (logs->args->attempt < 0 && logs->run.world &&
+        logs->wanted[names.count - 1] >= logs->run.world)
+        return err_set(err, -EINVAL, "run %s has %u rank%s, no rank %u", logs->run.id,
+                       logs->run.world, logs->run.world == 1 ? "" : "s",
+                       logs->wanted[names.count - 1]);
     return 0;
 }
 
@@ -412,8 +417,9 @@ static int show(struct logs *logs, struct err *err)
                            "the logs of attempt %u lie on its nodes, and run %s has no controller "
                            "that could ask for them",
                            logs->attempt, logs->run.id);
-        (void)fprintf(stderr, "attempt %u: %s printed nothing\n", logs->attempt,
-                      logs->args->rank ? "these ranks" : "no rank");
+        (void)fprintf(stderr, "attempt %u: %s\n", logs->attempt,
+                      logs->args->rank ? "these ranks printed nothing"
+                                       : "no rank printed anything");
     }
     if (r == 0)
         r = skip_to_tail(logs, err);
@@ -444,8 +450,9 @@ static int prepare(struct logs *logs, struct err *err)
         }
     }
     if (args->attempt > (int64_t)logs->run.attempt || args->attempt == 0)
-        return err_set(err, -ENOENT, "run %s has had %u attempts, no attempt %lld", logs->run.id,
-                       logs->run.attempt, (long long)args->attempt);
+        return err_set(err, -ENOENT, "run %s has had %u attempt%s, no attempt %lld", logs->run.id,
+                       logs->run.attempt, logs->run.attempt == 1 ? "" : "s",
+                       (long long)args->attempt);
     logs->attempt = args->attempt > 0 ? (uint32_t)args->attempt : logs->run.attempt;
     if (!is_local(&logs->run)) {
         const char *folder = store_run_dir(logs->state->arena, logs->state->dir, logs->run.id);

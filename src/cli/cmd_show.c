@@ -28,8 +28,10 @@ const struct opt show_opts[] = {
 const size_t show_opt_count = ARRAY_LEN(show_opts);
 
 /* What is told of a run: each is a query over the store's views, whose columns are the keys of the
- * JSON and the headings of the text. The first parts of a start are still of the attempt before.
- * That ranks have met is told no more when it is known after their first step, which ends it. */
+ * JSON and the headings of the text. The first parts of a start are still of the attempt before;
+ * after the last attempt they are no start. Why the run ended is often why its last attempt failed:
+ * told once. That ranks have met is told no more when it is known after their first step, which
+ * ends it. */
 static const struct section {
     const char *key, *title, *sql;
 } sections[] = {
@@ -51,11 +53,15 @@ static const struct section {
      "round(max(seconds) FILTER (WHERE phase = 'load'), 3) AS load, "
      "round(max(seconds) FILTER (WHERE phase = 'first step'), 3) AS first_step "
      "FROM (SELECT *, max(at) FILTER (WHERE phase IN ('load', 'first step')) "
-     "OVER (PARTITION BY attempt) AS first_at FROM phases WHERE run = '%s') "
-     "WHERE phase <> 'rendezvous' OR first_at IS NULL OR at < first_at "
-     "GROUP BY 1 ORDER BY 1 DESC LIMIT %d"},
+     "OVER (PARTITION BY attempt) AS first_at FROM phases WHERE run = '%1$s') "
+     "WHERE phase <> 'rendezvous' OR first_at IS NULL OR at < first_at GROUP BY 1 "
+     "HAVING min(attempt + (phase IN ('detect', 'abort', 'drain', 'check', 'swap'))) <= (SELECT "
+     "CASE WHEN ended_ns IS NULL THEN attempt + 1 ELSE attempt END "
+     "FROM runs WHERE id = '%1$s') ORDER BY 1 DESC LIMIT %2$d"},
     {"incidents", "incidents, the newest first",
-     "SELECT at, attempt, kind, text FROM incidents WHERE run = '%s' ORDER BY seq DESC LIMIT %d"},
+     "SELECT at, attempt, kind, text FROM incidents i WHERE run = '%1$s' AND NOT (kind = 'failed' "
+     "AND EXISTS (SELECT 1 FROM incidents WHERE run = '%1$s' AND kind = 'failed' "
+     "AND attempt = i.attempt AND text = i.text AND seq < i.seq)) ORDER BY seq DESC LIMIT %2$d"},
     {"excluded", "nodes that are left out",
      "SELECT node, host, excluded AS why FROM nodes "
      "WHERE run = '%s' AND excluded IS NOT NULL ORDER BY node LIMIT %d"},

@@ -5,7 +5,7 @@
 #include "base/vec.h"
 #include "cli/collapse.h"
 #include "cli/live.h"
-#include "cli/writer.h"
+#include "cli/streams.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -19,18 +19,17 @@
 #define WINDOW_MS     150 /* a line waits so long for its like */
 #define SAY_BYTES     4608
 #define SECOND_NS     1000000000LL
-#define SIGNAL_COUNT  4
+#define SIGNAL_COUNT  5
 #define DRAW_EVERY_NS 100000000LL /* of a status that changes faster than eyes */
 #define DRAW_BEHIND   (16u << 10) /* bytes that wait to be written: later, then */
-#define BEHIND_BYTES  (4u << 20)  /* that wait to be written: ranks' output is left in their logs */
 #define TWICE_NS      300000000LL /* two signals of one wish come closer together */
-#define PATIENCE_MS   2000        /* at the end, for a reader that takes nothing */
+#define PATIENCE_MS   10000       /* at the end, for a reader that takes nothing */
 #define SHOW_ALL_MAX  256         /* ranks whose output is all shown, when nothing else is asked */
 
 struct front {
     struct front_options options;
     struct driver *driver;
-    struct writer *writer;
+    struct streams *streams;
     struct collapse *collapse; /* NULL: output is handed on as it is */
     struct event *tick, *redraw, *signals[SIGNAL_COUNT];
     struct buf status;     /* the lines on the screen */
@@ -45,11 +44,6 @@ struct front {
 
 static void say(struct front *front, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-static void put(struct front *front, int fd, struct str bytes)
-{
-    (void)writer_put(front->writer, fd, bytes); /* what is too much is in the logs */
-}
-
 static void say(struct front *front, const char *format, ...)
 {
     char line[SAY_BYTES];
@@ -58,7 +52,7 @@ static void say(struct front *front, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(line, sizeof(line), format, args);
     va_end(args);
-    put(front, STDERR_FILENO, str_of(line));
+    streams_own(front->streams, STDERR_FILENO, str_of(line));
 }
 
 /* The status lies below all output: it is taken away before anything is printed. */
@@ -75,12 +69,12 @@ static void draw(struct front *front)
 
     if (!front->terminal || front->options.quiet || !front->status.len)
         return;
-    if (writer_waiting(front->writer) > DRAW_BEHIND) {
+    if (streams_waiting(front->streams) > DRAW_BEHIND) {
         (void)event_add(front->redraw, &later);
         return;
     }
     erase(front);
-    put(front, STDERR_FILENO, (struct str){front->status.p, front->status.len});
+    streams_own(front->streams, STDERR_FILENO, (struct str){front->status.p, front->status.len});
     for (size_t i = 0; i < front->status.len; i++)
         front->status_lines += front->status.p[i] == '\n';
     front->drawn_ns = clock_now_ns();
@@ -99,7 +93,7 @@ static void put_line(void *data, const struct collapse_line *line)
     buf_puts(&text, "\n");
     erase(front);
     if (!text.failed)
-        put(front, line->stream, (struct str){text.p, text.len});
+        streams_output(front->streams, line->stream, (struct str){text.p, text.len});
     buf_done(&text);
 }
 
@@ -142,25 +136,29 @@ static bool is_shown(const struct front *front, uint32_t rank)
            (job->show == JOB_SHOW_AUTO && job->ranks <= SHOW_ALL_MAX);
 }
 
-static uint64_t on_output(void *data, const struct msg_log *log, const char *node_name)
+static void on_output(void *data, const struct msg_log *log, const char *node_name)
 {
     struct front *front = data;
     struct str rest = log->bytes, line;
 
     if (!is_shown(front, log->rank))
-        return log->bytes.len;
+        return;
     erase(front);
     if (log->skipped)
-        say(front, "rank %u on %s: %llu lines are only in its log\n", log->rank, node_name,
-            (unsigned long long)log->skipped);
+        say(front, "rank %u on %s: %llu line%s only in its log\n", log->rank, node_name,
+            (unsigned long long)log->skipped, log->skipped == 1 ? " is" : "s are");
     if (!front->collapse)
-        put(front, (int)log->stream, rest);
+        streams_output(front->streams, (int)log->stream, rest);
     while (front->collapse && str_line(&rest, &line))
         collapse_add(front->collapse, log->rank, (int)log->stream, line, clock_now_ns());
     if (front->collapse)
         set_tick(front, collapse_tick(front->collapse, clock_now_ns()));
     draw(front);
-    return writer_waiting(front->writer) < BEHIND_BYTES ? log->bytes.len : 0;
+}
+
+static bool is_behind(void *data)
+{
+    return streams_behind(((struct front *)data)->streams);
 }
 
 static void print_json(struct front *front, const struct run_event *event)
@@ -179,8 +177,8 @@ static void print_json(struct front *front, const struct run_event *event)
         json_decref(value);
     }
     if (text) {
-        put(front, STDOUT_FILENO, str_of(text));
-        put(front, STDOUT_FILENO, STR("\n"));
+        streams_own(front->streams, STDOUT_FILENO, str_of(text));
+        streams_own(front->streams, STDOUT_FILENO, STR("\n"));
     }
     free(text);
     arena_free(arena);
@@ -291,8 +289,8 @@ struct front *front_new(const struct front_options *options, struct driver_front
     if (!front)
         return NULL;
     front->options = *options;
-    front->writer = writer_new();
-    if (!front->writer) {
+    front->streams = streams_new();
+    if (!front->streams) {
         free(front);
         return NULL;
     }
@@ -304,7 +302,12 @@ struct front *front_new(const struct front_options *options, struct driver_front
     if (!options->quiet && !options->json && options->plan && options->job->ranks > 1)
         say(front, "%s: %s%s", options->run, options->plan,
             strchr(options->plan, '\n') ? "" : "\n");
-    *out = (struct driver_front){front, on_event, on_output, on_view, on_trouble};
+    *out = (struct driver_front){.data = front,
+                                 .event = on_event,
+                                 .output = on_output,
+                                 .behind = is_behind,
+                                 .view = on_view,
+                                 .trouble = on_trouble};
     return front;
 }
 
@@ -328,7 +331,19 @@ static void on_hang_up(evutil_socket_t signo, short what, void *data)
 
     (void)signo;
     (void)what;
-    writer_mute(front->writer);
+    streams_mute(front->streams);
+}
+
+/* The terminal has another size: the status is laid out anew. */
+static void on_resize(evutil_socket_t signo, short what, void *data)
+{
+    struct front *front = data;
+    struct control_view view;
+
+    (void)signo;
+    (void)what;
+    driver_view(front->driver, &view);
+    on_view(front, &view);
 }
 
 static void on_warning(evutil_socket_t signo, short what, void *data)
@@ -343,8 +358,11 @@ int front_attach(struct front *front, struct driver *driver)
     static const struct {
         int signo;
         void (*act)(evutil_socket_t signo, short what, void *data);
-    } rows[SIGNAL_COUNT] = {
-        {SIGINT, on_stop}, {SIGTERM, on_stop}, {SIGHUP, on_hang_up}, {SIGUSR1, on_warning}};
+    } rows[SIGNAL_COUNT] = {{SIGINT, on_stop},
+                            {SIGTERM, on_stop},
+                            {SIGHUP, on_hang_up},
+                            {SIGUSR1, on_warning},
+                            {SIGWINCH, on_resize}};
 
     front->driver = driver;
     (void)signal(SIGPIPE, SIG_IGN);
@@ -397,7 +415,7 @@ void front_free(struct front *front)
         if (front->signals[i])
             event_free(front->signals[i]);
     collapse_free(front->collapse);
-    writer_free(front->writer, PATIENCE_MS);
+    streams_end(front->streams, PATIENCE_MS);
     buf_done(&front->status);
     buf_done(&front->cause);
     free(front);

@@ -43,10 +43,12 @@ static const char simulate_text[] =
     "a time: 90s, 20m, 12h, 47d.";
 
 static const char run_name_text[] =
-    "RUN is a run's id or a unique beginning of it, a name whose newest run is meant, or last.";
+    "RUN is a run's id or a unique beginning of it, a name (its newest run that goes on, or else "
+    "its newest), or last.";
 
 static const char stop_text[] =
-    "RUN is a run's id or a unique beginning of it, a name whose newest run is meant, or last. Its "
+    "RUN is a run's id or a unique beginning of it, a name (its newest run that goes on, or else "
+    "its newest), or last. Its "
     "ranks may save before they leave. Exit codes: 0 done, 1 the run had ended, 2 trouble with the "
     "request.";
 

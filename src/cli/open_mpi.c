@@ -11,8 +11,22 @@
 
 #define LOOK_BYTES_MAX ((size_t)64 << 20)
 
-/* What MPI_COMM_WORLD is in its header: a symbol that every program of its own needs. */
-static const char symbol[] = "ompi_mpi_comm_world";
+/* What MPI_COMM_WORLD is in its header: a symbol that every program of its own needs. In two parts,
+ * or we were such a program ourselves. */
+static const char symbol_begin[] = "ompi_", symbol_end[] = "mpi_comm_world";
+
+static bool names_symbol(const char *bytes, size_t len)
+{
+    size_t begin = strlen(symbol_begin), end = strlen(symbol_end);
+    const char *at = bytes;
+
+    while ((at = memmem(at, len - (size_t)(at - bytes), symbol_end, end)) != NULL) {
+        if ((size_t)(at - bytes) >= begin && !memcmp(at - begin, symbol_begin, begin))
+            return true;
+        at += end;
+    }
+    return false;
+}
 
 static bool has_symbol(const char *file)
 {
@@ -31,7 +45,7 @@ static bool has_symbol(const char *file)
     (void)close(fd);
     if (bytes == MAP_FAILED)
         return false;
-    has = len > 4 && !memcmp(bytes, "\177ELF", 4) && memmem(bytes, len, symbol, strlen(symbol));
+    has = len > 4 && !memcmp(bytes, "\177ELF", 4) && names_symbol(bytes, len);
     (void)munmap(bytes, len);
     return has;
 }

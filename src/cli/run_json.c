@@ -13,17 +13,24 @@ static json_t *told(int64_t number)
     return number < 0 ? json_null() : json_integer(number);
 }
 
+static json_t *text_of(const char *text)
+{
+    json_t *value = json_string(text);
+
+    return value ? value : json_string("(not UTF-8)");
+}
+
 json_t *run_json(const struct store_run *run)
 {
     return json_pack("{s:s, s:s, s:s, s:b, s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:I, s:o, s:o, "
-                     "s:s}",
+                     "s:o}",
                      "run", run->id, "name", run->name, "state", state_word(run), "alive",
                      run->alive, "host", run->host, "pid", told(run->pid), "attempt",
                      (json_int_t)run->attempt, "nodes", (json_int_t)run->nodes, "ranks",
                      (json_int_t)run->world, "step", told(run->step), "total", told(run->total),
                      "loss", isfinite(run->loss) ? json_real(run->loss) : json_null(), "created_ns",
                      (json_int_t)run->created_ns, "ended_ns", told(run->ended_ns), "exit_code",
-                     told(run->exit_code), "headline", run->headline);
+                     told(run->exit_code), "headline", text_of(run->headline));
 }
 
 json_t *run_json_value(const char *text)
@@ -34,9 +41,7 @@ json_t *run_json_value(const char *text)
         return json_null();
     if (grid_is_number(text))
         value = json_loads(text, JSON_DECODE_ANY, NULL);
-    if (!value)
-        value = json_string(text);
-    return value ? value : json_string("(not UTF-8)");
+    return value ? value : text_of(text);
 }
 
 struct rows {

@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,6 +26,16 @@ struct writer {
     bool ending, ended, mute, broken[3];
 };
 
+/* A reader that has gone knows it; a full disk is told where that is possible. */
+static void give_up(struct writer *writer, int fd, int why)
+{
+    writer->broken[fd] = true;
+    if (fd == STDOUT_FILENO && why != EPIPE && !writer->broken[STDERR_FILENO])
+        (void)dprintf(STDERR_FILENO,
+                      "firstlight: standard output: %s: the rest is in the logs only\n",
+                      strerror(why));
+}
+
 /* Outside the lock: this may take for ever. */
 static void put(struct writer *writer, const struct piece *piece)
 {
@@ -32,8 +44,8 @@ static void put(struct writer *writer, const struct piece *piece)
 
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0) /* its reader has gone: no reason to end a run */
-            writer->broken[piece->fd] = true;
+        if (n < 0) /* no reason to end a run */
+            give_up(writer, piece->fd, errno);
         else
             done += (size_t)n;
         (void)pthread_mutex_lock(&writer->lock);
@@ -147,12 +159,13 @@ static bool wait_change(struct writer *writer, int ms)
     return pthread_cond_timedwait(&writer->change, &writer->lock, &until) != ETIMEDOUT;
 }
 
-void writer_free(struct writer *writer, int patience_ms)
+size_t writer_free(struct writer *writer, int patience_ms)
 {
+    size_t left;
     bool ended;
 
     if (!writer)
-        return;
+        return 0;
     (void)pthread_mutex_lock(&writer->lock);
     writer->ending = true;
     (void)pthread_cond_broadcast(&writer->change);
@@ -163,13 +176,15 @@ void writer_free(struct writer *writer, int patience_ms)
             break;
     }
     ended = writer->ended;
+    left = writer->mute ? 0 : writer->waiting;
     (void)pthread_mutex_unlock(&writer->lock);
     if (!ended) { /* it hangs in write: it and what it holds go with the process */
         (void)pthread_detach(writer->thread);
-        return;
+        return left;
     }
     (void)pthread_join(writer->thread, NULL);
     (void)pthread_cond_destroy(&writer->change);
     (void)pthread_mutex_destroy(&writer->lock);
     free(writer);
+    return 0;
 }

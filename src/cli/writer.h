@@ -24,7 +24,8 @@ size_t writer_waiting(struct writer *writer);
 /* Nobody looks any more: what comes is dropped. */
 void writer_mute(struct writer *writer);
 
-/* Wait until all is written, at most so long while nothing moves; then free. */
-void writer_free(struct writer *writer, int patience_ms);
+/* Wait until all is written, at most so long while nothing moves; then free. How many bytes were
+ * not. */
+size_t writer_free(struct writer *writer, int patience_ms);
 
 #endif

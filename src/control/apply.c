@@ -2,6 +2,7 @@
  * every number in them is checked; one that makes no sense changes nothing. */
 #include "control/state.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -247,6 +248,7 @@ static void forget_attempt(struct control *control)
     memset(fold->rank_ends, RANK_LIVES, control->world_max);
     fold->nodes_started = fold->nodes_settled = fold->nodes_empty = 0;
     fold->ranks_ended = fold->ranks_well = fold->ranks_died = 0;
+    fold->well_before = fold->first_well = 0;
     fold->running_at = fold->rendezvous_at = fold->step_told_at = 0;
     fold->step = -1;
     fold->progress = fold->hang = false;
@@ -345,13 +347,22 @@ static void step(struct control *control, const struct run_event *event)
     made_step(fold, event->a);
 }
 
-/* The last line says most: a Python traceback's is the exception. */
+static bool has_word(struct str line)
+{
+    for (size_t i = 0; i < line.len; i++)
+        if (isalnum((unsigned char)line.p[i]) || (line.p[i] & 0x80))
+            return true;
+    return false;
+}
+
+/* The last line says most, where it is more than a rule below others: a Python traceback's is the
+ * exception. */
 static struct str last_line(struct str text)
 {
     struct str line, last = {0};
 
     while (str_line(&text, &line))
-        if (str_trim(line).len)
+        if (has_word(line) || (!last.len && str_trim(line).len))
             last = str_trim(line);
     return last;
 }
@@ -378,10 +389,12 @@ static void rank_exited(struct control *control, const struct run_event *event)
     fold->ranks_ended++;
     fold->rank_ends[event->rank] = event->a ? RANK_DIED : RANK_LEFT_WELL;
     if (!event->a) {
-        fold->ranks_well++;
+        if (!fold->ranks_well++)
+            fold->first_well = (uint32_t)event->rank;
         return;
     }
-    fold->ranks_died++;
+    if (!fold->ranks_died++)
+        fold->well_before = fold->ranks_well;
     add_death(fold, event, (uint32_t)event->rank, false);
     keep_words(fold, event);
     step_on(control, EV_RANK_EXITED);

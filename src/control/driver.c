@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #define VIEW_MS  1000
-#define RETRY_MS 1000 /* of a store that can't be written */
 #define LEAVE_MS 1000 /* agents have so long to go when the run has ended */
 
 /* Timers. */
@@ -18,6 +17,21 @@ static void on_wake(evutil_socket_t fd, short what, void *data)
     (void)what;
     driver->wake_ns = 0;
     control_tick(driver->control, clock_now_ns());
+}
+
+/* Only to end the loop's turn: the outputs that wait are tried again in each. */
+static void on_retry(evutil_socket_t fd, short what, void *data)
+{
+    (void)fd;
+    (void)what;
+    (void)data;
+}
+
+static void on_pay(evutil_socket_t fd, short what, void *data)
+{
+    (void)fd;
+    (void)what;
+    driver_pay(data);
 }
 
 static int update_row(struct driver *driver, const struct control_view *view, struct err *err)
@@ -82,12 +96,15 @@ struct driver *driver_new(const struct driver_config *config, const struct saved
     driver->arena = arena_new(0);
     driver->base = event_base_new();
     driver->links = calloc(saved->node_count, sizeof(struct link *));
-    if (driver->arena && driver->base && driver->links) {
+    driver->owed = calloc(saved->node_count, sizeof(*driver->owed));
+    if (driver->arena && driver->base && driver->links && driver->owed) {
         driver->run_dir = store_run_dir(driver->arena, config->dir, config->run);
         driver->wake = evtimer_new(driver->base, on_wake, driver);
         driver->view = evtimer_new(driver->base, on_view, driver);
+        driver->retry = evtimer_new(driver->base, on_retry, driver);
+        driver->pay = evtimer_new(driver->base, on_pay, driver);
     }
-    if (!driver->run_dir || !driver->wake || !driver->view) {
+    if (!driver->run_dir || !driver->wake || !driver->view || !driver->retry || !driver->pay) {
         (void)err_set(err, -ENOMEM, "no memory for the controller");
     } else if (driver_begin(driver, err) == 0) {
         return driver;
@@ -99,19 +116,16 @@ struct driver *driver_new(const struct driver_config *config, const struct saved
 /* One turn's outputs: stored, then done. Launches that failed at once are an input of their own. */
 static void flush(struct driver *driver)
 {
-    static const struct timeval retry = {RETRY_MS / 1000, RETRY_MS % 1000 * 1000};
     struct ledger_doer doer = driver_doer;
     struct err err = {0};
-    int r;
 
     doer.data = driver;
-    r = ledger_flush(&driver->ledger, &doer, &err);
-
-    if (r < 0 && !driver->stalled && driver->config.front.trouble)
-        driver->config.front.trouble(driver->config.front.data, err.text);
-    driver->stalled = r < 0;
-    if (r < 0)
-        (void)event_base_loopexit(driver->base, &retry);
+    if (ledger_flush(&driver->ledger, &doer, &err) == 0) {
+        driver->stalled = false;
+    } else if (!driver_stall(driver, &err)) {
+        ledger_give_up(&driver->ledger, &doer);
+        driver->stalled = false;
+    }
     for (size_t i = 0; i < driver->launch_failed.count; i++)
         control_agent_failed(driver->control, driver->launch_failed.items[i],
                              driver->launch_sentence, clock_now_ns());
@@ -168,6 +182,12 @@ int driver_run(struct driver *driver)
     return driver->exit_code;
 }
 
+static void free_timer(struct event *timer)
+{
+    if (timer)
+        event_free(timer);
+}
+
 void driver_free(struct driver *driver)
 {
     if (!driver)
@@ -176,10 +196,10 @@ void driver_free(struct driver *driver)
         driver_forget_asks(driver, i);
     control_socket_free(driver->socket);
     link_server_free(driver->server);
-    if (driver->wake)
-        event_free(driver->wake);
-    if (driver->view)
-        event_free(driver->view);
+    free_timer(driver->wake);
+    free_timer(driver->view);
+    free_timer(driver->retry);
+    free_timer(driver->pay);
     launch_close(&driver->launch);
     for (uint32_t i = 0; driver->links && i < driver->saved.node_count; i++)
         driver_drop_link(driver, i);
@@ -190,6 +210,7 @@ void driver_free(struct driver *driver)
     vec_done(&driver->told);
     buf_done(&driver->told_bytes);
     free(driver->links);
+    free(driver->owed);
     if (driver->lock_fd >= 0)
         (void)close(driver->lock_fd);
     if (driver->base)

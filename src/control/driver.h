@@ -20,9 +20,10 @@ struct driver;
 struct driver_front {
     void *data;
     void (*event)(void *data, const struct run_event *event, const char *node_name);
-    /* Live output. Returns how many bytes more may come from that node: what was taken, less when
-     * whoever reads is slow. NULL: nobody wants any. */
-    uint64_t (*output)(void *data, const struct msg_log *log, const char *node_name);
+    /* Live output. NULL: nobody wants any. */
+    void (*output)(void *data, const struct msg_log *log, const char *node_name);
+    /* Whoever reads live output is slow: nothing more may come for now. NULL: never. */
+    bool (*behind)(void *data);
     void (*view)(void *data, const struct control_view *view); /* each second, and on events */
     void (*trouble)(void *data, const char *sentence);
     /* An attempt begins, or was at hand when this controller took over: its nodes by node rank.

@@ -15,6 +15,7 @@ struct event_base *driver_base(struct driver *driver)
 
 void driver_wish(struct driver *driver, enum control_wish wish, const char *why)
 {
+    driver->kill_asked = driver->kill_asked || wish == WISH_KILL;
     control_wish(driver->control, wish, why, clock_now_ns());
 }
 

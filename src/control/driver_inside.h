@@ -4,6 +4,7 @@
  *   driver_links.c  agents come, speak and go
  *   driver_world.c  what the machine asks for (control_world), and how it is done
  *   driver_begin.c  the lock, the port, the back end; an older controller's events
+ *   driver_stall.c  the store can't be written: links are kept, and in the end it is given up
  *   driver.c        the loop: a turn's outputs are stored, then done; timers; the end */
 #ifndef CONTROL_DRIVER_INSIDE_H
 #define CONTROL_DRIVER_INSIDE_H
@@ -41,22 +42,24 @@ struct driver {
     const char *run_dir;
     struct arena *arena;
     struct event_base *base;
-    struct event *wake, *view;
+    struct event *wake, *view, *retry, *pay;
     struct link_server *server;
     struct control *control;
     struct control_socket *socket;
     struct launch launch;
     struct ledger ledger;
     struct link **links; /* by node; NULL: none */
+    uint64_t *owed;      /* by node: bytes of live output that were taken and not yet paid back */
     VEC(struct log_ask) log_asks;
     VEC(struct told) told;
     struct buf told_bytes;
     VEC(uint32_t) launch_failed; /* nodes whose launch failed in this turn */
     char launch_sentence[ERR_TEXT_MAX];
     uint64_t log_id;
-    int64_t wake_ns, created_ns;
+    int64_t wake_ns, created_ns, stalled_ns, pinged_ns;
     int lock_fd, exit_code;
-    bool ended, stalled, view_due, begun_due;
+    bool over, ended, view_due, begun_due, in_arrears;
+    bool stalled, kill_asked, given_up; /* the store can't be written; see driver_stall.c */
 };
 
 static inline void driver_set_timer(struct event *timer, int64_t ns)
@@ -82,6 +85,12 @@ extern const struct ledger_doer driver_doer;    /* likewise */
 /* What ranks have set, and which attempt has begun, for the front: outside the machine. */
 void driver_tell_front(struct driver *driver);
 void driver_launch_failed(void *data, uint32_t node, const char *sentence);
+/* All live output that is owed may come, unless whoever reads is still behind. */
+void driver_pay(struct driver *driver);
+
+/* This turn's outputs could not be stored. True: they wait, and will be tried again. False: the run
+ * ends without its end being stored. */
+bool driver_stall(struct driver *driver, struct err *err);
 
 /* Returns 0 or a negative errno with a sentence. */
 int driver_begin(struct driver *driver, struct err *err);

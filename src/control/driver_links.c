@@ -53,7 +53,8 @@ static void refuse(struct peer *peer, const char *sentence)
 {
     struct driver *driver = peer->driver;
 
-    if (driver->config.front.trouble)
+    if (driver->config.front.trouble &&
+        !driver->over) /* agents that come after the end are no trouble */
         driver->config.front.trouble(driver->config.front.data, sentence);
     link_close(peer->link);
     free(peer);
@@ -84,6 +85,7 @@ static void on_hello(struct peer *peer, const struct msg_hello *hello)
         return;
     }
     peer->node = hello->node;
+    driver->owed[hello->node] = 0; /* a link begins with its own */
     if (driver->config.front.output && driver->saved.job.show != JOB_SHOW_NONE)
         driver_give_credit(driver, hello->node, first_credit(driver));
 }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define PAY_AGAIN_NS 20000000 /* whether who reads live output has caught up */
+
 /* What the machine asks for; see control_world. */
 
 static void world_event(void *data, const struct run_event *event)
@@ -108,22 +110,49 @@ static void world_log_data(void *data, uint32_t node, const struct msg_log_data 
     driver_log_came(data, node, log);
 }
 
+static bool is_behind(const struct driver *driver)
+{
+    return driver->config.front.behind && driver->config.front.behind(driver->config.front.data);
+}
+
+static void pay_node(struct driver *driver, uint32_t node)
+{
+    driver_give_credit(driver, node, driver->owed[node]);
+    driver->owed[node] = 0;
+}
+
+void driver_pay(struct driver *driver)
+{
+    driver->in_arrears = is_behind(driver);
+    if (driver->in_arrears)
+        driver_set_timer(driver->pay, PAY_AGAIN_NS);
+    for (uint32_t i = 0; !driver->in_arrears && i < driver->saved.node_count; i++)
+        pay_node(driver, i);
+}
+
 static void world_output(void *data, uint32_t node, const struct msg_log *log)
 {
     struct driver *driver = data;
 
-    if (driver->launch.backend->remote)
+    if (driver->launch.backend->remote && log->bytes.len)
         keep_add(driver->run_dir, driver_node_name(driver, node), log->attempt, log->rank,
                  log->bytes);
-    if (driver->config.front.output)
-        driver_give_credit(driver, node,
-                           driver->config.front.output(driver->config.front.data, log,
-                                                       driver_node_name(driver, node)));
+    if (!driver->config.front.output)
+        return;
+    driver->config.front.output(driver->config.front.data, log, driver_node_name(driver, node));
+    driver->owed[node] += log->bytes.len;
+    if (!driver->in_arrears && !is_behind(driver))
+        pay_node(driver, node);
+    else if (!driver->in_arrears)
+        driver_pay(driver);
 }
 
 static void world_ended(void *data, int exit_code)
 {
-    ledger_deed(&((struct driver *)data)->ledger, DEED_END, 0, exit_code);
+    struct driver *driver = data;
+
+    driver->over = true;
+    ledger_deed(&driver->ledger, DEED_END, 0, exit_code);
 }
 
 /* What is done once it is stored. */
@@ -171,7 +200,7 @@ static void do_end(void *data, int exit_code)
     struct driver *driver = data;
 
     driver->ended = true;
-    driver->exit_code = exit_code;
+    driver->exit_code = driver->given_up ? run_exits[CAUSE_LOST_CONTROL].code : exit_code;
 }
 
 void driver_launch_failed(void *data, uint32_t node, const char *sentence)

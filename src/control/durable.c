@@ -12,10 +12,11 @@ static void print_node(const struct node_fact *node, uint32_t i, struct buf *out
 
 static void print_attempt(const struct fold *fold, struct buf *out)
 {
-    buf_printf(out, "attempt %u %u %u: %u %u %u %u; %lld %lld %lld %lld %d\n", fold->attempt,
+    buf_printf(out, "attempt %u %u %u: %u %u %u %u %u %u; %lld %lld %lld %lld %d\n", fold->attempt,
                fold->nnodes, fold->world, fold->nodes_started, fold->nodes_empty, fold->ranks_ended,
-               fold->ranks_died, (long long)fold->running_at, (long long)fold->rendezvous_at,
-               (long long)fold->step_told_at, (long long)fold->step, fold->progress);
+               fold->ranks_died, fold->well_before, fold->first_well, (long long)fold->running_at,
+               (long long)fold->rendezvous_at, (long long)fold->step_told_at, (long long)fold->step,
+               fold->progress);
     for (uint32_t i = 0; i < fold->nnodes; i++)
         buf_printf(out, "%u ", fold->assigned[i]);
     for (uint32_t i = 0; i < fold->world; i++)

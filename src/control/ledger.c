@@ -200,3 +200,11 @@ int ledger_flush(struct ledger *ledger, const struct ledger_doer *doer, struct e
         do_all(ledger, doer);
     return r;
 }
+
+void ledger_give_up(struct ledger *ledger, const struct ledger_doer *doer)
+{
+    ledger->events.count = ledger->metrics.count = 0;
+    arena_reset(ledger->arena);
+    buf_clear(&ledger->journal);
+    do_all(ledger, doer);
+}

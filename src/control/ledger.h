@@ -56,6 +56,9 @@ void ledger_deed(struct ledger *ledger, enum deed_kind kind, uint32_t node, int 
  * tries again. */
 int ledger_flush(struct ledger *ledger, const struct ledger_doer *doer, struct err *err);
 
+/* Do it, and store nothing: for a run that ends and will not be able to say so. */
+void ledger_give_up(struct ledger *ledger, const struct ledger_doer *doer);
+
 /* The journal of an attempt: DIR/store.N. */
 const char *ledger_journal_path(struct arena *arena, const char *run_dir, uint32_t attempt);
 

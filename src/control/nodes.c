@@ -203,7 +203,8 @@ void node_pong(struct control *c, uint32_t node, const struct msg_pong *pong)
         return; /* not ours: a controller of another boot sent that PING */
     clock_measure(&live->clock, pong->sent_ns, pong->agent_ns, c->now_ns);
     if (live->burst && --live->burst) {
-        live->ping_ns = c->now_ns + BURST_NS;
+        if (c->now_ns + BURST_NS < live->ping_ns)
+            live->ping_ns = c->now_ns + BURST_NS;
         look_at(c, live->ping_ns);
         return;
     }

@@ -23,6 +23,15 @@ static void add_words(const struct fold *fold, uint32_t rank, struct buf *out)
         }
 }
 
+/* A rank that leaves before the others, and well, is often why they fail. */
+static void add_early(const struct fold *fold, struct buf *out)
+{
+    if (fold->well_before == 1)
+        buf_printf(out, "; rank %u had exited 0", fold->first_well);
+    else if (fold->well_before)
+        buf_printf(out, "; %u of %u ranks had exited 0", fold->well_before, fold->world);
+}
+
 static void say_detect(struct control *c, int64_t died_at)
 {
     struct run_event event = event_of(EV_PHASE_ENDED);
@@ -101,6 +110,8 @@ static void failed_by_death(struct control *c)
     event.b = deaths[0].wait_status;
     event.c = cause.candidates == 1 ? cause.next_ns : -1;
     cause_sentence(deaths, &cause, control_node_name, c, 0, &text);
+    if (!c->config.job->independent)
+        add_early(fold, &text);
     if (cause.candidates == 1)
         add_words(fold, deaths[0].rank, &text);
     if (!c->config.job->independent) /* there nobody waits for it to be known */

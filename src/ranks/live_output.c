@@ -60,6 +60,19 @@ static size_t whole_lines(struct str bytes, size_t max)
     return last ? (size_t)(last - bytes.p) + 1 : 0;
 }
 
+static void send(struct live_output *output, size_t which, struct str bytes)
+{
+    struct stream *stream = &output->streams[which];
+
+    output->watch.send(output->watch.data,
+                       &(struct msg_log){.attempt = output->attempt,
+                                         .rank = output->first_rank + (uint32_t)(which / STREAMS),
+                                         .stream = (uint32_t)(which % STREAMS) + 1,
+                                         .skipped = stream->skipped,
+                                         .bytes = bytes});
+    stream->skipped = 0;
+}
+
 /* Whole lines, or the piece of a very long one: as many as the credit allows. */
 static void send_lines(struct live_output *output, size_t which, struct str bytes, uint64_t *credit)
 {
@@ -69,15 +82,8 @@ static void send_lines(struct live_output *output, size_t which, struct str byte
     if (part.len > *credit)
         part.len = whole_lines(bytes, (size_t)*credit);
     if (part.len > 0) {
-        output->watch.send(
-            output->watch.data,
-            &(struct msg_log){.attempt = output->attempt,
-                              .rank = output->first_rank + (uint32_t)(which / STREAMS),
-                              .stream = (uint32_t)(which % STREAMS) + 1,
-                              .skipped = stream->skipped,
-                              .bytes = part});
+        send(output, which, part);
         *credit -= part.len;
-        stream->skipped = 0;
     }
     bytes = str_skip(bytes, part.len);
     if (bytes.len > 0) /* a last line without its newline is one, too */
@@ -121,5 +127,7 @@ void live_output_end(struct live_output *output, uint32_t local_rank, uint64_t *
         if (part->len > 0 && !part->failed)
             send_lines(output, which, (struct str){part->p, part->len}, credit);
         buf_done(part);
+        if (output->streams[which].skipped) /* nothing comes with which that could be told */
+            send(output, which, STR(""));
     }
 }

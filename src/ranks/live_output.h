@@ -25,7 +25,7 @@ void live_output_free(struct live_output *output);
 /* *credit is what may still be sent; it belongs to the node's link and outlives attempts. */
 void live_output_add(struct live_output *output, uint32_t local_rank, int stream, struct str bytes,
                      uint64_t *credit);
-/* The rank is gone: what it left without a newline goes too. */
+/* The rank is gone: what it left without a newline goes too, and how many lines did not. */
 void live_output_end(struct live_output *output, uint32_t local_rank, uint64_t *credit);
 
 #endif

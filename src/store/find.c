@@ -58,6 +58,17 @@ static int ambiguous(const struct find_words *words, const char *name,
     return -EINVAL;
 }
 
+static bool find_named(const char *name, const struct find_item *items, size_t count, bool goes_on,
+                       size_t *at)
+{
+    for (size_t i = 0; i < count; i++)
+        if (items[i].name && !strcmp(items[i].name, name) && items[i].goes_on >= goes_on) {
+            *at = i;
+            return true;
+        }
+    return false;
+}
+
 int find_item(const struct find_words *words, const char *name, const struct find_item *items,
               size_t count, size_t *at, struct err *err)
 {
@@ -72,11 +83,8 @@ int find_item(const struct find_words *words, const char *name, const struct fin
         *at = 0;
         return 0;
     }
-    for (size_t i = 0; i < count; i++)
-        if (items[i].name && !strcmp(items[i].name, name)) {
-            *at = i;
-            return 0;
-        }
+    if (find_named(name, items, count, true, at) || find_named(name, items, count, false, at))
+        return 0;
     for (size_t i = 0; *name && i < count; i++)
         if (str_starts(str_of(items[i].id), name) && matches++ == 0)
             *at = i;
@@ -100,7 +108,7 @@ int store_run_find(struct store *store, struct arena *arena, const char *name,
     if (!items)
         return err_set(err, -ENOMEM, "no memory for the list of runs");
     for (size_t i = 0; i < count; i++)
-        items[i] = (struct find_item){runs[i].id, runs[i].name};
+        items[i] = (struct find_item){runs[i].id, runs[i].name, runs[i].alive};
     r = find_item(&words, name, items, count, &at, err);
     if (r == 0)
         *out = runs[at];

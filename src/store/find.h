@@ -1,10 +1,11 @@
-/* store/find - what a person's word names among things with ids: all of an id, "last", a name whose
- * newest is meant, or a unique beginning of an id. */
+/* store/find - what a person's word names among things with ids: all of an id, "last", a name,
+ * whose newest that goes on is meant or else its newest, or a unique beginning of an id. */
 #ifndef STORE_FIND_H
 #define STORE_FIND_H
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct find_words {
@@ -14,6 +15,7 @@ struct find_words {
 
 struct find_item {
     const char *id, *name; /* name may be NULL */
+    bool goes_on;
 };
 
 /* `items` begin with the newest. Returns 0 with *at, -ENOENT with the nearest ids, or -EINVAL: the

@@ -85,7 +85,8 @@ int store_run_update(struct store *store, const struct store_run *run, struct er
  * when there are events, which are never lost. */
 int store_run_drop(struct store *store, const char *id, struct err *err);
 
-/* `name` is a run's id, "last", a name whose newest run is meant, or a unique beginning of an id.
+/* `name` is a run's id, "last", a name, whose newest run that goes on is meant or
+ * else its newest, or a unique beginning of an id.
  * -ENOENT with the nearest ids; -EINVAL: the beginning of several. */
 int store_run_find(struct store *store, struct arena *arena, const char *name,
                    struct store_run *out, struct err *err);

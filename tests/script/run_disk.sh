@@ -42,6 +42,37 @@ touch enough
 ended full 0
 events_fit full --ended --attempts 2
 [ "$(grep -c 'full' full.err)" -le 3 ] || wrong "full: said too often: $(cat full.err)"
+
+# It is full for longer than silence makes a node lost: nobody is silent.
+rm -f enough
+cat >quiet.sh <<'SH'
+touch quiet.$RANK
+until [ -e enough ]; do sleep 0.05; done
+SH
+quiet() { [ -e quiet.0 ] && [ -e quiet.1 ]; }
+begin quiet -n 2 --node-timeout 1s -- sh quiet.sh
+await happened attempt.running && await quiet || wrong "quiet: it does not run"
+fill "$XDG_STATE_HOME"
+sleep 4
+rm "$XDG_STATE_HOME/fill" "$XDG_STATE_HOME/fill2"
+touch enough
+ended quiet 0
+events_fit quiet --ended --attempts 1
+[ "$(count node.down)" = 0 ] || wrong "quiet: a link broke: $("$bin" events "$id")"
+
+# A person may end the run all the same: it says that this is not stored, and nothing is left.
+rm -f quiet.*[01] enough
+begin givenup -n 2 -- sh quiet.sh
+await happened attempt.running && await quiet || wrong "given up: it does not run"
+fill "$XDG_STATE_HOME"
+kill -INT $run
+await said givenup 'no space left' || wrong "given up: nobody says so: $(cat givenup.err)"
+sleep 0.5 # two that come closer together are one wish
+kill -INT $run
+wait $run
+[ $? = 12 ] || wrong "given up: not exit code 12: $(cat givenup.err)"
+[ "$(grep -c "its end can't be stored: .*no space left" givenup.err)" = 1 ] || wrong "given up: not said once: $(cat givenup.err)"
+nothing_left "$id" || wrong "given up: something is left: $(ranks_of "$id") $(agents_of "$id")"
 umount -l "$XDG_STATE_HOME"
 
 # A log that cannot grow: the rank goes on, and the log says where it ends.

@@ -102,6 +102,29 @@ ended unread 0
 kill $reader
 wait $reader 2>/dev/null
 
+# One that stops reading for a while, and much is printed meanwhile: then it sees what comes, and between
+# what it saw and what it was told to be in the log no line is missing.
+cat >much.sh <<'SH'
+seq 12000000
+touch printed
+n=0
+until [ -e enough ]; do n=$((n + 1)); echo "end $n"; sleep 0.1; done
+echo $n >ends
+SH
+rm -f enough
+{ until [ -e printed ]; do sleep 0.05; done; exec cat >slow.out; } <pipe &
+reader=$!
+"$bin" run --name slowreader -n 1 -- sh much.sh >pipe 2>slow.err </dev/null &
+run=$!
+sees_the_end() { grep -q '^end ' slow.out 2>/dev/null; }
+await sees_the_end || wrong "slow reader: it sees nothing any more"
+touch enough
+await known slowreader
+ended slowreader 0
+wait $reader
+untold=$((12000000 + $(cat ends) - $(wc -l <slow.out) - $(sed -n 's/.*log: //; s/^.* on local: //; s/ lines* .*//p' slow.err | paste -sd+ | sed 's/^$/0/' | bc)))
+[ $untold = 0 ] || wrong "slow reader: of $untold lines it was told nothing: $(cat slow.err)"
+
 # A rank that stands still is a hang: named, ended, and the next attempt is well.
 cat >still.sh <<'SH'
 step=0

@@ -24,6 +24,40 @@ run 1 -n 4 -- sh -c 'test $RANK != 2 || { echo "last words" >&2; exit 7; }; slee
 once 'failed \(program\): rank 2 on local exited 7 at [^;]*; certain: last words$'
 once '^sh-[a-z]*: a rank exited with a code other than 0 \(exit 1\)'
 
+# Told once there too; what its end took is no start. Words are what any terminal and JSON can carry.
+"$bin" show last --json >out
+python3 - out <<'PYTHON' || wrong "show tells otherwise"
+import json, sys
+run = json.load(open(sys.argv[1]))
+assert [i["kind"] for i in run["incidents"]] == ["failed"], run["incidents"]
+assert [r["attempt"] for r in run["restarts"]] == [1], run["restarts"]
+PYTHON
+run 1 -- sh -c 'printf "\033[31mred\033[0m\n\377\376\001 bytes"; exit 7'
+grep -aq 'certain: ??? bytes$' err || wrong "bytes that are no text are an event's"
+"$bin" show last >out
+once 'headline .*: [?]{3} bytes$'
+"$bin" logs last --rank 1 >out 2>err && wrong "logs of a rank that there is not"
+once '^firstlight logs: run sh-[a-z]* has 1 rank, no rank 1$'
+run 0 -- true
+"$bin" logs last >out 2>err
+once '^attempt 1: no rank printed anything$'
+
+# A line of its own, though the rank's last one was not whole.
+run 1 -n 2 -- sh -c 'printf half; test $RANK = 0 || exit 3; sleep 100'
+"$bin" run -n 2 -- sh -c 'printf half; test $RANK = 0 || exit 3; sleep 100' >both 2>&1 && wrong "exit code 0"
+grep -qE '^[0-9:.]+ attempt 1 failed' both || wrong "no line of its own: $(cat both)"
+
+# We know a symbol of Open MPI's programs, and are none.
+run 0 -n 2 -- "$bin" --version
+! grep -q 'Open MPI' err || wrong "firstlight is said to be built with Open MPI"
+
+# Output that finds no room on a disk.
+if [ -w /dev/full ]; then
+    "$bin" run -n 2 -- echo hello >/dev/full 2>err || wrong "a full disk ends a run"
+    : >out
+    once '^firstlight: standard output: No space left on device: the rest is in the logs only$'
+fi
+
 # A second attempt, which goes on from what the first one saved.
 cat >program <<'END'
 #!/bin/sh

@@ -20,6 +20,8 @@ static void a_program_is_known_by_its_symbol(void **state)
     } cases[] = {
         {"\177ELF....ompi_mpi_comm_world", true},
         {"\177ELF....ompi_mpi_comm_worl", false},
+        {"\177ELF....mpi_comm_world ompi_", false},
+        {"\177ELF....mpi_comm_world ompi_mpi_comm_world", true},
         {"#!/bin/sh\n# ompi_mpi_comm_world", false},
         {"\177EL", false},
         {"", false},

@@ -529,6 +529,26 @@ static void the_sentence_has_the_last_line_of_the_last_words(void **state)
     cluster_free(k);
 }
 
+static void ranks_that_had_left_well_before_are_told(void **state)
+{
+    struct cluster *k = cluster_running(2, 0, 2);
+
+    (void)state;
+    rank_ends(k, 2, 0, 0, "");
+    rank_ends(k, 1, 1 << 8, 0, "RuntimeError: Connection closed by peer\n=====\n\n");
+    advance(k, 0.1);
+    assert_says(k, EV_FAILED,
+                "; certain; rank 2 had exited 0: RuntimeError: Connection closed by peer");
+    cluster_free(k);
+    k = cluster_running(2, 0, 2);
+    rank_ends(k, 2, 0, 0, "");
+    rank_ends(k, 0, 0, 0, "");
+    rank_ends(k, 1, 1 << 8, 0, "=====");
+    advance(k, 0.1);
+    assert_says(k, EV_FAILED, "; certain; 2 of 4 ranks had exited 0: =====");
+    cluster_free(k);
+}
+
 static void a_run_that_did_not_end_well_is_begun_anew(void **state)
 {
     struct cluster *k = cluster_new(2, 1, 1);
@@ -794,6 +814,7 @@ int main(void)
         cmocka_unit_test(a_checkpoint_that_is_written_over_has_its_newest_step),
         cmocka_unit_test(a_lost_node_is_replaced_without_steps_too),
         cmocka_unit_test(the_sentence_has_the_last_line_of_the_last_words),
+        cmocka_unit_test(ranks_that_had_left_well_before_are_told),
         cmocka_unit_test(a_node_is_blamed_for_a_signal_at_once_and_for_an_exit_the_second_time),
         cmocka_unit_test(a_blamed_node_works_on_while_nobody_can_replace_it),
         cmocka_unit_test(every_phase_of_a_restart_is_timed),

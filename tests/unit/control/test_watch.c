@@ -204,6 +204,30 @@ static void a_wrong_status_does_no_harm(void **state)
     cluster_free(k);
 }
 
+/* An agent leaves a controller of which it hears nothing for so long. */
+static void a_quiet_agent_hears_often_enough_that_the_controller_lives(void **state)
+{
+    static const double timeouts_s[] = {0.5, 2, 10};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(timeouts_s); i++) {
+        struct cluster *k = cluster_new(1, 0, 1);
+        uint32_t before;
+
+        k->job.node_timeout_s = timeouts_s[i];
+        control_starts(k);
+        advance(k, 0.1);
+        assert_state(k, RUN_RUNNING);
+        for (int part = 0; part < 20; part++) {
+            before = count_sent(k, MSG_PING);
+            advance(k, timeouts_s[i] / 2);
+            if (count_sent(k, MSG_PING) == before)
+                fail_msg("no PING for %g of %g s, part %d", timeouts_s[i] / 2, timeouts_s[i], part);
+        }
+        cluster_free(k);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +241,7 @@ int main(void)
         cmocka_unit_test(a_hang_is_named_and_restarted),
         cmocka_unit_test(no_step_yet_and_long_checkpoints_are_no_hangs),
         cmocka_unit_test(a_wrong_status_does_no_harm),
+        cmocka_unit_test(a_quiet_agent_hears_often_enough_that_the_controller_lives),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

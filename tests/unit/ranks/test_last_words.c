@@ -19,6 +19,12 @@ static const struct {
     {"whole lines that fit", "first\nsecond\nthird\n", "second\nthird", 13},
     {"just not", "first\nsecond\nthird\n", "third", 11},
     {"a line longer than that", "first\nabcdefgh\n", "efgh", 4},
+    {"a character cut in two", "a\xc3\xa9z\n", "z", 2},
+    {"colours", "\033[1;31mRed\033[0m alert\033[K\n", "Red alert", 100},
+    {"a progress bar", "10%\r50%\r100%\n", "50%\n100%", 9},
+    {"bytes that are no text", "a\xff\xfe\001b\x7f\xc3", "a???b??", 100},
+    {"characters of all sizes", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x92\xa5",
+     "\xc3\xa9\xe2\x82\xac\xf0\x9f\x92\xa5", 100},
 };
 
 static void the_end_is_whole_lines_where_they_fit(void **state)

@@ -85,6 +85,8 @@ static void a_run_is_found_by_what_people_type(void **state)
     struct store_run run, *runs;
     size_t count;
     const char *first, *second, *other;
+    uint64_t generation;
+    int fd;
 
     assert_int_equal(store_run_find(store, folder->arena, "train", &run, &folder->err), -ENOENT);
     assert_string_equal(folder->err.text, "there is no run 'train': nothing was run yet");
@@ -111,6 +113,11 @@ static void a_run_is_found_by_what_people_type(void **state)
     assert_int_equal(count, 3);
     assert_string_equal(runs[0].id, other);
     assert_string_equal(runs[2].id, first);
+    fd = store_run_lock(store, first, &generation, NULL); /* it goes on, the newer one does not */
+    assert_true(fd >= 0);
+    assert_int_equal(store_run_find(store, folder->arena, "train", &run, NULL), 0);
+    assert_string_equal(run.id, first);
+    (void)close(fd);
     store_close(store);
 }
 
