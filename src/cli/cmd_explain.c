@@ -21,7 +21,7 @@ struct explain_args {
 const struct opt explain_opts[] = {
     {"slow", 's', OPT_TEXT, "HOSTS", "The slow nodes: n417,n033 or n[001-003]",
      offsetof(struct explain_args, slow)},
-    {"metric", 'm', OPT_TEXT, "FILE", "A number per node: lines of node,value",
+    {"metric", 'm', OPT_TEXT, "FILE", "A number per node: lines of node,value; -: standard input",
      offsetof(struct explain_args, metric)},
     {"pairs", 0, OPT_TEXT, "FILE", "A number per pair: lines of node,node,value",
      offsetof(struct explain_args, pairs)},
