@@ -61,7 +61,8 @@ static void metric(struct arena *arena, struct str text)
 {
     struct symptom symptom;
     struct err err = {0};
-    size_t strangers, given = 0;
+    struct strangers strangers;
+    size_t given = 0;
     int r = symptom_from_metric(arena, fleet_of_names(), "f.csv", text, &symptom, &strangers, &err);
 
     if (r < 0 && !err.text[0])
@@ -76,7 +77,7 @@ static void pairs(struct arena *arena, struct str text)
 {
     struct symptom symptom;
     struct err err = {0};
-    size_t strangers;
+    struct strangers strangers;
     int r = symptom_from_pairs(arena, fleet_of_names(), "f.csv", text, &symptom, &strangers, &err);
 
     if (r < 0 && !err.text[0])

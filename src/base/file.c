@@ -134,12 +134,33 @@ int file_read_at(int fd, void *bytes, size_t len, uint64_t at)
     return 0;
 }
 
+/* What is no file and no folder (/dev/stdout, a pipe) is written into: a rename would replace it.
+ */
+static bool is_special(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+}
+
+static int write_into(const char *path, const void *bytes, size_t len, struct err *err)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC), r;
+
+    r = fd < 0 ? -errno : file_put(fd, bytes, len);
+    if (fd >= 0 && close(fd) < 0 && r == 0)
+        r = -errno;
+    return r < 0 ? err_set(err, r, "%s: cannot write: %s", path, strerror(-r)) : 0;
+}
+
 static int write_with_mode(const char *path, const void *bytes, size_t len, mode_t mode, bool wait,
                            struct err *err)
 {
     char *temp = NULL;
     int fd = -1, r;
 
+    if (is_special(path))
+        return write_into(path, bytes, len, err);
     if (asprintf(&temp, "%s.%ld.part", path, (long)getpid()) < 0)
         return err_set(err, -ENOMEM, "%s: no memory to write it", path);
     fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);

@@ -23,7 +23,8 @@ int file_put(int fd, const void *bytes, size_t len);
 int file_read_at(int fd, void *bytes, size_t len, uint64_t at);
 
 /* Write beside `path` and rename over it, so that a reader sees the old file or the new one, and a
- * full disk leaves the old one. Returns 0 or a negative errno. */
+ * full disk leaves the old one. A device or a pipe is written into. Returns 0 or a negative errno.
+ */
 int file_write(const char *path, const void *bytes, size_t len, struct err *err);
 /* The same, for its owner's eyes alone: mode 0600. */
 int file_write_private(const char *path, const void *bytes, size_t len, struct err *err);

@@ -2,8 +2,13 @@
 #include "cli/story.h"
 #include "fleet/symptom.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define CSV_BYTES_MAX ((size_t)4 << 30)
 
@@ -16,7 +21,7 @@ struct explain_args {
 const struct opt explain_opts[] = {
     {"slow", 's', OPT_TEXT, "HOSTS", "The slow nodes: n417,n033 or n[001-003]",
      offsetof(struct explain_args, slow)},
-    {"metric", 'm', OPT_TEXT, "FILE", "A number per node: lines of node,value",
+    {"metric", 'm', OPT_TEXT, "FILE", "A number per node: lines of node,value; -: standard input",
      offsetof(struct explain_args, metric)},
     {"pairs", 0, OPT_TEXT, "FILE", "A number per pair: lines of node,node,value",
      offsetof(struct explain_args, pairs)},
@@ -29,8 +34,28 @@ const struct opt explain_opts[] = {
 };
 const size_t explain_opt_count = ARRAY_LEN(explain_opts);
 
+/* A file, a pipe (as the shell's <(...) is one) or "-"; *file becomes what to call it. */
+static int read_numbers(const char **file, char **text, size_t *len, struct err *err)
+{
+    struct stat st;
+    int fd, r;
+
+    if (!strcmp(*file, "-")) {
+        *file = "standard input";
+        return file_read_stream(STDIN_FILENO, *file, CSV_BYTES_MAX, text, len, err);
+    }
+    if (stat(*file, &st) < 0 || !S_ISFIFO(st.st_mode))
+        return file_read(*file, CSV_BYTES_MAX, text, len, err);
+    fd = open(*file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_set(err, -errno, "%s: %s", *file, strerror(errno));
+    r = file_read_stream(fd, *file, CSV_BYTES_MAX, text, len, err);
+    (void)close(fd);
+    return r;
+}
+
 static int read_symptom(const struct request *request, const struct explain_args *args,
-                        struct symptom *symptom, size_t *strangers, struct err *err)
+                        struct symptom *symptom, struct strangers *strangers, struct err *err)
 {
     const char *file = args->metric ? args->metric : args->pairs;
     char *text;
@@ -40,7 +65,7 @@ static int read_symptom(const struct request *request, const struct explain_args
     if (args->slow)
         return symptom_from_slow(request->arena, request->fleet, args->slow, symptom, strangers,
                                  err);
-    r = file_read(file, CSV_BYTES_MAX, &text, &len, err);
+    r = read_numbers(&file, &text, &len, err);
     if (r < 0)
         return r;
     r = (args->metric ? symptom_from_metric : symptom_from_pairs)(
@@ -49,19 +74,27 @@ static int read_symptom(const struct request *request, const struct explain_args
     return r;
 }
 
+static void tell_strangers(const struct strangers *strangers, const char *what)
+{
+    if (!strangers->count)
+        return;
+    (void)fprintf(stderr, "firstlight explain: %zu %s%s left out, of nodes that were not read: ",
+                  strangers->count, what, strangers->count == 1 ? "" : "s");
+    for (size_t i = 0; i < strangers->named; i++)
+        (void)fprintf(stderr, "%s%s", i ? ", " : "", strangers->names[i]);
+    (void)fprintf(stderr, "%s\n", strangers->count > strangers->named ? " ..." : "");
+}
+
 static int explain(struct request *request, const struct explain_args *args,
                    struct explanation *explanation, struct err *err)
 {
     struct symptom symptom;
-    size_t strangers = 0;
+    struct strangers strangers = {0};
     int r = read_symptom(request, args, &symptom, &strangers, err);
 
     if (r < 0)
         return r;
-    if (strangers)
-        (void)fprintf(stderr,
-                      "firstlight explain: %zu %s left out: they name nodes that were not read\n",
-                      strangers, args->slow ? "names" : "rows");
+    tell_strangers(&strangers, args->slow ? "name" : "row");
     symptom.higher_is_slower = args->higher_is_slower;
     r = fleet_compare(request->fleet, &request->report.differences,
                       &request->report.difference_count, err);

@@ -79,6 +79,36 @@ static void show(const struct rule *rule)
     buf_done(&policies);
 }
 
+/* As it is, or in small letters. */
+static const struct rule *find_rule(const char *name)
+{
+    for (size_t i = 0; i < rule_count(); i++)
+        if (!strcasecmp(rule_at(i)->id, name))
+            return rule_at(i);
+    return NULL;
+}
+
+#define NEAR_MAX 4 /* names with the word in them that are told */
+
+static int no_rule(const struct subcommand *command, const char *name)
+{
+    struct buf near = {0};
+    uint32_t count = 0;
+    int code;
+
+    for (size_t i = 0; i < rule_count() && *name; i++)
+        if (strcasestr(rule_at(i)->id, name) && count++ < NEAR_MAX)
+            buf_printf(&near, "%s%s", count > 1 ? ", " : "", rule_at(i)->id);
+    code =
+        count && !near.failed
+            ? subcommand_trouble(command, "there is no rule '%s'; with that in their names: %s%s",
+                                 name, near.p, count > NEAR_MAX ? " ..." : "")
+            : subcommand_trouble(command, "there is no rule '%s'; 'firstlight rules' lists them",
+                                 name);
+    buf_done(&near);
+    return code;
+}
+
 static int show_rules(const struct subcommand *command, const struct rules_args *args, char **names,
                       int count)
 {
@@ -86,11 +116,10 @@ static int show_rules(const struct subcommand *command, const struct rules_args 
     int code = EXIT_WELL;
 
     for (int i = 0; i < count; i++) {
-        const struct rule *rule = rule_by_id(names[i]);
+        const struct rule *rule = find_rule(names[i]);
 
         if (!rule) {
-            code = subcommand_trouble(
-                command, "there is no rule '%s'; 'firstlight rules' lists them", names[i]);
+            code = no_rule(command, names[i]);
             continue;
         }
         if (list) {

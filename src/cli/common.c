@@ -91,15 +91,27 @@ void request_done(struct request *request)
     arena_free(request->arena);
 }
 
-/* Nothing could be read at all: that is trouble with the request, not an answer. */
-static bool all_failed(const struct request *request)
+/* Nodes that could not be read. */
+static size_t count_failed(const struct request *request)
 {
-    size_t count = fleet_node_count(request->fleet);
+    size_t failed = 0;
 
-    for (size_t i = 0; i < count; i++)
-        if (!fleet_node(request->fleet, i)->error)
-            return false;
-    return true;
+    for (size_t i = 0; i < fleet_node_count(request->fleet); i++)
+        failed += fleet_node(request->fleet, i)->error != NULL;
+    return failed;
+}
+
+/* Nothing could be read at all: that is trouble with the request, not an answer. What was read in
+ * part is not well. */
+static int exit_code(const struct request *request)
+{
+    size_t failed = count_failed(request);
+
+    if (failed == fleet_node_count(request->fleet))
+        return EXIT_TROUBLE;
+    return failed || request->report.trouble_count || report_has_findings(&request->report)
+               ? EXIT_FINDINGS
+               : EXIT_WELL;
 }
 
 static int write_html(const struct request *request, struct err *err)
@@ -134,10 +146,8 @@ int request_answer(struct request *request)
         r = write_html(request, &err);
     if (r < 0)
         code = subcommand_trouble(request->command, "%s", err.text);
-    else if (all_failed(request))
-        code = EXIT_TROUBLE;
     else
-        code = report_has_findings(&request->report) ? EXIT_FINDINGS : EXIT_WELL;
+        code = exit_code(request);
     request_done(request);
     return code;
 }

@@ -1,7 +1,8 @@
 #include "fleet/cells.h"
 
+#include "fleet/values.h"
+
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 
 int cells_gather(struct cells *cells, const uint32_t *nodes, uint32_t count)
@@ -26,20 +27,11 @@ static bool is_identity(uint32_t nodes, uint32_t values, uint32_t single, uint32
     return single * 2 > nodes || (most * 2 < nodes && values > 8 && values * 8 > nodes);
 }
 
-static int by_count(const void *a, const void *b)
-{
-    const struct value *x = a, *y = b;
-
-    if (x->count != y->count)
-        return x->count > y->count ? -1 : 1;
-    return x->first < y->first ? -1 : x->first > y->first;
-}
-
 int cells_add_field(struct cells *cells, struct field field, struct value *values, uint32_t count)
 {
     struct field *slot;
 
-    qsort(values, count, sizeof(*values), by_count);
+    values_order(values, count);
     field.values = arena_alloc(cells->arena, count * sizeof(*field.values));
     if (!field.values)
         return -ENOMEM;
@@ -53,19 +45,6 @@ int cells_add_field(struct cells *cells, struct field field, struct value *value
         return -ENOMEM;
     *slot = field;
     return 0;
-}
-
-/* Large numbers are sizes of memory and the like: what the kernel took for itself differs by some
- * KiB from boot to boot. Alike within 2 %, as far as steps can tell. */
-#define ROUND_FROM 100000
-#define ROUND_STEP 0.02
-
-static uint64_t fact_sig(const struct fact *fact)
-{
-    if (fact->type == FACT_NUMBER && fact->number >= ROUND_FROM)
-        return hash_mix((uint64_t)(log((double)fact->number) / ROUND_STEP), FACT_NUMBER);
-    /* Texts are pooled: equal texts are one pointer. */
-    return hash_mix(hash_mix((uintptr_t)fact->text, (uint64_t)fact->number), fact->type + 1);
 }
 
 static struct path *path_of(struct cells *cells, uint32_t key)
@@ -84,6 +63,7 @@ static struct path *path_of(struct cells *cells, uint32_t key)
     path->key = key;
     path->cell = UINT32_MAX;
     path->last = UINT32_MAX;
+    path->told = UINT64_MAX;
     return path;
 }
 
@@ -114,6 +94,7 @@ static int count_value(struct cells *cells, uint32_t path_index, const struct ce
     if (cell->first < value->first)
         value->first = cell->first;
     path->last = index;
+    path->told &= cell->told;
     path->count += cell->count;
     path->hash += cell->hash;
     return 0;
@@ -133,7 +114,8 @@ static int count_cell(struct cells *cells, uint32_t cell_index)
         path = path_of(cells, fact->key);
         if (!path)
             return -ENOMEM;
-        path->sig = path->cell == cell_index ? hash_mix(path->sig, fact_sig(fact)) : fact_sig(fact);
+        path->sig =
+            path->cell == cell_index ? hash_mix(path->sig, value_sig(fact)) : value_sig(fact);
         path->cell = cell_index;
     }
     for (uint32_t p = 0; p < cells->paths.count; p++)
@@ -142,107 +124,22 @@ static int count_cell(struct cells *cells, uint32_t cell_index)
     return 0;
 }
 
-/* The sig of a path in a block, 0 when it has none; *text the value's spelling when asked for. */
-static int cell_value(struct cells *cells, const struct fact_block *block, uint32_t key,
-                      uint64_t *sig, const char **text)
+/* Take away what hides the path from those of whom it is known. */
+static void without_hidden(const struct cells *cells, const struct path *path, uint32_t *known,
+                           uint64_t *known_hash)
 {
-    struct buf list = {0};
-    uint32_t count = 0;
+    for (size_t c = 0; c < cells->list.count; c++) {
+        const struct cell *cell = &cells->list.items[c];
+        bool has = false;
 
-    *sig = 0;
-    for (uint32_t i = 0; i < block->count; i++) {
-        const struct fact *fact = &block->facts[i];
-
-        if (fact->key != key || fact->class != FACT_CONFIG)
+        if (!value_hidden(cell, path))
             continue;
-        *sig = count ? hash_mix(*sig, fact_sig(fact)) : fact_sig(fact);
-        if (text && count == 0)
-            *text = fact->text;
-        if (text && list.len < 300) {
-            buf_puts(&list, count ? ", " : "");
-            buf_puts(&list, fact->text);
-        }
-        count++;
+        for (uint32_t i = 0; i < cell->block->count && !has; i++)
+            has = cell->block->facts[i].key == path->key &&
+                  cell->block->facts[i].class == FACT_CONFIG;
+        *known -= has ? 0 : cell->count;
+        *known_hash -= has ? 0 : cell->hash;
     }
-    if (text && count > 1)
-        *text = list.failed ? NULL : arena_copy(cells->arena, list.p, list.len);
-    buf_done(&list);
-    return text && count && !*text ? -ENOMEM : 0;
-}
-
-/* Does a cell with this sig (0: the path is absent) belong to value v of the list? */
-static bool value_takes(const struct value *values, uint32_t v, uint64_t sig)
-{
-    if (!values[v].rest)
-        return values[v].absent ? sig == 0 : sig == values[v].sig;
-    for (uint32_t i = 0; i < v; i++)
-        if (value_takes(values, i, sig))
-            return false;
-    return true;
-}
-
-/* Make the text and set of one value; `absent` is the cell of those that lack the block. */
-static int fill_value(struct cells *cells, uint32_t key, struct value *values, uint32_t v,
-                      const struct cell *absent)
-{
-    struct value *value = &values[v];
-    const struct set *known = sets_get(cells->sets, value->hash);
-
-    cells->buffer.count = 0;
-    for (size_t c = 0; c < cells->list.count + 1; c++) {
-        const struct cell *cell = c < cells->list.count ? &cells->list.items[c] : absent;
-        const char *text = NULL;
-        uint64_t sig = 0;
-
-        if (cell->block &&
-            cell_value(cells, cell->block, key, &sig, value->text ? NULL : &text) < 0)
-            return -ENOMEM;
-        if (!value_takes(values, v, sig))
-            continue;
-        if (!value->text)
-            value->text = text;
-        if (known && value->text)
-            break;
-        for (uint32_t g = known ? 0 : cell->groups; g; g = cells->chain.items[g - 1]) {
-            const struct group *group = &cells->groups->list.items[cells->chosen.items[g - 1]];
-
-            if (cells_gather(cells, cells->groups->members + group->start, group->count) < 0)
-                return -ENOMEM;
-        }
-    }
-    if (!known)
-        known = sets_keep(cells->sets, cells->buffer.items, (uint32_t)cells->buffer.count);
-    value->set = known;
-    return known ? 0 : -ENOMEM;
-}
-
-/* The rarest values become one when there are too many. */
-static int fill_values(struct cells *cells, uint32_t key, struct value *values, uint32_t *count,
-                       const struct cell *absent)
-{
-    int r = 0;
-
-    qsort(values, *count, sizeof(*values), by_count);
-    if (*count > DIFF_VALUES_MAX) {
-        struct value *rest = &values[DIFF_VALUES_MAX - 1];
-
-        for (uint32_t v = DIFF_VALUES_MAX; v < *count; v++) {
-            rest->hash += values[v].hash;
-            rest->count += values[v].count;
-        }
-        rest->rest = true;
-        rest->absent = false;
-        rest->text = arena_printf(cells->arena, "%u other values", *count - DIFF_VALUES_MAX + 1);
-        *count = DIFF_VALUES_MAX;
-        if (!rest->text)
-            return -ENOMEM;
-    }
-    for (uint32_t v = 0; v < *count; v++)
-        if (values[v].absent)
-            values[v].text = "absent";
-    for (uint32_t v = 0; v < *count && r == 0; v++)
-        r = fill_value(cells, key, values, v, absent);
-    return r;
 }
 
 static int path_field(struct cells *cells, uint32_t column, const struct entry_ref *ref,
@@ -254,6 +151,8 @@ static int path_field(struct cells *cells, uint32_t column, const struct entry_r
     bool in_block = false;
     int r = 0;
 
+    if (path->count < known)
+        without_hidden(cells, path, &known, &known_hash);
     if (path->values + (path->count < known) < 2)
         return 0;
     values = malloc((path->values + 1) * sizeof(*values));
@@ -293,7 +192,7 @@ static int path_field(struct cells *cells, uint32_t column, const struct entry_r
             field.path = arena_printf(cells->arena, "%s#%u%s", block, ref->ordinal + 1u,
                                       name + strlen(block));
         }
-        r = field.path ? fill_values(cells, path->key, values, &count, absent) : -ENOMEM;
+        r = field.path ? values_fill(cells, path, values, &count, absent) : -ENOMEM;
         for (uint32_t v = 0; v < count && r == 0; v++)
             values[v].first = values[v].set->nodes.nodes[0];
         if (r == 0)
@@ -346,25 +245,27 @@ static bool block_unseen(const struct entry *entry, const char *name)
     return false;
 }
 
-static int cell_add(struct cells *cells, const struct fact_block *block, struct cell *absent,
+static int cell_add(struct cells *cells, const struct entry_ref *ref, struct cell *absent,
                     uint32_t chosen)
 {
     const struct group *group = &cells->groups->list.items[cells->chosen.items[chosen]];
     struct cell *cell = absent;
 
-    if (block) {
-        uint32_t index = (uint32_t)(uintptr_t)map_get(&cells->cell_map, block->config_sig, NULL);
+    if (ref) {
+        uint64_t sig = ref->block->config_sig;
+        uint32_t index = (uint32_t)(uintptr_t)map_get(&cells->cell_map, sig, NULL);
 
         if (index) {
             cell = &cells->list.items[index - 1];
         } else {
             cell = vec_push(&cells->list);
-            if (!cell || map_add(&cells->cell_map, block->config_sig,
-                                 (void *)(uintptr_t)cells->list.count) < 0)
+            if (!cell || map_add(&cells->cell_map, sig, (void *)(uintptr_t)cells->list.count) < 0)
                 return -ENOMEM;
-            cell->block = block;
-            cell->first = UINT32_MAX;
+            *cell = (struct cell){
+                .block = ref->block, .first = UINT32_MAX, .told = UINT64_MAX, .seen = UINT64_MAX};
         }
+        cell->told &= ref->kind;
+        cell->seen &= group->entry->kinds;
     }
     cell->count += group->count;
     cell->hash += group->hash;
@@ -387,7 +288,7 @@ int cells_compare(struct cells *cells, uint32_t column, const struct entry_ref *
         const struct entry *entry = cells->groups->list.items[cells->chosen.items[c]].entry;
         const struct entry_ref *ref = find_ref(entry, like);
 
-        if (ref && cell_add(cells, ref->block, &absent, c) < 0)
+        if (ref && cell_add(cells, ref, &absent, c) < 0)
             return -ENOMEM;
         if (ref)
             kinds |= ref->kind;

@@ -12,6 +12,7 @@ struct cell {
     const struct fact_block *block;
     uint32_t count, first, groups; /* chain of groups through chain[] (indices + 1) */
     uint64_t hash;
+    uint64_t told, seen; /* kinds of source: all that tell the block; that all its nodes have */
 };
 
 /* What some nodes say at one path. */
@@ -29,6 +30,7 @@ struct path {
     uint64_t hash;
     uint32_t cell; /* the cell that `sig` is of */
     uint64_t sig;
+    uint64_t told; /* kinds of source that tell the block wherever the path is */
     uint32_t last; /* the value met last */
 };
 

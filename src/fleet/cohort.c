@@ -12,6 +12,7 @@
 #define ALIKE_PRODUCT 0.70
 #define ALIKE_TWO     0.50
 #define DEVICES_SPARE 2   /* as many may always differ, when that is less than half */
+#define REST_SHARE    3   /* one for so many whole ones may be what is left of such a machine */
 #define LEADERS_MAX   512 /* bounds the work when all nodes differ: makeups x leaders */
 #define NAMES_MAX     26
 
@@ -95,6 +96,7 @@ static bool products_agree(const char *a, const char *b, bool *known)
     return true;
 }
 
+/* Is b like a, which is as common or more? */
 static bool makeups_alike(const struct makeup *a, const struct makeup *b, size_t node_count)
 {
     uint32_t least = 0, most = 0, i = 0, k = 0;
@@ -118,6 +120,10 @@ static bool makeups_alike(const struct makeup *a, const struct makeup *b, size_t
     }
     if (node_count > 2 && gpus_a && gpus_b && !gpus_both)
         return false; /* another model of GPU is another machine, whatever else it holds */
+    /* A switch that is dead, or a text that was cut off (in its last device's name, it may be),
+     * takes most devices with it. */
+    if ((known || gpus_both) && least + 1 >= b->devices && a->nodes >= REST_SHARE * b->nodes)
+        return true;
     want = node_count <= 2 ? ALIKE_TWO : known ? ALIKE_PRODUCT : ALIKE;
     if (least >= want * most)
         return true;

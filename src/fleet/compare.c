@@ -21,30 +21,48 @@ static const char *place_of(const struct diff *diff, const struct field *field)
     return diff->alignment->columns[field->column].role;
 }
 
+/* Which of a cause's devices its title names: a GPU or a NIC, not the bridge above it, and not the
+ * port of RDMA that a NIC has. */
+static unsigned device_telling(const struct column *column)
+{
+    if (column->kind != SUBJECT_PCI)
+        return 0;
+    switch (column->device) {
+    case TOPO_GPU:
+        return 4;
+    case TOPO_NIC:
+    case TOPO_NVSWITCH:
+        return 3;
+    case TOPO_BRIDGE:
+        return 1;
+    default:
+        return 2;
+    }
+}
+
 static const char *title_devices(struct arena *arena, const struct diff *diff,
                                  const struct fold *fold)
 {
     const char *verb = fold->kind == DIFF_MISSING_DEVICE ? "missing" : "extra";
-    uint32_t devices = 0;
-    const char *first = "device";
-    bool pci = false;
+    uint32_t devices = 0, others = 0;
+    const struct column *first = NULL;
 
-    for (uint32_t i = fold->count; i-- > 0;) {
+    for (uint32_t i = 0; i < fold->count; i++) {
         const struct field *field = &diff->fields.items[fold->deviations[i].field];
-        bool is_pci = diff->alignment->columns[field->column].kind == SUBJECT_PCI;
+        const struct column *column = &diff->alignment->columns[field->column];
 
-        if (field->key || field->rule || (pci && !is_pci))
+        if (field->key || field->rule)
             continue;
-        if (is_pci && !pci) /* its port of RDMA is no further device */
-            devices = 0;
-        pci |= is_pci;
-        devices++;
-        first = place_of(diff, field);
+        *(column->kind == SUBJECT_PCI ? &devices : &others) += 1;
+        if (!first || device_telling(column) > device_telling(first))
+            first = column;
     }
+    if (!devices)
+        devices = others;
     if (devices == 1)
-        return arena_printf(arena, "%s is %s", first, verb);
-    return arena_printf(arena, "%s and %u more device%s with it %s %s", first, devices - 1,
-                        devices == 2 ? "" : "s", devices == 2 ? "are" : "are", verb);
+        return arena_printf(arena, "%s is %s", first->role, verb);
+    return arena_printf(arena, "%s and %u more device%s are %s", first ? first->role : "a device",
+                        devices - 1, devices == 2 ? "" : "s", verb);
 }
 
 static const char *title_fields(struct arena *arena, const struct diff *diff,
@@ -200,6 +218,24 @@ static int compare_cohort(struct fleet *fleet, uint32_t cohort, struct naming *n
     return r;
 }
 
+/* A node that is like no other was compared with none. */
+static int tell_alone(struct fleet *fleet, uint32_t cohort)
+{
+    struct fleet_node *node = &fleet->nodes.items[fleet->members[cohort].nodes[0]];
+    size_t bytes = (node->unknown_count + 1) * sizeof(*node->unknowns);
+    struct fleet_unknown *unknowns = arena_alloc(fleet->arena, bytes);
+
+    if (!unknowns)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < node->unknown_count; i++)
+        unknowns[i + 1] = node->unknowns[i];
+    unknowns[0] = (struct fleet_unknown){.what = "differences from other nodes",
+                                         .why = "no other node is of this kind"};
+    node->unknowns = unknowns;
+    node->unknown_count++;
+    return 0;
+}
+
 int fleet_compare(struct fleet *fleet, const struct difference **out, size_t *count,
                   struct err *err)
 {
@@ -216,8 +252,8 @@ int fleet_compare(struct fleet *fleet, const struct difference **out, size_t *co
     naming = naming_new(fleet);
     r = naming ? fleet_group(fleet) : -ENOMEM;
     for (uint32_t c = 0; c < fleet->cohort_count && r == 0; c++)
-        if (fleet->members[c].count > 1)
-            r = compare_cohort(fleet, c, naming, &list);
+        r = fleet->members[c].count > 1 ? compare_cohort(fleet, c, naming, &list)
+                                        : tell_alone(fleet, c);
     naming_free(naming);
     for (size_t i = 0; i < list.count; i++)
         list.items[i].rank = (uint32_t)i;

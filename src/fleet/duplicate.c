@@ -95,7 +95,9 @@ static int give_finding(struct fleet *fleet, const struct rule *rule, const stru
     for (uint32_t i = 0; i < kept; i++) {
         const struct identity *identity = shared[i].claim.identity;
 
-        proofs[i].source = node->source_count ? node->sources[0] : "";
+        proofs[i].source = identity->source;
+        proofs[i].line = identity->line;
+        proofs[i].binary = identity->binary;
         proofs[i].where = *identity->role ? identity->role : "host";
         proofs[i].text = arena_printf(fleet->arena, "%s = %s, also on %s", identity->path,
                                       identity->text, fleet->nodes.items[shared[i].other].name);

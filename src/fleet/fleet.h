@@ -155,7 +155,7 @@ struct explanation {
     uint32_t explaining; /* how many of them pass p_corrected <= 0.05 */
     uint32_t tried;
     /* Of the slow nodes that nothing proven is on: what is on some of them and on no node that is
-     * well, and was found to do harm there, but on too few to prove it; what is on most of them
+     * well, and does harm as far as rules know, but on too few to prove it; what is on most of them
      * first. Without these and without explaining ones "nothing visible explains it". */
     const struct cause *likely[LIKELY_MAX];
     uint32_t likely_count;

@@ -1,19 +1,21 @@
 #include "fleet/likely.h"
 
 #include "fleet/model.h"
+#include "fleet/rank.h"
 #include "fleet/sets.h"
 
 #include <errno.h>
 
-/* Does the rule that names a difference fire on its nodes? Else it only differs. */
+/* Does the rule that names a difference fire on its nodes? Else it only differs; but what one node
+ * cannot show by itself is harm where it differs, and so is a device that is not there. */
 static bool does_harm(const struct fleet *fleet, const struct difference *difference)
 {
-    const struct fleet_node *node = fleet_node(fleet, difference->nodes.nodes[0]);
+    const struct rule *rule = difference->cause;
 
-    for (uint32_t i = 0; difference->cause && i < node->finding_count; i++)
-        if (node->findings[i].rule == difference->cause)
-            return difference->cause->severity > SEVERITY_INFO;
-    return false;
+    if (!rule || rule->severity == SEVERITY_INFO)
+        return false;
+    return difference->kind == DIFF_MISSING_DEVICE || (!rule->check && !rule->test_count) ||
+           rank_fires(&fleet->nodes.items[difference->nodes.nodes[0]], rule);
 }
 
 /* Is it on slow nodes alone? */

@@ -75,14 +75,22 @@ static const char *where_of(struct words *words, const struct node *node, const 
     return words_keep(words, str_of(text));
 }
 
+/* That something did not happen stands in no line of a log. */
+static bool is_silence(const struct source *source, const struct fact *fact)
+{
+    return !strcmp(source->kind, "dmesg") && fact->type == FACT_FLAG && !fact->number;
+}
+
 /* What stands for a line that there is not: of bytes, or of a text that was not kept. */
 static int word_fact(struct words *words, const struct node *node, const struct proof_wish *wish)
 {
+    const struct source *source = &node->sources[wish->at.ref->source];
     struct proof *proof = wish->proof;
     char text[PROOF_TEXT_MAX];
 
-    (void)snprintf(text, sizeof(text), "%s = %s", fact_key_name(node->pool, wish->at.fact->key),
-                   wish->at.fact->text);
+    (void)snprintf(text, sizeof(text), "%s%s = %s",
+                   is_silence(source, wish->at.fact) ? "no line says otherwise: " : "",
+                   fact_key_name(node->pool, wish->at.fact->key), wish->at.fact->text);
     proof->text = words_keep(words, str_of(text));
     return proof->text ? 0 : -ENOMEM;
 }
@@ -105,13 +113,14 @@ int proofs_fill(struct arena *arena, struct words *words, const struct node *nod
             proof->text = words_keep(words, str_of(wish->words ? wish->words : ""));
         } else {
             uint16_t s = wish->at.ref->source;
+            bool silence = is_silence(&node->sources[s], wish->at.fact);
 
             if (!names[s])
                 names[s] = arena_copy(arena, node->sources[s].name, strlen(node->sources[s].name));
             proof->source = names[s];
-            proof->line = node_fact_line(node, wish->at);
+            proof->line = silence ? 0 : node_fact_line(node, wish->at);
             proof->binary = node->sources[s].binary;
-            if (!proof->binary && node->sources[s].text.len)
+            if (!proof->binary && !silence && node->sources[s].text.len)
                 cuts[cut_count++] =
                     (struct cut){s, wish->at.ref->line + wish->at.fact->line, proof};
         }

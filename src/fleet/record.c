@@ -376,6 +376,52 @@ static int seat_on_card(struct record_tables *tables, const struct node *node,
     return 0;
 }
 
+/* A device of which only a log or nvidia-smi speaks is not in the list of devices. */
+static bool is_listed(const struct topo_device *device)
+{
+    return device->vendor_device || *device->name;
+}
+
+/* Seats for the devices that are listed; for all when none is. 0 or -ENOMEM. */
+static int seat_devices(struct layout *draft, const struct topo *topo, uint32_t *subjects,
+                        uint32_t *seats)
+{
+    int32_t *seat_of = malloc((topo->count + 1) * sizeof(*seat_of));
+    uint32_t count = *seats;
+    bool listed = false;
+
+    if (!seat_of)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < topo->count; i++)
+        listed |= is_listed(&topo->devices[i]);
+    for (uint32_t i = 0; i < topo->count; i++) {
+        const struct topo_device *device = &topo->devices[i];
+
+        seat_of[i] = -1;
+        if (listed && !is_listed(device))
+            continue;
+        seat_of[i] = (int32_t)count;
+        subjects[count] = device->subject;
+        draft->seats[count++] = (struct seat){
+            .key = device->slot,
+            .role = device->role,
+            .who = device_who(device->kind),
+            .name = device->name,
+            .bdf = device->bdf,
+            .vendor_device = device->vendor_device,
+            .parent = device->parent < 0 ? -1 : seat_of[device->parent],
+            .root = (int16_t)device->root_bus,
+            .kind = SUBJECT_PCI,
+            .device = (uint8_t)device->kind,
+        };
+        if (device->root_bus >= (int)draft->roots)
+            draft->roots = (uint32_t)device->root_bus + 1;
+    }
+    free(seat_of);
+    *seats = count;
+    return 0;
+}
+
 static const struct layout *layout_of(struct recorder *recorder, const struct node *node,
                                       const struct topo *topo, uint32_t *subjects)
 {
@@ -407,24 +453,9 @@ static const struct layout *layout_of(struct recorder *recorder, const struct no
         }
         subjects[count++] = i;
     }
-    for (uint32_t i = 0, first = count; i < topo->count; i++) {
-        const struct topo_device *device = &topo->devices[i];
-
-        subjects[count] = device->subject;
-        draft->seats[count++] = (struct seat){
-            .key = device->slot,
-            .role = device->role,
-            .who = device_who(device->kind),
-            .name = device->name,
-            .bdf = device->bdf,
-            .vendor_device = device->vendor_device,
-            .parent = device->parent < 0 ? -1 : (int32_t)first + device->parent,
-            .root = (int16_t)device->root_bus,
-            .kind = SUBJECT_PCI,
-            .device = (uint8_t)device->kind,
-        };
-        if (device->root_bus >= (int)draft->roots)
-            draft->roots = (uint32_t)device->root_bus + 1;
+    if (seat_devices(draft, topo, subjects, &count) < 0) {
+        free(draft);
+        return NULL;
     }
     draft->count = count;
     layout_sign(draft);
@@ -459,10 +490,27 @@ static bool is_serial(const char *text)
     return different >= 4 && digits >= 2;
 }
 
+/* A source's name as it is kept, and the last that was. */
+struct named_source {
+    const char *name;
+    uint16_t source;
+};
+
+static const char *source_name(struct arena *arena, const struct node *node, uint16_t source,
+                               struct named_source *last)
+{
+    const char *name = node->sources[source].name;
+
+    if (!last->name || last->source != source)
+        *last = (struct named_source){arena_copy(arena, name, strlen(name)), source};
+    return last->name;
+}
+
 static int identities_of(struct recorder *recorder, struct arena *arena, const struct node *node,
                          const struct layout *layout, const uint32_t *subjects, struct record *out)
 {
     const struct record_tables *tables = recorder->tables;
+    struct named_source named = {0};
 
     recorder->identities.count = 0;
     for (uint32_t s = 0; s < layout->count; s++) {
@@ -484,7 +532,16 @@ static int identities_of(struct recorder *recorder, struct arena *arena, const s
             identity = vec_push(&recorder->identities);
             if (!identity)
                 return -ENOMEM;
-            *identity = (struct identity){unique_paths[u], at.fact->text, layout->seats[s].role};
+            *identity = (struct identity){
+                .path = unique_paths[u],
+                .text = at.fact->text,
+                .role = layout->seats[s].role,
+                .source = source_name(arena, node, at.ref->source, &named),
+                .line = node_fact_line(node, at),
+                .binary = node->sources[at.ref->source].binary,
+            };
+            if (!identity->source)
+                return -ENOMEM;
         }
     }
     out->identity_count = (uint32_t)recorder->identities.count;

@@ -51,6 +51,9 @@ struct layout {
 /* An identity value that no two nodes may share. */
 struct identity {
     const char *path, *text, *role;
+    const char *source; /* the name of where it was read */
+    uint32_t line;
+    bool binary;
 };
 
 struct record {

@@ -138,21 +138,43 @@ static int join_fold(struct splitter *splitter, struct fold *into, struct fold *
     return 0;
 }
 
-/* The cause of this bundle that has the same name as another: that of a device before others. */
-static struct fold *namesake(const struct splitter *splitter, size_t first, size_t of)
+static bool is_place(const struct splitter *splitter, const struct fold *fold)
 {
-    const struct rule *rule = splitter->folds.items[of].rule;
-    struct fold *found = NULL;
+    return fold->kind == DIFF_MISSING_DEVICE && has_device(splitter, fold);
+}
+
+/* Where so many places lost something at once, it is one trouble: a text that was cut off, a riser.
+ */
+#define PLACES_MAX 4
+
+/* The rule of more places than that; NULL. */
+static const struct rule *crowded_rule(const struct splitter *splitter, size_t first)
+{
+    const struct fold *folds = splitter->folds.items;
 
     for (size_t i = first; i < splitter->folds.count; i++) {
-        struct fold *fold = &splitter->folds.items[i];
+        uint32_t places = 0;
 
-        if (i == of || !fold->count || fold->rule != rule)
+        for (size_t k = i; k < splitter->folds.count; k++)
+            places += folds[k].rule == folds[i].rule && is_place(splitter, &folds[k]);
+        if (folds[i].rule && places > PLACES_MAX)
+            return folds[i].rule;
+    }
+    return NULL;
+}
+
+/* The cause of this bundle that has the same name as another: a device's before others. */
+static struct fold *namesake(const struct splitter *splitter, size_t first, size_t of)
+{
+    struct fold *folds = splitter->folds.items, *found = NULL;
+
+    for (size_t i = first; i < splitter->folds.count; i++) {
+        if (i == of || !folds[i].count || folds[i].rule != folds[of].rule)
             continue;
-        if (has_device(splitter, fold))
-            return fold;
+        if (has_device(splitter, &folds[i]) && (i < of || !has_device(splitter, &folds[of])))
+            return &folds[i];
         if (!found && i < of)
-            found = fold;
+            found = &folds[i];
     }
     return found;
 }
@@ -162,12 +184,14 @@ static struct fold *namesake(const struct splitter *splitter, size_t first, size
  * from `first` on are those of this bundle. */
 static int join_by_rule(struct splitter *splitter, size_t first)
 {
+    const struct rule *crowded = crowded_rule(splitter, first);
     size_t kept = first;
 
     for (size_t i = first; i < splitter->folds.count; i++) {
         struct fold *fold = &splitter->folds.items[i], *into;
 
-        if (!fold->rule || fold->rule->severity == SEVERITY_INFO || has_device(splitter, fold))
+        if (!fold->rule || fold->rule->severity == SEVERITY_INFO ||
+            (has_device(splitter, fold) && !(is_place(splitter, fold) && fold->rule == crowded)))
             continue;
         into = namesake(splitter, first, i);
         if (into && join_fold(splitter, into, fold) < 0)

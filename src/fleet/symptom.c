@@ -68,13 +68,27 @@ static int by_index(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* 0 or -ENOMEM. */
+static int add_stranger(struct arena *arena, struct strangers *strangers, struct str name)
+{
+    bool again = false;
+
+    strangers->count++;
+    for (size_t i = 0; i < strangers->named; i++)
+        again |= str_is(name, strangers->names[i]);
+    if (again || strangers->named == STRANGERS_NAMED)
+        return 0;
+    strangers->names[strangers->named] = arena_copy(arena, name.p, name.len);
+    return strangers->names[strangers->named++] ? 0 : -ENOMEM;
+}
+
 static int nobody(const char *what, struct err *err)
 {
     return err_set(err, -ENOENT, "%s: none of its nodes is among those that were read", what);
 }
 
 int symptom_from_slow(struct arena *arena, const struct fleet *fleet, const char *hosts,
-                      struct symptom *out, size_t *strangers, struct err *err)
+                      struct symptom *out, struct strangers *strangers, struct err *err)
 {
     struct hostlist list;
     struct names names;
@@ -87,12 +101,12 @@ int symptom_from_slow(struct arena *arena, const struct fleet *fleet, const char
     r = nodes ? names_init(&names, fleet) : -ENOMEM;
     if (!nodes)
         return err_set(err, r, "no memory for the list of slow nodes");
-    *strangers = 0;
+    *strangers = (struct strangers){0};
     for (size_t i = 0; i < list.count && r == 0; i++) {
         long node = node_of(&names, str_of(list.names[i]));
 
         if (node < 0)
-            (*strangers)++;
+            r = add_stranger(arena, strangers, str_of(list.names[i]));
         else
             nodes[count++] = (uint32_t)node;
     }
@@ -139,7 +153,8 @@ static int value_row(struct csv *csv, const char *file, int want, struct str *ce
 }
 
 int symptom_from_metric(struct arena *arena, const struct fleet *fleet, const char *file,
-                        struct str text, struct symptom *out, size_t *strangers, struct err *err)
+                        struct str text, struct symptom *out, struct strangers *strangers,
+                        struct err *err)
 {
     size_t count = fleet_node_count(fleet), given = 0;
     double *values = arena_alloc(arena, (count + 1) * sizeof(*values)), value;
@@ -153,13 +168,13 @@ int symptom_from_metric(struct arena *arena, const struct fleet *fleet, const ch
         return err_set(err, r, "%s: no memory for its values", file);
     for (size_t i = 0; i < count; i++)
         values[i] = NAN;
-    *strangers = 0;
+    *strangers = (struct strangers){0};
     while (r == 0 && (r = value_row(&csv, file, 2, cells, &value, &any, err)) == 1) {
         long node = node_of(&names, cells[0]);
 
         r = 0;
         if (node < 0) {
-            (*strangers)++;
+            r = add_stranger(arena, strangers, cells[0]);
         } else if (!isnan(values[node])) {
             r = err_set(err, -EINVAL, "%s: line %u: a second value for node %.*s", file, csv.line,
                         STR_ARG(cells[0]));
@@ -178,7 +193,8 @@ int symptom_from_metric(struct arena *arena, const struct fleet *fleet, const ch
 }
 
 int symptom_from_pairs(struct arena *arena, const struct fleet *fleet, const char *file,
-                       struct str text, struct symptom *out, size_t *strangers, struct err *err)
+                       struct str text, struct symptom *out, struct strangers *strangers,
+                       struct err *err)
 {
     VEC(struct symptom_pair) pairs = {0};
     struct csv csv = csv_begin(text);
@@ -189,14 +205,14 @@ int symptom_from_pairs(struct arena *arena, const struct fleet *fleet, const cha
     bool any = false;
     int r = names_init(&names, fleet);
 
-    *strangers = 0;
+    *strangers = (struct strangers){0};
     while (r == 0 && (r = value_row(&csv, file, 3, cells, &value, &any, err)) == 1) {
         long a = node_of(&names, cells[0]), b = node_of(&names, cells[1]);
         struct symptom_pair *slot;
 
         r = 0;
         if (a < 0 || b < 0) {
-            (*strangers)++;
+            r = add_stranger(arena, strangers, cells[a < 0 ? 0 : 1]);
             continue;
         }
         if (a == b)

@@ -136,10 +136,13 @@ static int add_input(struct found *found, struct input input, struct err *err)
 int troubles_add(struct troubles *troubles, struct arena *arena, const char *path, const char *text)
 {
     struct trouble *slot = vec_push(troubles);
+    size_t len = strlen(path);
 
     if (!slot)
         return -ENOMEM;
-    slot->path = arena_copy(arena, path, strlen(path));
+    if (!strncmp(text, path, len) && str_starts(str_of(text + len), ": "))
+        text += len + 2; /* it is said once */
+    slot->path = arena_copy(arena, path, len);
     slot->text = arena_copy(arena, text, strlen(text));
     return slot->path && slot->text ? 0 : -ENOMEM;
 }
@@ -327,6 +330,8 @@ static int add_folder(struct found *found, const char *path, unsigned depth, str
         return err_set(err, (int)count, "%s", inner.text);
     if (count < 0)
         return add_trouble(found, path, inner.text, err);
+    if (!count && depth)
+        return add_trouble(found, path, "the folder is empty", err);
     for (long i = 0; i < count && r == 0; i++)
         r = sort_entry(found, &folder, path, names[i], err);
     if (r == 0)

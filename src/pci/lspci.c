@@ -15,6 +15,7 @@ struct dump {
     struct node *node;
     uint16_t source;
     uint32_t line; /* of the text's first line in the source, from 1 */
+    uint32_t last; /* subject of the last device */
     const struct lspci_options *options;
     struct err *err;
     bool pcie, extended, denied; /* some device shows an Express, an extended capability, none */
@@ -182,7 +183,7 @@ static int parse_device(struct dump *dump, const struct lspci_index *index,
     bool from_bytes = false;
     int r;
 
-    sink.subject = node_pci(dump->node, device->bdf);
+    sink.subject = dump->last = node_pci(dump->node, device->bdf);
     if (has_blocks_of(&dump->node->subjects[sink.subject], dump->source)) {
         dump->again = true;
         return 0;
@@ -257,9 +258,15 @@ static int repair(struct node *node, struct source *source, struct str *text, ui
 }
 
 /* What this dump as a whole does not show. */
-static void tell_unseen(const struct dump *dump)
+static void tell_unseen(const struct dump *dump, struct str text)
 {
     struct node *node = dump->node;
+
+    /* lspci with a -v ends each device with an empty line. */
+    if (dump->detailed && text.p[text.len - 1] != '\n')
+        node_add_unseen(node, (int)dump->last, dump->source, "*", "the end of the text of lspci",
+                        "it stops in the middle of a line: what follows was not seen, and may be "
+                        "called missing");
 
     if (!dump->detailed)
         node_add_unseen(node, -1, dump->source,
@@ -317,7 +324,7 @@ int lspci_parse_with(struct node *node, uint16_t source, struct str text,
     }
     for (size_t i = 0; i < index.devices.count && r == 0; i++)
         r = parse_device(&dump, &index, &index.devices.items[i]);
-    tell_unseen(&dump);
+    tell_unseen(&dump, original);
 out:
     lspci_index_done(&index);
     if (r == 0)

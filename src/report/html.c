@@ -72,8 +72,9 @@ int report_html(const struct report *report, struct buf *out)
         return -ENOMEM;
     page_begin(&page);
     page_element(&page, "h1", NULL, headline(&page));
-    buf_printf(out, "<p class=\"dim\">%zu nodes, policy %s, firstlight %s",
-               fleet_node_count(report->fleet), policy_name(report->policy), FIRSTLIGHT_VERSION);
+    buf_printf(out, "<p class=\"dim\">%zu node%s, policy %s, firstlight %s",
+               fleet_node_count(report->fleet), fleet_node_count(report->fleet) == 1 ? "" : "s",
+               policy_name(report->policy), FIRSTLIGHT_VERSION);
     if (report->command) {
         page_html(&page, "<br><code>");
         page_text(&page, report->command);

@@ -25,7 +25,8 @@ static void proofs(const struct page *page, const struct proof *items, uint32_t 
             continue;
         page_html(page, "<div class=\"mono\"><span class=\"src\">");
         page_text(page, items[i].source);
-        buf_printf(page->out, items[i].binary ? "+0x%x" : ":%u", items[i].line);
+        if (items[i].line || items[i].binary)
+            buf_printf(page->out, items[i].binary ? "+0x%x" : ":%u", items[i].line);
         page_html(page, "</span> ");
         if (items[i].where && *items[i].where) {
             page_element(page, "span", "dim", items[i].where);

@@ -79,11 +79,9 @@ void html_table(const struct page *page)
         }
     page_html(page, "</table></div>");
     if (done > rows)
-        buf_printf(page->out, "<p class=\"dim\">%zu further nodes carry some of these.</p>",
-                   done - rows);
+        buf_printf(page->out, "<p class=\"dim\">%zu more with some of these.</p>", done - rows);
     if (nodes > done)
-        buf_printf(page->out, "<p class=\"dim\">%zu further nodes carry none of these.</p>",
-                   nodes - done);
+        buf_printf(page->out, "<p class=\"dim\">%zu more with none of these.</p>", nodes - done);
     if (report->difference_count > columns)
         buf_printf(page->out, "<p class=\"dim\">%zu further differences are not columns here.</p>",
                    report->difference_count - columns);

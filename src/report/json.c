@@ -34,16 +34,17 @@ static json_t *names_of(const struct fleet *fleet, struct node_set set)
     return names;
 }
 
-/* Bytes have no lines: there the line is null and the offset says where. */
+/* Bytes have no lines, nor has what a log does not say: there the line is null. In bytes the offset
+ * says where. */
 static json_t *evidence_of(const struct proof *proofs, uint32_t count)
 {
     json_t *list = json_array();
 
     for (uint32_t i = 0; i < count; i++) {
-        json_t *item =
-            json_pack("{s:o, s:o, s:o, s:o}", "source", text_of(proofs[i].source), "line",
-                      proofs[i].binary ? json_null() : json_integer(proofs[i].line), "where",
-                      text_of(proofs[i].where), "text", text_of(proofs[i].text));
+        json_t *item = json_pack(
+            "{s:o, s:o, s:o, s:o}", "source", text_of(proofs[i].source), "line",
+            proofs[i].binary || !proofs[i].line ? json_null() : json_integer(proofs[i].line),
+            "where", text_of(proofs[i].where), "text", text_of(proofs[i].text));
 
         if (proofs[i].binary)
             (void)json_object_set_new(item, "offset", json_integer(proofs[i].line));

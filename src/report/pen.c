@@ -104,6 +104,10 @@ static void put_proof(const struct pen *pen, const char *label, const struct pro
     const char *where = proof->where ? proof->where : "", *text = proof->text ? proof->text : "";
     char place[32];
 
+    if (!*proof->source) { /* what no line says */
+        pen_block(pen, label, PLAIN, arena_printf(pen->arena, "%s: %s", where, text));
+        return;
+    }
     (void)snprintf(place, sizeof(place), proof->binary ? "+0x%x" : ":%u", proof->line);
     buf_printf(pen->out, "   %s%-7s%s %s%s%s%s\n", pen_colour(pen, DIM), label,
                pen_colour(pen, PLAIN), pen_colour(pen, CYAN), pen_clean(pen, proof->source),

@@ -21,11 +21,21 @@ static void put_differences(const struct pen *pen, size_t limit)
                    pen_colour(pen, DIM), report->difference_count - shown, pen_colour(pen, PLAIN));
 }
 
+static bool is_anything_compared(const struct fleet *fleet)
+{
+    for (size_t i = 0; i < fleet_cohort_count(fleet); i++)
+        if (fleet_cohort(fleet, i)->node_count > 1)
+            return true;
+    return false;
+}
+
 static int put_compare(const struct pen *pen)
 {
     size_t count = pen->report->difference_count;
 
-    if (!count)
+    if (!count && !is_anything_compared(pen->report->fleet))
+        pen_put(pen, YELLOW, "Nothing was compared: no two nodes should be alike.");
+    else if (!count)
         pen_put(pen, GREEN, "No differences between nodes that should be alike.");
     else
         pen_put(pen, BOLD,

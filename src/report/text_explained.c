@@ -26,13 +26,16 @@ static void put_cause(const struct pen *pen, const struct explanation *explanati
                                                                                    : "nodes");
     if (test)
         pen_block(pen, "test", PLAIN, test);
-    if (cause->effect != 0)
-        pen_block(pen, "effect", PLAIN,
-                  metric ? arena_printf(pen->arena, "median with it %s %s than without",
-                                        metric_value(metric->unit, fabs(cause->effect), value),
-                                        cause->effect < 0 ? "lower" : "higher")
-                         : arena_printf(pen->arena, "median with it %+.4g against without",
-                                        cause->effect));
+    if (cause->effect != 0) {
+        const char *than = cause->effect < 0 ? "lower" : "higher";
+        double size = fabs(cause->effect);
+
+        pen_block(
+            pen, "effect", PLAIN,
+            metric ? arena_printf(pen->arena, "median with it %s %s than without",
+                                  metric_value(metric->unit, size, value), than)
+                   : arena_printf(pen->arena, "median with it %.4g %s than without", size, than));
+    }
     if (cause->counter_examples.count)
         pen_block(pen, "but", YELLOW,
                   arena_printf(pen->arena, "fast in spite of it: %s",

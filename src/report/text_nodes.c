@@ -18,6 +18,33 @@ static void count_findings(const struct fleet *fleet, size_t *nodes, size_t *bad
     }
 }
 
+/* "n147", "512 nodes" */
+static const char *who_was_judged(const struct pen *pen, size_t nodes)
+{
+    return nodes == 1 ? fleet_node(pen->report->fleet, 0)->name
+                      : arena_printf(pen->arena, "%zu nodes", nodes);
+}
+
+static bool is_anything_unseen(const struct fleet *fleet)
+{
+    for (size_t i = 0; i < fleet_node_count(fleet); i++)
+        if (fleet_node(fleet, i)->unknown_count)
+            return true;
+    return false;
+}
+
+/* What was not seen was not found well. */
+static const char *found_in_all(const struct pen *pen, long kinds, size_t nodes, size_t bad)
+{
+    if (!kinds)
+        return is_anything_unseen(pen->report->fleet) ? "no findings in what was seen"
+                                                      : "no findings";
+    if (nodes == 1)
+        return arena_printf(pen->arena, "%ld finding%s", kinds, kinds == 1 ? "" : "s");
+    return arena_printf(pen->arena, "%ld kind%s of finding on %zu of them", kinds,
+                        kinds == 1 ? "" : "s", bad);
+}
+
 int text_nodes(const struct pen *pen)
 {
     const struct fleet *fleet = pen->report->fleet;
@@ -31,20 +58,16 @@ int text_nodes(const struct pen *pen)
     for (long i = 0; i < count; i++)
         real += groups[i].rule->severity > SEVERITY_INFO;
     count_findings(fleet, &nodes, &bad, &failed);
-    if (nodes == 1)
-        summary = real ? arena_printf(pen->arena, "%s: %ld finding%s", fleet_node(fleet, 0)->name,
-                                      real, real == 1 ? "" : "s")
-                       : arena_printf(pen->arena, "%s: no findings", fleet_node(fleet, 0)->name);
+    if (failed == nodes)
+        summary = nodes == 1 ? arena_printf(pen->arena, "%s: could not be read",
+                                            fleet_node(fleet, 0)->name)
+                             : "No node could be read.";
     else
-        summary = real ? arena_printf(pen->arena, "%zu nodes: %ld kind%s of finding on %zu of them",
-                                      nodes, real, real == 1 ? "" : "s", bad)
-                       : arena_printf(pen->arena, "%zu nodes: no findings", nodes);
-    if (failed)
         summary =
-            nodes == 1
-                ? arena_printf(pen->arena, "%s: could not be read", fleet_node(fleet, 0)->name)
-                : arena_printf(pen->arena, "%s; %zu could not be read", summary, failed);
-    pen_put(pen, real || failed ? RED : GREEN, summary ? summary : "");
+            arena_printf(pen->arena, "%s: %s%s%s", who_was_judged(pen, nodes),
+                         found_in_all(pen, real, nodes, bad), failed ? "; " : "",
+                         failed ? arena_printf(pen->arena, "%zu could not be read", failed) : "");
+    pen_put(pen, real || failed || !nodes ? RED : GREEN, summary ? summary : "");
     buf_printf(pen->out, "  %s(policy %s)%s\n", pen_colour(pen, DIM),
                policy_name(pen->report->policy), pen_colour(pen, PLAIN));
     return 0;

@@ -38,7 +38,7 @@ static const struct rule rules[] = {
         .check = check_link_width,
         .needs = "pci:Express",
         .claims = GLOBS("*:Express.LnkSta.Width"),
-        .moves = GLOBS("*:SecPCIe.*", "*:Express.LnkSta.Speed", "*:Log.bandwidth_available_gbs"),
+        .moves = GLOBS("*:SecPCIe.*", "*:Express.LnkSta.Speed", "*:Log.bandwidth*"),
     },
     {
         .number = 18,
@@ -63,7 +63,7 @@ static const struct rule rules[] = {
                         "nvswitch:Express.LnkSta.Speed", "port:Express.LnkSta.Speed",
                         "other:Express.LnkSta.Speed"),
         .moves = GLOBS("gpu:Express.LnkSta.Speed", "*:Express.LnkSta2.*", "*:SecPCIe.*",
-                       "*:Log.bandwidth_available_gbs"),
+                       "*:Log.bandwidth*"),
     },
     {
         .number = 19,
@@ -83,7 +83,7 @@ static const struct rule rules[] = {
         .check = check_link_slot,
         .needs = "work:Express",
         .claims = GLOBS("*:Express.LnkCap.Width"),
-        .moves = GLOBS("*:Express.LnkSta.Width"),
+        .moves = GLOBS("*:Express.LnkSta.Width", "*:Log.bandwidth*"),
     },
     {
         .number = 20,
@@ -107,7 +107,7 @@ static const struct rule rules[] = {
         .needs = "port:Express",
         .claims = GLOBS("port:Express.LnkCtl2.Target Link Speed"),
         .moves = GLOBS("*:Express.LnkSta.Speed", "*:Express.LnkCtl2.Target Link Speed",
-                       "*:Express.LnkSta2.*"),
+                       "*:Express.LnkSta2.*", "*:Log.bandwidth*"),
     },
     {
         .number = 21,
@@ -147,7 +147,7 @@ static const struct rule rules[] = {
         .needs = "port:Express",
         .claims = GLOBS("*:Express.LnkCap.Speed", "port:Express.LnkCtl2.Target Link Speed"),
         .moves = GLOBS("*:Express.LnkCtl2.Target Link Speed", "*:Express.LnkSta.Speed",
-                       "*:Express.LnkCap2.*"),
+                       "*:Express.LnkCap2.*", "*:Log.bandwidth*"),
     },
     {
         .number = 23,

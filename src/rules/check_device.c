@@ -303,7 +303,8 @@ void check_numa_unknown(struct check *check)
     }
     for (uint32_t i = 0; i < topo->count; i++)
         if (check->who[topo->devices[i].subject] & (WHO_GPU | WHO_RDMA) &&
-            topo->devices[i].numa < 0)
+            topo->devices[i].numa < 0 &&
+            check_fact(check, topo->devices[i].subject, KEY_HEADER_KIND).fact) /* listed at all */
             check_hit(check, topo->devices[i].subject, (struct fact_at){0},
                       "no NUMA node, though %u other devices have one", known);
 }

@@ -31,6 +31,8 @@ for policy in bare-metal vm-ats gb200; do
     [ -s $policy ] || wrong "no rules under $policy"
 done
 grep -q ACS_CLEARED_WITH_ATS vm-ats && ! grep -q ACS_CLEARED_WITH_ATS bare-metal || wrong "policies do not choose rules"
+"$bin" rules show relaxed_ordering_off | grep -q '^RELAXED_ORDERING_OFF' || wrong "small letters are not understood"
+"$bin" rules show RELAXED 2>&1 | grep -qF "with that in their names: RELAXED_ORDERING_OFF" || wrong "near names are not told"
 "$bin" rules --json | python3 -c "
 import json, sys
 rules = json.load(sys.stdin)

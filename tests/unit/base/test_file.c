@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -46,11 +47,35 @@ static void trouble_has_its_number(void **state)
     (void)close(pipe_ends[1]);
 }
 
+/* Root may write /dev/null away. */
+static void a_pipe_is_written_into_and_not_replaced(void **state)
+{
+    char folder[] = "/tmp/firstlight-file-XXXXXX", path[64], bytes[8] = "";
+    struct stat st;
+    int fd;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof(path), "%s/pipe", folder);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(file_write(path, "light", 5, NULL), 0);
+    assert_int_equal(read(fd, bytes, sizeof(bytes)), 5);
+    assert_string_equal(bytes, "light");
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(S_ISFIFO(st.st_mode));
+    (void)close(fd);
+    (void)unlink(path);
+    (void)rmdir(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_put_is_read_at_its_place),
         cmocka_unit_test(trouble_has_its_number),
+        cmocka_unit_test(a_pipe_is_written_into_and_not_replaced),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

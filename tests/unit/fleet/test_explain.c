@@ -149,6 +149,26 @@ static void test_what_does_no_harm_or_is_on_a_fast_node_is_not_likely(void **sta
     }
 }
 
+/* No node can show by itself that its rule is broken. */
+static void test_what_can_only_differ_is_likely_where_it_does(void **state)
+{
+    static const uint32_t slow[] = {1};
+    struct symptom symptom = {.kind = SYMPTOM_SLOW, .slow = {slow, 1}};
+    struct machine *machines = alike(4);
+    struct compared c;
+    struct explanation e;
+
+    (void)state;
+    machines[1].redirect = true;
+    c = compare_of(machines, 4);
+    e = explain(&c, &symptom);
+    assert_int_equal(e.explaining, 0);
+    assert_int_equal(e.likely_count, 1);
+    assert_ptr_equal(c.list[e.likely[0]->difference].cause, test_rule(RULE_ACS));
+    fleet_free(c.fleet);
+    free(machines);
+}
+
 static void test_equal_numbers_make_no_node_slow(void **state)
 {
     static const double value[] = {372, 372, 372, 372};
@@ -385,6 +405,7 @@ int main(void)
         cmocka_unit_test(test_nothing_visible_explains_random_nodes),
         cmocka_unit_test(test_what_only_the_slow_node_has_is_likely),
         cmocka_unit_test(test_what_does_no_harm_or_is_on_a_fast_node_is_not_likely),
+        cmocka_unit_test(test_what_can_only_differ_is_likely_where_it_does),
         cmocka_unit_test(test_equal_numbers_make_no_node_slow),
         cmocka_unit_test(test_a_metric_is_explained_by_ranks),
         cmocka_unit_test(test_latency_is_slow_when_high),

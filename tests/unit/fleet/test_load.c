@@ -234,14 +234,14 @@ static void test_slow_nodes_of_files_are_explained(void **state)
 {
     struct explanation explanation;
     struct symptom symptom;
-    size_t strangers;
+    struct strangers strangers;
     struct run run;
 
     (void)state;
     run_start(&run, 2);
     assert_int_equal(
         symptom_from_slow(run.arena, run.fleet, "n[05,11,17]", &symptom, &strangers, NULL), 0);
-    assert_int_equal(strangers, 0);
+    assert_int_equal(strangers.count, 0);
     assert_int_equal(fleet_explain(run.fleet, &symptom, &explanation, NULL), 0);
     assert_true(explanation.explaining >= 1);
     assert_ptr_equal(run.list[explanation.causes[0].difference].cause, run.list[0].cause);

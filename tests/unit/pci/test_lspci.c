@@ -349,6 +349,8 @@ static const struct {
      "32GT/s\n"
      "\tCapabilities: [100 v1] Access Control Services\n",
      "IOMMU groups", "IOMMU", "ACS", false},
+    {"cut off", "19:00.0 3D controller: X\n\tControl: I/O- Mem+\n\tCapabilities: [60] Expr",
+     "the end of the text of lspci", "ACS", NULL, true},
     {"a device twice",
      "19:00.0 3D controller: X\n\tNUMA node: 0\n\n19:00.0 3D controller: Y\n\t"
      "NUMA node: 1\n",
