@@ -123,6 +123,13 @@ expect "there is no token" logits --tokens "" out
 expect "300 tokens, but model.context is 256" logits --tokens "$(seq -s, 1 300)" out
 expect "name one model, and with --out" export --format gguf out
 
+# all in one go
+expect "where to? name a folder with -o" try text.txt
+expect "of what?" try -o new
+expect "text.txt/tokenizer.model: Not a directory" try -o text.txt parts
+expect "nowhere.txt: No such file or directory" try -o new nowhere.txt
+WORLD_SIZE=2 expect "one process does all of it" try -o new text.txt
+
 # text that is none
 printf 'good \377' >bad.txt
 : >empty.txt

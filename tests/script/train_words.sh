@@ -58,6 +58,19 @@ grep -qx 'setting: train.steps was 12, is 14 from here on' again && [ "$(grep -c
 "$train" train --data data --out fresh --resume told/step-00000012 --set train.steps=14 >again 2>why &&
     [ "$(tail -1 lines)" = "$(tail -1 again)" ] || wrong "going on elsewhere: $(cat why again)"
 
+# One command from a text to a sample; what it prints can be typed, and gives the same; again it has nothing to do.
+small=(--set model.dim=32 --set model.layers=1 --set model.ffn=40 --set train.steps=3 --set train.threads=1)
+"$train" try -o all "${small[@]}" --prompt "a 'b'" text.txt >lines 2>why || wrong "try: $(cat why)"
+[ ! -s why ] && [ "$(grep -c '^\$ firstlight-train ' lines)" = 4 ] || wrong "try: $(cat lines why)"
+sample=$(sed '1,/^\$ firstlight-train sample/d' lines)
+[ -n "$sample" ] || wrong "try: no sample: $(cat lines)"
+mkdir typed
+(cd typed && mkdir all && cp ../text.txt . && PATH=$FIRSTLIGHT_BIN:$PATH bash -e <(sed -n 's/^\$ //p' ../lines)) >again ||
+    wrong "the commands of try can't be typed: $(cat lines)"
+[ "$(tail -n "$(wc -l <<<"$sample")" again)" = "$sample" ] || wrong "typed, its commands say something else: $(cat again)"
+"$train" try -o all "${small[@]}" --prompt "a 'b'" text.txt >again 2>why || wrong "try again: $(cat why)"
+grep -q '^nothing to do: step 3' again && [ "$(sed '1,/^\$ firstlight-train sample/d' again)" = "$sample" ] || wrong "try again: $(cat again)"
+
 # A table of tokens has a line each, whatever their names are.
 [ "$("$train" logits out --tokens 1 -n 1000 | wc -l)" = 320 ] || wrong "logits of 320 tokens"
 "$train" logits out --tokens 1 -n 1000 | grep -qF '  \n\n' || wrong "a token of newlines"
