@@ -71,6 +71,15 @@ mkdir typed
 "$train" try -o all "${small[@]}" --prompt "a 'b'" text.txt >again 2>why || wrong "try again: $(cat why)"
 grep -q '^nothing to do: step 3' again && [ "$(sed '1,/^\$ firstlight-train sample/d' again)" = "$sample" ] || wrong "try again: $(cat again)"
 
+# A tokenizer without a token for the beginning of a text: what follows the end of one begins it.
+python3 -c 'import base64
+for i in range(256): print(base64.b64encode(bytes([i])).decode(), i)' >bytes.tiktoken
+"$train" data build -q --tokenizer bytes.tiktoken -o bytes text.txt >log
+"$train" train nano.yaml --data bytes -o bytesout -s valid.every=0 -s sample.every=1 -s sample.prompt= -s train.steps=2 >lines 2>why ||
+    wrong "no sample without a beginning: $(cat why)"
+[ "$(grep -c '^sample after step' lines)" = 2 ] || wrong "samples without a beginning: $(cat lines)"
+"$train" sample bytesout -n 4 >lines 2>why && [ -s lines ] || wrong "a sample of nothing: $(cat why)"
+
 # A table of tokens has a line each, whatever their names are.
 [ "$("$train" logits out --tokens 1 -n 1000 | wc -l)" = 320 ] || wrong "logits of 320 tokens"
 "$train" logits out --tokens 1 -n 1000 | grep -qF '  \n\n' || wrong "a token of newlines"
