@@ -321,10 +321,13 @@ static void print_config(const struct train_config *config)
 static void catch_signals(void)
 {
     struct sigaction action = {.sa_handler = on_stop_signal, .sa_flags = SA_RESETHAND};
-    struct sigaction ignored = {.sa_handler = SIG_IGN};
+    struct sigaction ignored = {.sa_handler = SIG_IGN}, before;
 
     (void)sigaction(SIGTERM, &action, NULL);
     (void)sigaction(SIGINT, &action, NULL);
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) /* nohup */
+        (void)sigaction(SIGHUP, &action, NULL);
+    (void)sigaction(SIGPIPE, &ignored, NULL); /* who reads the lines may go, the training stays */
     (void)sigaction(SIGXFSZ, &ignored, NULL); /* a file that may not grow is an error like others */
 }
 

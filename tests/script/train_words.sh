@@ -58,6 +58,10 @@ grep -qx 'setting: train.steps was 12, is 14 from here on' again && [ "$(grep -c
 "$train" train --data data --out fresh --resume told/step-00000012 --set train.steps=14 >again 2>why &&
     [ "$(tail -1 lines)" = "$(tail -1 again)" ] || wrong "going on elsewhere: $(cat why again)"
 
+# A reader that goes away costs lines, not the training.
+"$train" train nano.yaml -o unread --log-every 1 | head -1 >/dev/null || :
+grep -q '"event":"done","step":12,' unread/log.jsonl || wrong "nobody read its lines: $(tail -1 unread/log.jsonl)"
+
 # One command from a text to a sample; what it prints can be typed, and gives the same; again it has nothing to do.
 small=(--set model.dim=32 --set model.layers=1 --set model.ffn=40 --set train.steps=3 --set train.threads=1)
 "$train" try -o all "${small[@]}" --prompt "a 'b'" text.txt >lines 2>why || wrong "try: $(cat why)"
