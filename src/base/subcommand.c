@@ -2,6 +2,7 @@
 
 #include "base/completion.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,6 +108,34 @@ int subcommand_version(const struct subcommand *command, int argc, char **argv)
     (void)argv;
     (void)printf("%s %s\n", program->name, FIRSTLIGHT_VERSION);
     return EXIT_WELL;
+}
+
+/* In quotes where the shell would read it otherwise. */
+static void put_word(const char *word, struct buf *out)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "-_./=,:+@%";
+
+    if (*word && !word[strspn(word, plain)])
+        buf_puts(out, word);
+    else
+        buf_put_quoted(out, word);
+}
+
+int subcommand_also(int argc, char **argv)
+{
+    const struct subcommand *command = find(argv[0]);
+    struct buf typed = {0};
+
+    assert(command);
+    for (int i = 0; i < argc; i++) {
+        buf_puts(&typed, " ");
+        put_word(argv[i], &typed);
+    }
+    (void)printf("$ %s%s\n", program->name, typed.failed ? "" : typed.p);
+    (void)fflush(stdout);
+    buf_done(&typed);
+    return command->run(command, argc, argv);
 }
 
 static bool asks_for_help(const struct subcommand *command, int argc, char **argv)

@@ -49,6 +49,10 @@ int subcommand_trouble(const struct subcommand *command, const char *format, ...
 int subcommand_parse(const struct subcommand *command, void *args, int argc, char **argv,
                      int *words);
 
+/* Run another command of the program; argv[0] is its name, and argv may be reordered. How it would
+ * be typed is printed before. Returns its exit code. */
+int subcommand_also(int argc, char **argv);
+
 /* Rows that every program has. */
 int subcommand_help(const struct subcommand *command, int argc, char **argv);
 int subcommand_version(const struct subcommand *command, int argc, char **argv);

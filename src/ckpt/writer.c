@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/output.h"
 #include "ckpt/folder.h"
+#include "ckpt/job.h"
 #include "ckpt/part.h"
 
 #include <errno.h>
@@ -50,26 +51,18 @@ struct ckpt_writer {
     struct memory kept;
     size_t wanted, touched; /* bytes of `kept` that shall have, and have, their pages */
     char *block;
-    uint32_t *crc; /* of each slice */
-    size_t crc_space;
-
-    /* the request, copied */
-    struct part_header header;
-    const float *vectors[CKPT_VECTORS_MAX];
-    char *folder; /* the partial one */
-    struct ckpt_file files[CKPT_DONE_FILES_MAX];
-    size_t file_count;
+    struct job job; /* what is written; the thread's while it is */
 };
 
 static uint64_t stream_bytes(const struct ckpt_writer *writer)
 {
-    return writer->header.vector_count * part_vector_bytes(&writer->header);
+    return writer->job.header.vector_count * part_vector_bytes(&writer->job.header);
 }
 
 /* Take the next bytes, at most a block and of one vector. */
 static size_t take(struct ckpt_writer *writer, uint64_t at, size_t *vector, uint64_t *offset)
 {
-    uint64_t of_one = part_vector_bytes(&writer->header);
+    uint64_t of_one = part_vector_bytes(&writer->job.header);
     size_t len;
     bool held;
 
@@ -83,7 +76,7 @@ static size_t take(struct ckpt_writer *writer, uint64_t at, size_t *vector, uint
     if (held)
         memcpy(writer->block, writer->kept.p + (at - writer->held_at), len);
     else
-        memcpy(writer->block, (const char *)writer->vectors[*vector] + *offset, len);
+        memcpy(writer->block, (const char *)writer->job.vectors[*vector] + *offset, len);
     (void)pthread_mutex_lock(&writer->lock);
     writer->reading = false;
     writer->taken = at + len;
@@ -105,7 +98,7 @@ static bool given_up(struct ckpt_writer *writer)
 static int write_stream(struct ckpt_writer *writer, struct output *output, struct err *err)
 {
     uint64_t total = stream_bytes(writer), at = 0, offset;
-    uint32_t *crc = writer->crc;
+    uint32_t *crc = writer->job.crc;
     size_t vector, len;
     int r = 0;
 
@@ -123,13 +116,13 @@ static int write_stream(struct ckpt_writer *writer, struct output *output, struc
 
 static int write_table(struct ckpt_writer *writer, struct output *output, struct err *err)
 {
-    size_t bytes = (size_t)part_table_bytes(&writer->header);
+    size_t bytes = (size_t)part_table_bytes(&writer->job.header);
     uint8_t *table = malloc(bytes);
     int r;
 
     if (!table)
         return err_set(err, -ENOMEM, "%s: no memory for its checksums", output->path);
-    part_table_put(&writer->header, writer->crc, table);
+    part_table_put(&writer->job.header, writer->job.crc, table);
     r = output_put(output, table, bytes, err);
     free(table);
     return r;
@@ -140,7 +133,7 @@ static int write_part(struct ckpt_writer *writer, struct output *output, struct 
     uint8_t header[PART_HEADER_BYTES];
     int r;
 
-    part_header_put(&writer->header, header);
+    part_header_put(&writer->job.header, header);
     r = output_put(output, header, sizeof(header), err);
     if (r == 0)
         r = write_stream(writer, output, err);
@@ -158,7 +151,7 @@ static int write_file(struct ckpt_writer *writer, const char *name, const struct
     char *path;
     int r;
 
-    if (asprintf(&path, "%s/%s", writer->folder, name) < 0)
+    if (asprintf(&path, "%s/%s", writer->job.folder, name) < 0)
         return err_set(err, -ENOMEM, "%s: no memory to write it", name);
     r = output_open(&output, path, true, err);
     free(path);
@@ -185,7 +178,7 @@ static void remove_files(const struct ckpt_writer *writer, const struct ckpt_don
     for (uint32_t i = 0; i < done->files; i++) {
         char *path;
 
-        if (asprintf(&path, "%s/%s", writer->folder, done->file[i].name) < 0)
+        if (asprintf(&path, "%s/%s", writer->job.folder, done->file[i].name) < 0)
             continue;
         (void)unlink(path);
         free(path);
@@ -199,15 +192,15 @@ static void write_all(struct ckpt_writer *writer, struct ckpt_done *done, struct
 
     *done = (struct ckpt_done){0};
     *err = (struct err){0};
-    folder_part_name(name, sizeof(name), writer->header.rank, writer->header.ranks);
-    if (mkdir(writer->folder, 0755) < 0 && errno != EEXIST)
-        r = err_set(err, -errno, "%s: cannot make it: %s", writer->folder, strerror(errno));
+    folder_part_name(name, sizeof(name), writer->job.header.rank, writer->job.header.ranks);
+    if (mkdir(writer->job.folder, 0755) < 0 && errno != EEXIST)
+        r = err_set(err, -errno, "%s: cannot make it: %s", writer->job.folder, strerror(errno));
     if (r == 0)
         r = write_file(writer, name, NULL, done, err);
-    for (size_t i = 0; i < writer->file_count && r == 0; i++)
-        r = write_file(writer, writer->files[i].name, &writer->files[i], done, err);
+    for (size_t i = 0; i < writer->job.file_count && r == 0; i++)
+        r = write_file(writer, writer->job.files[i].name, &writer->job.files[i], done, err);
     if (r == 0)
-        r = folder_sync(writer->folder, err);
+        r = folder_sync(writer->job.folder, err);
     if (r < 0) {
         remove_files(writer, done);
         *done = (struct ckpt_done){.failed = r};
@@ -277,17 +270,6 @@ int ckpt_writer_new(struct ckpt_writer **out, struct err *err)
     return 0;
 }
 
-static void forget_request(struct ckpt_writer *writer)
-{
-    for (size_t i = 0; i < writer->file_count; i++) {
-        free((void *)writer->files[i].name);
-        free((void *)writer->files[i].bytes);
-    }
-    writer->file_count = 0;
-    free(writer->folder);
-    writer->folder = NULL;
-}
-
 void ckpt_writer_free(struct ckpt_writer *writer)
 {
     if (!writer)
@@ -299,79 +281,11 @@ void ckpt_writer_free(struct ckpt_writer *writer)
     (void)pthread_join(writer->thread, NULL);
     (void)pthread_cond_destroy(&writer->changed);
     (void)pthread_mutex_destroy(&writer->lock);
-    forget_request(writer);
+    job_done(&writer->job);
     if (writer->kept.p)
         (void)munmap(writer->kept.p, writer->kept.bytes);
-    free(writer->crc);
     free(writer->block);
     free(writer);
-}
-
-static int check_request(const struct ckpt_request *request, struct err *err)
-{
-    if (request->step < 0 || request->ranks == 0 || request->ranks > UINT32_MAX ||
-        request->rank >= request->ranks || request->begin > request->end ||
-        request->end > request->items || request->items > PART_ITEMS_MAX)
-        return err_set(err, -EINVAL, "no such rank or range of a checkpoint");
-    if (request->vector_count == 0 || request->vector_count > CKPT_VECTORS_MAX)
-        return err_set(err, -EINVAL, "a checkpoint of %zu vectors", request->vector_count);
-    for (size_t i = 0; i < request->vector_count; i++)
-        if (!request->vectors[i].name[0] || strlen(request->vectors[i].name) >= PART_NAME_MAX)
-            return err_set(err, -EINVAL, "a checkpoint's vector can't be called '%s'",
-                           request->vectors[i].name);
-    if (request->file_count >= CKPT_DONE_FILES_MAX)
-        return err_set(err, -EINVAL, "a checkpoint with %zu files", request->file_count);
-    for (size_t i = 0; i < request->file_count; i++)
-        if (!folder_file_name_ok(request->files[i].name))
-            return err_set(err, -EINVAL, "a checkpoint's file can't be called '%s'",
-                           request->files[i].name);
-    return 0;
-}
-
-static int copy_files(struct ckpt_writer *writer, const struct ckpt_request *request)
-{
-    for (size_t i = 0; i < request->file_count && request->rank == 0; i++) {
-        const struct ckpt_file *from = &request->files[i];
-        char *name = strdup(from->name), *bytes = malloc(from->len + 1);
-
-        writer->files[i] = (struct ckpt_file){name, bytes, from->len};
-        writer->file_count = i + 1;
-        if (!name || !bytes)
-            return -ENOMEM;
-        if (from->len > 0)
-            memcpy(bytes, from->bytes, from->len);
-    }
-    return 0;
-}
-
-static int copy_request(struct ckpt_writer *writer, const struct ckpt_request *request)
-{
-    struct part_header *header = &writer->header;
-    size_t slices;
-
-    *header = (struct part_header){.step = request->step,
-                                   .rank = (uint32_t)request->rank,
-                                   .ranks = (uint32_t)request->ranks,
-                                   .items = request->items,
-                                   .begin = request->begin,
-                                   .end = request->end,
-                                   .slice_bytes = CKPT_SLICE_BYTES,
-                                   .vector_count = (uint32_t)request->vector_count};
-    for (size_t i = 0; i < request->vector_count; i++) {
-        (void)snprintf(header->vectors[i], PART_NAME_MAX, "%s", request->vectors[i].name);
-        writer->vectors[i] = request->vectors[i].data;
-    }
-    slices = header->vector_count * (size_t)part_vector_slices(header);
-    if (slices > writer->crc_space) {
-        uint32_t *crc = realloc(writer->crc, slices * sizeof(*crc));
-
-        if (!crc)
-            return -ENOMEM;
-        writer->crc = crc;
-        writer->crc_space = slices;
-    }
-    writer->folder = folder_partial_path(request->folder, request->step);
-    return writer->folder ? copy_files(writer, request) : -ENOMEM;
 }
 
 /* Room for what may be left when the vectors change. Only addresses: pages come when they are
@@ -417,15 +331,10 @@ int ckpt_writer_begin(struct ckpt_writer *writer, const struct ckpt_request *req
     (void)pthread_mutex_unlock(&writer->lock);
     if (busy)
         return err_set(err, -EBUSY, "the checkpoint before is still being written");
-    r = check_request(request, err);
+    job_done(&writer->job);
+    r = job_init(&writer->job, request, err);
     if (r < 0)
         return r;
-    forget_request(writer);
-    r = copy_request(writer, request);
-    if (r < 0) {
-        forget_request(writer);
-        return err_set(err, r, "no memory to write a checkpoint");
-    }
     bytes = stream_bytes(writer);
     (void)pthread_mutex_lock(&writer->lock);
     reserve(writer, request->keep_max && request->keep_max < bytes ? request->keep_max : bytes);
@@ -440,14 +349,14 @@ int ckpt_writer_begin(struct ckpt_writer *writer, const struct ckpt_request *req
 /* The rest of the stream into `kept`; the thread is not reading. */
 static void keep_rest(struct ckpt_writer *writer)
 {
-    uint64_t of_one = part_vector_bytes(&writer->header), total = stream_bytes(writer), len;
+    uint64_t of_one = part_vector_bytes(&writer->job.header), total = stream_bytes(writer), len;
 
     for (uint64_t at = writer->taken; at < total; at += len) {
         uint64_t offset = at % of_one;
 
         len = of_one - offset;
         memcpy(writer->kept.p + (at - writer->taken),
-               (const char *)writer->vectors[at / of_one] + offset, len);
+               (const char *)writer->job.vectors[at / of_one] + offset, len);
     }
     writer->held_at = writer->taken;
     writer->held = true;

@@ -216,6 +216,7 @@ static void count_unit(struct building *b, const struct unit *unit)
     }
     path->documents += unit->documents;
     b->index.empty_documents += unit->empty_documents;
+    b->index.broken_lines += unit->broken_lines;
     b->index.place = unit->next;
     b->unsaved += unit->len;
 }
@@ -258,8 +259,7 @@ static int encode_all(struct building *b, struct err *err)
     const struct unit_options unit = {
         .encoder = b->encoder,
         .held_out = b->options->held_out,
-        .text_key = b->options->text_key,
-        .allow_invalid = b->options->allow_invalid,
+        .rules = {b->options->text_key, b->options->allow_invalid, b->options->skip_broken},
     };
     int r = shards_open(b->options->out, &b->index, &b->shards, err);
 
@@ -295,6 +295,7 @@ static void report(const struct data_index *index, struct data_built *out)
     out->held_documents = held->documents;
     out->held_tokens = held->tokens;
     out->empty = index->empty_documents;
+    out->broken = index->broken_lines;
 }
 
 int data_build_with(const struct data_build *build, const struct encoder *encoder,

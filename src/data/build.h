@@ -19,12 +19,14 @@ struct data_build {
     const char *text_key;  /* of jsonl: "text" */
     bool allow_invalid;    /* text that is not UTF-8: its bytes become byte tokens; else an error
                               that names file and offset */
+    bool skip_broken;      /* lines of jsonl without a text are passed over; else they are errors */
     void (*progress)(void *arg, uint64_t bytes_done, uint64_t bytes_total, uint64_t tokens);
     void *arg;
 };
 
 struct data_built {
     uint64_t documents, tokens, held_documents, held_tokens, bytes, shards;
+    uint64_t broken;                       /* lines of jsonl that were passed over */
     uint64_t empty;                        /* documents without text, which are left out */
     uint64_t reused_shards, reused_tokens; /* were there from an interrupted build */
 };

@@ -43,7 +43,7 @@ char *data_shard_path(const char *folder, enum data_split split, size_t shard, b
 }
 
 /* Numbers of one object, from a table: the same rows write and read it. */
-enum number_type { U64, I32, REAL, HEX64, HEX32 };
+enum number_type { U64, U64_OR_0, I32, REAL, HEX64, HEX32 };
 
 struct number {
     const char *key;
@@ -62,6 +62,7 @@ static const struct number index_numbers[] = {
     {"shard_tokens", U64, offsetof(struct data_index, shard_tokens)},
     {"held_out_part", REAL, offsetof(struct data_index, held_out)},
     {"empty_documents", U64, offsetof(struct data_index, empty_documents)},
+    {"broken_lines", U64_OR_0, offsetof(struct data_index, broken_lines)}, /* older have none */
 };
 static const struct number place_numbers[] = {
     {"file", U64, offsetof(struct data_place, file)},
@@ -100,6 +101,7 @@ static json_t *number_json(const struct number *row, const void *object)
 
     switch (row->type) {
     case U64:
+    case U64_OR_0:
         return json_integer((json_int_t) * (const uint64_t *)at);
     case I32:
         return json_integer(*(const int32_t *)at);
@@ -229,8 +231,13 @@ static int read_number(const struct number *row, const json_t *json, void *objec
     json_int_t integer = json_integer_value(json);
     uint64_t hex;
 
+    if (row->type == U64_OR_0 && !json) {
+        *(uint64_t *)at = 0;
+        return 0;
+    }
     switch (row->type) {
     case U64:
+    case U64_OR_0:
         *(uint64_t *)at = (uint64_t)integer;
         return json_is_integer(json) && integer >= 0 ? 0 : -EINVAL;
     case I32:

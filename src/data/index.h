@@ -49,7 +49,7 @@ struct data_index {
     uint64_t tokenizer_hash, tokenizer_bytes, vocab;
     uint32_t tokenizer_crc;
     int32_t bos, eos, pad;
-    uint64_t shard_tokens, empty_documents;
+    uint64_t shard_tokens, empty_documents, broken_lines;
     double held_out;
     struct data_split_index splits[DATA_SPLITS];
     VEC(struct data_path) paths;

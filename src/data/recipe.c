@@ -19,6 +19,8 @@ int recipe_write(const struct data_build *build, const struct encoder *encoder,
                encoder->bytes.len);
     buf_printf(out, "held_out %.17g\nshard_tokens %" PRIu64 "\ntext_key %s\nallow_invalid %d\n",
                build->held_out, build->shard_tokens, build->text_key, build->allow_invalid);
+    if (build->skip_broken)
+        buf_puts(out, "skip_broken\n");
     for (size_t i = 0; i < corpus->count; i++) {
         const struct corpus_file *file = &corpus->files[i];
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 struct texts {
-    struct texts_options options;
+    struct unit_rules rules;
     struct corpus corpus;
     struct unit_source *source;
     struct unit unit;
@@ -23,7 +23,8 @@ int texts_open(const char *const *paths, size_t count, const struct texts_option
 
     if (!texts)
         return err_set(err, -ENOMEM, "no memory to read the corpus");
-    texts->options = *options;
+    texts->rules =
+        (struct unit_rules){options->text_key, options->allow_invalid, options->skip_broken};
     r = corpus_list(paths, count, &texts->corpus, err);
     if (r == 0)
         r = unit_source_new(&texts->corpus, &from, &texts->source, err);
@@ -79,7 +80,7 @@ static int add_lines(struct texts *texts, struct buf *piece)
     struct unit_lines lines = {0};
     int r;
 
-    while ((r = unit_next_text(&texts->unit, &lines, texts->options.text_key, &texts->line)) > 0)
+    while ((r = unit_next_text(&texts->rules, &texts->unit, &lines, &texts->line)) > 0)
         add_text(piece, texts->line.p, texts->line.len, true);
     return r;
 }
@@ -91,8 +92,8 @@ int texts_next(struct texts *texts, struct buf *piece, struct err *err)
 
     if (r == 0 && !unit->file)
         return 0;
-    if (r == 0 && !texts->options.allow_invalid)
-        r = unit_check(unit);
+    if (r == 0)
+        r = unit_check(&texts->rules, unit);
     if (r == 0)
         cut_to_share(texts);
     if (r == 0 && unit->file->jsonl)

@@ -14,6 +14,7 @@ struct texts;
 struct texts_options {
     const char *text_key; /* of jsonl */
     bool allow_invalid;   /* text that is not UTF-8; else it is an error with its file and place */
+    bool skip_broken;     /* lines of jsonl without a text */
     uint64_t bytes_max;   /* take no more of the files' bytes, evenly over them; 0: all */
 };
 

@@ -26,18 +26,24 @@ struct unit {
     uint64_t packed_bytes; /* of the corpus's files, before this unit ends, about */
 
     struct unit_tokens splits[DATA_SPLITS]; /* by unit_encode */
-    uint64_t documents, empty_documents;
+    uint64_t documents, empty_documents, broken_lines;
     int r; /* what went wrong with it, and the sentence */
     struct err err;
 };
 
 void unit_done(struct unit *unit);
 
+/* What counts as text. */
+struct unit_rules {
+    const char *text_key;
+    bool allow_invalid; /* also what is not UTF-8 */
+    bool skip_broken;   /* lines of jsonl without a text are passed over and counted */
+};
+
 struct unit_options {
     const struct encoder *encoder;
     double held_out;
-    const char *text_key;
-    bool allow_invalid;
+    struct unit_rules rules;
 };
 
 /* The corpus from some place on. */
@@ -53,20 +59,22 @@ void unit_source_next_file(struct unit_source *source);
  * unit->r is it and unit->err says why. */
 int unit_read(struct unit_source *source, struct unit *unit);
 
-/* Is it UTF-8? Returns as unit_read, -EILSEQ with the place of the first byte that is not. */
-int unit_check(struct unit *unit);
+/* Is it UTF-8, where it must be? Returns as unit_read, -EILSEQ with the place of the first byte
+ * that is not. Of lines that may be broken unit_next_text asks. */
+int unit_check(const struct unit_rules *rules, struct unit *unit);
 
 /* The lines of a unit of jsonl. */
 struct unit_lines {
     struct str rest;
-    uint64_t next; /* ordinal of the line at `rest` */
+    uint64_t next;   /* ordinal of the line at `rest` */
+    uint64_t broken; /* that were passed over */
     bool begun;
 };
 
 /* The next line's text into *text (cleared before); lines of blanks are passed over, and so is a
  * byte order mark before the first. `lines` begins as zeros. Returns 1, 0 when there is none, or
  * as unit_read. */
-int unit_next_text(struct unit *unit, struct unit_lines *lines, const char *text_key,
+int unit_next_text(const struct unit_rules *rules, struct unit *unit, struct unit_lines *lines,
                    struct buf *text);
 
 /* Its tokens. `scratch` is the encoder's, `text` for use meanwhile. Returns as unit_read. */

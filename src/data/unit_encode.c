@@ -108,7 +108,7 @@ static int encode_lines(struct encoding *e, struct buf *text)
     struct unit_lines lines = {0};
     int r;
 
-    while ((r = unit_next_text(e->unit, &lines, e->options->text_key, text)) > 0) {
+    while ((r = unit_next_text(&e->options->rules, e->unit, &lines, text)) > 0) {
         if (!text->len)
             e->unit->empty_documents++;
         r = encode_document(e, is_held_out(e, lines.next - 1) ? DATA_HELD_OUT : DATA_TRAIN,
@@ -116,6 +116,7 @@ static int encode_lines(struct encoding *e, struct buf *text)
         if (r < 0)
             break;
     }
+    e->unit->broken_lines = lines.broken;
     return r;
 }
 
@@ -128,8 +129,8 @@ int unit_encode(const struct unit_options *options, void *scratch, struct buf *t
         unit->splits[i].tokens.count = unit->splits[i].ends.count = 0;
         unit->splits[i].text_bytes = 0;
     }
-    unit->documents = unit->empty_documents = 0;
-    unit->r = options->allow_invalid ? 0 : unit_check(unit);
+    unit->documents = unit->empty_documents = unit->broken_lines = 0;
+    unit->r = unit_check(&options->rules, unit);
     if (unit->r == 0)
         unit->r = unit->file->jsonl ? encode_lines(&e, text) : encode_text(&e);
     return unit->r;

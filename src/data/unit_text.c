@@ -7,9 +7,10 @@
 
 #define BYTE_ORDER_MARK "\xef\xbb\xbf" /* some editors put it before a file of UTF-8 */
 
-int unit_check(struct unit *unit)
+int unit_check(const struct unit_rules *rules, struct unit *unit)
 {
-    size_t bad = valid_prefix((struct str){unit->bytes, unit->len});
+    bool any = rules->allow_invalid || (rules->skip_broken && unit->file->jsonl);
+    size_t bad = any ? unit->len : valid_prefix((struct str){unit->bytes, unit->len});
 
     if (bad == unit->len)
         return 0;
@@ -27,21 +28,36 @@ static void begin(const struct unit *unit, struct unit_lines *lines)
         lines->rest = str_skip(lines->rest, strlen(BYTE_ORDER_MARK));
 }
 
-int unit_next_text(struct unit *unit, struct unit_lines *lines, const char *text_key,
+static int line_text(const struct unit_rules *rules, struct str line, struct buf *text,
+                     struct err *why)
+{
+    if (rules->skip_broken && !rules->allow_invalid && valid_prefix(line) < line.len)
+        return -EILSEQ;
+    return jsonl_text(line, rules->text_key, text, why);
+}
+
+int unit_next_text(const struct unit_rules *rules, struct unit *unit, struct unit_lines *lines,
                    struct buf *text)
 {
     struct str line;
-    int r;
 
     if (!lines->begun)
         begin(unit, lines);
-    do {
-        if (!str_line(&lines->rest, &line))
-            return 0;
+    while (str_line(&lines->rest, &line)) {
+        struct err why = {0};
+        int r;
+
         lines->next++;
-    } while (!str_trim(line).len);
-    r = jsonl_text(line, text_key, text, &unit->err);
-    return r == 0 ? 1
-                  : err_wrap(&unit->err, r, "%s: line %llu", unit->file->path,
-                             (unsigned long long)lines->next);
+        if (!str_trim(line).len)
+            continue;
+        r = line_text(rules, line, text, &why);
+        if (r == 0)
+            return 1;
+        if (!rules->skip_broken || r == -ENOMEM)
+            return err_set(&unit->err, r,
+                           "%s: line %llu: %s (--skip-broken passes over such lines)",
+                           unit->file->path, (unsigned long long)lines->next, why.text);
+        lines->broken++;
+    }
+    return 0;
 }

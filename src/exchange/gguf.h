@@ -6,6 +6,8 @@
 #include "base/str.h"
 #include "exchange/names.h"
 
+#define GGUF_MAGIC      "GGUF"
+#define GGUF_VERSION    3
 #define GGUF_HEADER_MAX ((size_t)256 << 20)
 #define GGUF_KEYS_MAX   65536
 #define GGUF_ALIGN      32
@@ -73,6 +75,9 @@ void gguf_add_text(struct gguf_writer *writer, struct str value);
  * of GGUF_ALIGN. */
 int gguf_header(const struct gguf_writer *writer, const struct pieces *pieces, enum stored type,
                 struct buf *out);
+
+/* ggml's number of what tensors are stored as. */
+uint32_t gguf_tensor_type(enum stored type);
 
 /* As which a piece is written: vectors and routers stay fp32. */
 enum stored gguf_stored(const struct piece *piece, enum stored type);

@@ -191,30 +191,43 @@ static bool keep_token(void *arg, size_t prompt, int32_t id)
     return slot != NULL;
 }
 
+int sampler_prompt(const struct tokenizer *tokenizer, const char *text, struct tokens *out,
+                   struct err *err)
+{
+    struct tokenizer_scratch *scratch = tokenizer_scratch_new();
+    int32_t bos = tokenizer_special_id(tokenizer, TOKENIZER_BOS),
+            eos = tokenizer_special_id(tokenizer, TOKENIZER_EOS);
+    int r = scratch ? 0 : -ENOMEM;
+
+    if (r == 0 && bos >= 0 && !keep_token(out, 0, bos))
+        r = -ENOMEM;
+    if (r == 0)
+        r = tokenizer_encode(tokenizer, scratch, str_of(text), out);
+    if (r == 0 && !out->count && eos >= 0 && !keep_token(out, 0, eos))
+        r = -ENOMEM;
+    tokenizer_scratch_free(scratch);
+    if (r < 0)
+        return err_set(err, r, "no memory for the prompt");
+    return out->count ? 0
+                      : err_set(err, -EINVAL,
+                                "an empty prompt, and the tokenizer has no token to begin with");
+}
+
 int sampler_text(struct model *model, const struct tokenizer *tokenizer,
                  const struct sampler_options *options, const char *prompt, struct buf *out,
                  struct err *err)
 {
-    struct tokenizer_scratch *scratch = tokenizer_scratch_new();
     struct tokens tokens = {0}, said = {0};
-    int32_t bos = tokenizer_special_id(tokenizer, TOKENIZER_BOS);
-    int r = scratch ? 0 : -ENOMEM;
     size_t bad;
+    int r = sampler_prompt(tokenizer, prompt, &tokens, err);
 
-    if (r == 0 && bos >= 0 && !keep_token(&tokens, 0, bos))
-        r = -ENOMEM;
-    if (r == 0)
-        r = tokenizer_encode(tokenizer, scratch, str_of(prompt), &tokens);
     for (size_t i = 0; r == 0 && i < tokens.count; i++)
         if (!keep_token(&said, 0, tokens.items[i]))
-            r = -ENOMEM;
+            r = err_set(err, -ENOMEM, "no memory for the prompt");
     if (r == 0)
         r = sampler_run(model, options, &tokens, 1, keep_token, &said, err);
-    if (r == 0)
-        r = tokenizer_decode(tokenizer, said.items, said.count, out, &bad);
-    if (r == -ENOMEM)
-        err_set(err, r, "no memory to sample");
-    tokenizer_scratch_free(scratch);
+    if (r == 0 && tokenizer_decode(tokenizer, said.items, said.count, out, &bad) < 0)
+        r = err_set(err, -ENOMEM, "no memory for the sample");
     vec_done(&tokens);
     vec_done(&said);
     return r;

@@ -21,6 +21,12 @@ struct sampler_options {
 int32_t sampler_choose(const float *logits, size_t count, double temperature, double top_p,
                        double draw, int32_t *order);
 
+/* The tokens of a prompt are added to *out: bos, where the tokenizer has it, and the text's. Where
+ * that is nothing, the end-of-text token stands before what follows, as between documents. Returns
+ * 0, -EINVAL (there is none either) or -ENOMEM, with a sentence. */
+int sampler_prompt(const struct tokenizer *tokenizer, const char *text, struct tokens *out,
+                   struct err *err);
+
 /* Continue each prompt until the end-of-text token, the number of tokens, or the model's context.
  * token(arg, prompt, id) is told every new token as it comes; it returns false to stop that
  * prompt. Prompts are token ids with bos in front; none may be empty. Returns 0 or a negative errno

@@ -15,7 +15,7 @@ struct data_args {
     const char *tokenizer, *out, *text_key;
     double held_out;
     int64_t threads, shard_tokens, time, seed, window, count;
-    bool allow_invalid, quiet, json;
+    bool allow_invalid, skip_broken, quiet, json;
 };
 
 #define HELD_OUT_UNSAID (-HUGE_VAL)
@@ -34,6 +34,9 @@ const struct opt data_opts[] = {
     {"text-key", 0, OPT_TEXT, "KEY", "build: where a jsonl line has its text (text)", AT(text_key)},
     {"allow-invalid", 0, OPT_FLAG, NULL, "build: take text that is not UTF-8 as it is",
      AT(allow_invalid)},
+    {"skip-broken", 0, OPT_FLAG, NULL,
+     "build: pass over jsonl lines that are no JSON, no UTF-8 or have no text, and count them",
+     AT(skip_broken)},
     {"quiet", 'q', OPT_FLAG, NULL, "build: no progress", AT(quiet)},
     {"window", 0, OPT_NUMBER, "N", "show: first window; step S begins at (S - 1) * train.batch (0)",
      AT(window)},
@@ -84,13 +87,13 @@ static void print_built(const struct data_args *args, const struct data_built *b
 {
     if (args->json) {
         json_t *answer = json_pack(
-            "{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "out", args->out,
+            "{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "out", args->out,
             "documents", (json_int_t)built->documents, "tokens", (json_int_t)built->tokens,
             "held_out_documents", (json_int_t)built->held_documents, "held_out_tokens",
             (json_int_t)built->held_tokens, "text_bytes", (json_int_t)built->bytes,
-            "empty_documents", (json_int_t)built->empty, "shards", (json_int_t)built->shards,
-            "reused_shards", (json_int_t)built->reused_shards, "reused_tokens",
-            (json_int_t)built->reused_tokens, "seconds", seconds);
+            "empty_documents", (json_int_t)built->empty, "broken_lines", (json_int_t)built->broken,
+            "shards", (json_int_t)built->shards, "reused_shards", (json_int_t)built->reused_shards,
+            "reused_tokens", (json_int_t)built->reused_tokens, "seconds", seconds);
 
         (void)json_dumpf(answer, stdout, JSON_INDENT(2));
         (void)puts("");
@@ -107,6 +110,8 @@ static void print_built(const struct data_args *args, const struct data_built *b
         (void)printf("nothing is held out of so little text: --held-out takes a larger part\n");
     if (built->empty)
         (void)printf("%" PRIu64 " documents without text were left out\n", built->empty);
+    if (built->broken)
+        (void)printf("%" PRIu64 " broken lines were passed over\n", built->broken);
     if (built->reused_tokens)
         (void)printf("%" PRIu64 " tokens and %" PRIu64 " whole shards were there from an earlier "
                      "build\n",
@@ -127,6 +132,7 @@ static int run_build(const struct subcommand *command, const struct data_args *a
         .shard_tokens = (uint64_t)args->shard_tokens,
         .text_key = args->text_key,
         .allow_invalid = args->allow_invalid,
+        .skip_broken = args->skip_broken,
         .progress = show ? show_progress : NULL,
         .arg = &live,
     };

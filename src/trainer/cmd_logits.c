@@ -1,3 +1,4 @@
+#include "train/sampler.h"
 #include "trainer/commands.h"
 #include "trainer/opened.h"
 
@@ -47,22 +48,9 @@ static int parse_ids(const char *text, struct tokens *out, struct err *err)
 static int encode(const struct opened *opened, const char *text, struct tokens *out,
                   struct err *err)
 {
-    struct tokenizer_scratch *scratch = tokenizer_scratch_new();
-    int32_t bos, *slot;
-    int r = -ENOMEM;
-
-    if (!opened->tokenizer) {
-        tokenizer_scratch_free(scratch);
+    if (!opened->tokenizer)
         return err_set(err, -EINVAL, "%s has no tokenizer; give --tokens", opened->path);
-    }
-    bos = tokenizer_special_id(opened->tokenizer, TOKENIZER_BOS);
-    slot = bos >= 0 ? vec_push(out) : NULL;
-    if (slot)
-        *slot = bos;
-    if (scratch)
-        r = tokenizer_encode(opened->tokenizer, scratch, str_of(text), out);
-    tokenizer_scratch_free(scratch);
-    return r < 0 ? err_set(err, r, "no memory for the text") : 0;
+    return sampler_prompt(opened->tokenizer, text, out, err);
 }
 
 static void print_json(const struct tokens *tokens, const float *logits, size_t vocab, size_t first)

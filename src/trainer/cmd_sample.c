@@ -88,28 +88,25 @@ static int hear_prompt(struct sampled *sampled)
 static int encode_prompts(struct sampled *sampled, struct err *err)
 {
     const struct tokenizer *tokenizer = sampled->opened.tokenizer;
-    struct tokenizer_scratch *scratch = tokenizer_scratch_new();
-    int32_t bos = tokenizer_special_id(tokenizer, TOKENIZER_BOS);
-    int r = scratch ? 0 : -ENOMEM;
+    int r = 0;
 
     for (size_t i = 0; r == 0 && i < sampled->count; i++) {
         const char *text = sampled->args->prompts.count ? sampled->args->prompts.items[i] : "";
-        int32_t *slot = bos >= 0 ? vec_push(&sampled->prompts[i]) : NULL;
+        struct tokens *prompt = &sampled->prompts[i];
 
-        if (slot)
-            *slot = bos;
-        r = tokenizer_encode(tokenizer, scratch, str_of(text), &sampled->prompts[i]);
-        for (size_t j = 0; r == 0 && j < sampled->prompts[i].count; j++) {
-            slot = vec_push(&sampled->said[i]);
-            r = slot ? 0 : -ENOMEM;
+        r = sampler_prompt(tokenizer, text, prompt, err);
+        for (size_t j = 0; r == 0 && j < prompt->count; j++) {
+            int32_t *slot = vec_push(&sampled->said[i]);
+
             if (slot)
-                *slot = sampled->prompts[i].items[j];
+                *slot = prompt->items[j];
+            else
+                r = err_set(err, -ENOMEM, "no memory for the prompts");
         }
     }
-    if (r == 0 && sampled->streams)
-        r = hear_prompt(sampled);
-    tokenizer_scratch_free(scratch);
-    return r < 0 ? err_set(err, r, "no memory for the prompts") : 0;
+    if (r == 0 && sampled->streams && hear_prompt(sampled) < 0)
+        r = err_set(err, -ENOMEM, "no memory for the prompts");
+    return r;
 }
 
 /* What was said, whole; several under each other, or as JSON. */

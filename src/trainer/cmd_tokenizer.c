@@ -15,7 +15,7 @@ struct tokenizer_args {
     int64_t vocab, threads, max_bytes;
     double coverage;
     const char *out, *tokenizer, *text_key;
-    bool lines, bos, eos, pieces, allow_invalid, quiet, json;
+    bool lines, bos, eos, pieces, allow_invalid, skip_broken, quiet, json;
 };
 
 #define AT(member) offsetof(struct tokenizer_args, member)
@@ -32,6 +32,8 @@ const struct opt tokenizer_opts[] = {
     {"text-key", 0, OPT_TEXT, "KEY", "train: where a jsonl line has its text (text)", AT(text_key)},
     {"allow-invalid", 0, OPT_FLAG, NULL, "train: take text that is not UTF-8 as it is",
      AT(allow_invalid)},
+    {"skip-broken", 0, OPT_FLAG, NULL, "train: pass over jsonl lines without a text",
+     AT(skip_broken)},
     {"threads", 't', OPT_NUMBER, "N", "train: default one a CPU; the model is the same",
      AT(threads)},
     {"quiet", 'q', OPT_FLAG, NULL, "train: say nothing when all is well", AT(quiet)},
@@ -97,6 +99,7 @@ static int run_train(const struct tokenizer_args *args, char **words, size_t cou
     const struct texts_options options = {
         .text_key = args->text_key,
         .allow_invalid = args->allow_invalid,
+        .skip_broken = args->skip_broken,
         .bytes_max = (uint64_t)args->max_bytes,
     };
     struct learning learning = {.live = !args->quiet && isatty(STDERR_FILENO)};

@@ -318,6 +318,19 @@ static void print_config(const struct train_config *config)
     buf_done(&out);
 }
 
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_stop_signal, .sa_flags = SA_RESETHAND};
+    struct sigaction ignored = {.sa_handler = SIG_IGN}, before;
+
+    (void)sigaction(SIGTERM, &action, NULL);
+    (void)sigaction(SIGINT, &action, NULL);
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) /* nohup */
+        (void)sigaction(SIGHUP, &action, NULL);
+    (void)sigaction(SIGPIPE, &ignored, NULL); /* who reads the lines may go, the training stays */
+    (void)sigaction(SIGXFSZ, &ignored, NULL); /* a file that may not grow is an error like others */
+}
+
 static int check_memory(struct session *session, size_t ranks, struct err *err)
 {
     size_t here = request_ranks_here();
@@ -347,20 +360,11 @@ static int train_together(struct session *session, struct err *err)
     r = coll_open(&options, &session->coll, err);
     if (r < 0)
         return r;
+    catch_signals(); /* who waits for the others has nothing to save */
     session->leads = coll_rank(session->coll) == 0;
     r = train_all(session, err);
     coll_free(session->coll);
     return r;
-}
-
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_stop_signal, .sa_flags = SA_RESETHAND};
-    struct sigaction ignored = {.sa_handler = SIG_IGN};
-
-    (void)sigaction(SIGTERM, &action, NULL);
-    (void)sigaction(SIGINT, &action, NULL);
-    (void)sigaction(SIGXFSZ, &ignored, NULL); /* a file that may not grow is an error like others */
 }
 
 /* A launcher takes the first rank that ends for the cause, and may hear of the one that died a few
@@ -398,7 +402,6 @@ int cmd_train(const struct subcommand *command, int argc, char **argv)
     if (r == 0 && args.print_config) {
         print_config(&session->config);
     } else if (r == 0) {
-        catch_signals();
         r = train_together(session, &err);
     }
     code = r == 0 ? EXIT_WELL : subcommand_trouble(command, "%s", err.text);

@@ -36,6 +36,11 @@ static const char *data_word_at(size_t index)
     return index < ARRAY_LEN(verbs) ? verbs[index] : NULL;
 }
 
+static const char try_text[] =
+    "TEXT is what 'data build' takes: text, *.jsonl, either with .zst or .gz, and folders of them. "
+    "A tokenizer, tokens, a small model and a sample are made by four other commands, each printed "
+    "as it would be typed. Called again, it goes on where it was.";
+
 static const char export_text[] =
     "safetensors goes with config.json and the tokenizer, by the names of Hugging Face and SGLang; "
     "gguf is llama.cpp's arch grok. What comes back by 'import' has the same bits in fp32.";
@@ -45,6 +50,8 @@ static const char import_text[] =
     "is one of step 0, from which a training may begin.";
 
 static const struct subcommand subcommands[] = {
+    {"try", "From texts to a model that speaks, in one go", "-o DIR TEXT ...", try_text, try_opts,
+     &try_opt_count, cmd_try, "First"},
     {"tokenizer", "Learn a tokenizer, or turn text into tokens and back",
      "train -o MODEL PATH ... | encode|decode|info --tokenizer MODEL", tokenizer_text,
      tokenizer_opts, &tokenizer_opt_count, cmd_tokenizer, "Text", .word_at = tokenizer_word_at},

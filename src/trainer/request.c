@@ -5,12 +5,14 @@
 #include "train/train.h"
 #include "trainer/config_file.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#define PRESET "grok-tiny"
+#define PRESET       "grok-tiny"
+#define SETTINGS_MAX 256
 
 /* The file is read twice: for its preset and folder, then for what it changes. */
 struct reading {
@@ -19,6 +21,8 @@ struct reading {
     char preset[64]; /* "": none was named */
     char out[sizeof(((struct train_config *)NULL)->out)];
     bool vocab_set;
+    bool in_file[SETTINGS_MAX]; /* by setting: it had a value there */
+    struct model_config before; /* what was set */
 };
 
 static int copy_text(char *out, size_t size, const char *key, const char *text, struct err *err)
@@ -95,6 +99,21 @@ static int set(struct reading *reading, const char *key, const char *text, struc
     return setting_set(settings, count, reading->config, key, text, err);
 }
 
+/* Only data is a list. */
+static int set_once(struct reading *reading, const char *key, const char *text, struct err *err)
+{
+    size_t count;
+    const struct setting *settings = train_settings(&count);
+    const struct setting *row = setting_find(settings, count, key);
+
+    assert(count <= SETTINGS_MAX);
+    if (row && reading->in_file[row - settings])
+        return err_set(err, -EINVAL, "%s has a value already", key);
+    if (row)
+        reading->in_file[row - settings] = true;
+    return set(reading, key, text, err);
+}
+
 static int take_value(void *arg, const char *key, const char *text, struct err *err)
 {
     struct reading *reading = arg;
@@ -103,7 +122,7 @@ static int take_value(void *arg, const char *key, const char *text, struct err *
         return 0;
     if (!strcmp(key, "data"))
         return reading->args->data.count ? 0 : add_source(reading->config, text, err);
-    return set(reading, key, text, err);
+    return set_once(reading, key, text, err);
 }
 
 static int take_assignment(struct reading *reading, const char *text, struct err *err)
@@ -122,6 +141,38 @@ static int take_assignment(struct reading *reading, const char *text, struct err
     return set(reading, name, rest.p, err);
 }
 
+/* A token that means something is the tokenizer's; who says another would be passed over. */
+static int fit_special(int64_t before, int64_t *id, const char *key, int32_t own, struct err *err)
+{
+    if (*id != before && *id != own)
+        return err_set(err, -EINVAL, "%s is %lld, but the data's tokenizer has %d for it", key,
+                       (long long)*id, own);
+    *id = own;
+    return 0;
+}
+
+static int fit_specials(struct reading *reading, const struct tokenizer *tokenizer, struct err *err)
+{
+    struct model_config *model = &reading->config->model;
+    const struct model_config *before = &reading->before;
+    const struct {
+        const char *key;
+        int64_t before, *id;
+        enum tokenizer_special which;
+    } rows[] = {
+        {"model.pad", before->pad, &model->pad, TOKENIZER_PAD},
+        {"model.bos", before->bos, &model->bos, TOKENIZER_BOS},
+        {"model.eos", before->eos, &model->eos, TOKENIZER_EOS},
+        {"model.unk", before->unk, &model->unk, TOKENIZER_UNK},
+    };
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < ARRAY_LEN(rows); i++)
+        r = fit_special(rows[i].before, rows[i].id, rows[i].key,
+                        tokenizer_special_id(tokenizer, rows[i].which), err);
+    return r;
+}
+
 /* The tokens that the model must know are those of its data. */
 static int fit_data(struct reading *reading, struct err *err)
 {
@@ -138,10 +189,7 @@ static int fit_data(struct reading *reading, struct err *err)
     if (r == 0) {
         if (!reading->vocab_set)
             model->vocab = (int64_t)tokenizer_vocab(tokenizer);
-        model->pad = tokenizer_special_id(tokenizer, TOKENIZER_PAD);
-        model->bos = tokenizer_special_id(tokenizer, TOKENIZER_BOS);
-        model->eos = tokenizer_special_id(tokenizer, TOKENIZER_EOS);
-        model->unk = tokenizer_special_id(tokenizer, TOKENIZER_UNK);
+        r = fit_specials(reading, tokenizer, err);
         tokenizer_free(tokenizer);
     }
     dataset_free(data);
@@ -206,6 +254,8 @@ int request_config(const struct request_args *args, struct train_config *config,
         r = copy_text(reading.out, sizeof(reading.out), "--out", args->out, err);
     if (r == 0)
         r = begin(&reading, err);
+    if (r == 0)
+        reading.before = config->model;
     if (r == 0 && args->file)
         r = config_file_walk(args->file, take_value, &reading, err);
     for (size_t i = 0; r == 0 && i < args->set.count; i++)

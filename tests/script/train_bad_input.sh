@@ -49,6 +49,11 @@ printf 'optim:\n  lr: 1e-3\n  warmpu: 3\n' >key.yaml
 expect "key.yaml: line 3: there is no setting 'optim.warmpu'; did you mean optim.warmup" train "${new[@]}" key.yaml
 printf 'optim:\n  lr: [1e-3\n' >open.yaml
 expect "open.yaml: line 3: " train "${new[@]}" open.yaml
+printf 'train:\n  steps: [1, 2]\n' >list.yaml
+expect "list.yaml: line 2: train.steps has a value already" train "${new[@]}" list.yaml
+printf 'optim: {lr: 1e-3}\nmodel.dim: 64\noptim.lr: 2e-3\n' >twice.yaml
+expect "twice.yaml: line 3: optim.lr has a value already" train "${new[@]}" twice.yaml
+expect "model.bos is 5, but the data's tokenizer has 1 for it" train "${new[@]}" --set model.bos=5
 printf '# nothing\npreset: grok-nanoo\n' >preset.yaml
 expect "preset.yaml: line 2: there is no preset 'grok-nanoo'; there are grok-nano, grok-tiny" train --data data --out new preset.yaml
 printf 'hello\n' >word.yaml
@@ -122,6 +127,13 @@ expect "'' is no token id" logits --tokens 1,,3 out
 expect "there is no token" logits --tokens "" out
 expect "300 tokens, but model.context is 256" logits --tokens "$(seq -s, 1 300)" out
 expect "name one model, and with --out" export --format gguf out
+
+# all in one go
+expect "where to? name a folder with -o" try text.txt
+expect "of what?" try -o new
+expect "text.txt/tokenizer.model: Not a directory" try -o text.txt parts
+expect "nowhere.txt: No such file or directory" try -o new nowhere.txt
+WORLD_SIZE=2 expect "one process does all of it" try -o new text.txt
 
 # text that is none
 printf 'good \377' >bad.txt

@@ -64,5 +64,16 @@ kill -TERM ${rank_pids[0]}
 finish
 [ "${codes[*]}" = 0 ] || wrong "alone: exit code ${codes[*]}: $(cat say.0)"
 saved alone || wrong "alone: no checkpoint"
+echo "SIGTERM to who waits for the others: there is nothing to save"
+open_store
+RANK=0 WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=$store TORCHELASTIC_RUN_ID=alone \
+    "$train" train -d data "${settings[@]}" -o lonely >say.0 2>&1 9>&- &
+rank_pids=($!)
+pids+=($!)
+waits() { grep -q 'waiting for rank 1 of 2' say.0; }
+await waits || wrong "lonely: $(cat say.0)"
+kill -TERM ${rank_pids[0]}
+patience=20 finish
+[ "${codes[*]}" = 143 ] || wrong "lonely: exit code ${codes[*]}: $(cat say.0)"
 together 2 "${settings[@]}" -o alone && [ "$(hash_of alone)" = "$calm" ] || wrong "alone: the hash is $(hash_of alone), not $calm"
 exit $failed

@@ -58,6 +58,32 @@ grep -qx 'setting: train.steps was 12, is 14 from here on' again && [ "$(grep -c
 "$train" train --data data --out fresh --resume told/step-00000012 --set train.steps=14 >again 2>why &&
     [ "$(tail -1 lines)" = "$(tail -1 again)" ] || wrong "going on elsewhere: $(cat why again)"
 
+# A reader that goes away costs lines, not the training.
+"$train" train nano.yaml -o unread --log-every 1 | head -1 >/dev/null || :
+grep -q '"event":"done","step":12,' unread/log.jsonl || wrong "nobody read its lines: $(tail -1 unread/log.jsonl)"
+
+# One command from a text to a sample; what it prints can be typed, and gives the same; again it has nothing to do.
+small=(--set model.dim=32 --set model.layers=1 --set model.ffn=40 --set train.steps=3 --set train.threads=1)
+"$train" try -o all "${small[@]}" --prompt "a 'b'" text.txt >lines 2>why || wrong "try: $(cat why)"
+[ ! -s why ] && [ "$(grep -c '^\$ firstlight-train ' lines)" = 4 ] || wrong "try: $(cat lines why)"
+sample=$(sed '1,/^\$ firstlight-train sample/d' lines)
+[ -n "$sample" ] || wrong "try: no sample: $(cat lines)"
+mkdir typed
+(cd typed && mkdir all && cp ../text.txt . && PATH=$FIRSTLIGHT_BIN:$PATH bash -e <(sed -n 's/^\$ //p' ../lines)) >again ||
+    wrong "the commands of try can't be typed: $(cat lines)"
+[ "$(tail -n "$(wc -l <<<"$sample")" again)" = "$sample" ] || wrong "typed, its commands say something else: $(cat again)"
+"$train" try -o all "${small[@]}" --prompt "a 'b'" text.txt >again 2>why || wrong "try again: $(cat why)"
+grep -q '^nothing to do: step 3' again && [ "$(sed '1,/^\$ firstlight-train sample/d' again)" = "$sample" ] || wrong "try again: $(cat again)"
+
+# A tokenizer without a token for the beginning of a text: what follows the end of one begins it.
+python3 -c 'import base64
+for i in range(256): print(base64.b64encode(bytes([i])).decode(), i)' >bytes.tiktoken
+"$train" data build -q --tokenizer bytes.tiktoken -o bytes text.txt >log
+"$train" train nano.yaml --data bytes -o bytesout -s valid.every=0 -s sample.every=1 -s sample.prompt= -s train.steps=2 >lines 2>why ||
+    wrong "no sample without a beginning: $(cat why)"
+[ "$(grep -c '^sample after step' lines)" = 2 ] || wrong "samples without a beginning: $(cat lines)"
+"$train" sample bytesout -n 4 >lines 2>why && [ -s lines ] || wrong "a sample of nothing: $(cat why)"
+
 # A table of tokens has a line each, whatever their names are.
 [ "$("$train" logits out --tokens 1 -n 1000 | wc -l)" = 320 ] || wrong "logits of 320 tokens"
 "$train" logits out --tokens 1 -n 1000 | grep -qF '  \n\n' || wrong "a token of newlines"

@@ -281,6 +281,45 @@ static void test_invalid_text_when_allowed(void **state)
     assert_int_equal(built.bytes, 5);
 }
 
+static int build_lines(const char *name, const char *text, bool skip_broken,
+                       struct data_built *built, struct err *err)
+{
+    const char *path = in_folder("lines.jsonl");
+    const struct data_build build = {.out = in_folder(name),
+                                     .threads = 2,
+                                     .shard_tokens = 100,
+                                     .text_key = "text",
+                                     .skip_broken = skip_broken};
+
+    put_text("lines.jsonl", text);
+    return data_build_with(&build, &encoder, 1, &path, 1, built, err);
+}
+
+static void test_broken_lines_when_they_may_be(void **state)
+{
+    static const char broken[] =
+        "\xef\xbb\xbf{\"text\":\"one\"}\nno json\n{\"text\":\"t\xffo\"}\r\n\n"
+        "{\"txt\":\"a\"}\n{\"text\":5}\n{\"text\":\"two\"}\n{\"text\":\"thr";
+    struct data_built built, want;
+    struct err err = {0};
+
+    (void)state;
+    assert_int_equal(build_lines("skips", broken, false, &built, &err), -EILSEQ);
+    if (build_lines("skips", broken, true, &built, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(built.broken, 5);
+    assert_int_equal(
+        build_lines("unbroken", "{\"text\":\"one\"}\n{\"text\":\"two\"}", false, &want, &err), 0);
+    assert_int_equal(want.broken, 0);
+    assert_int_equal(built.documents, 2);
+    assert_int_equal(built.tokens, want.tokens);
+    assert_int_equal(built.bytes, want.bytes);
+    /* it says so again of what is built */
+    assert_int_equal(build_lines("skips", broken, true, &built, &err), 0);
+    assert_int_equal(built.broken, 5);
+    assert_int_equal(build_lines("skips", broken, false, &built, &err), -ESTALE);
+}
+
 /* Stop a build by a bad file behind a good one, then change something. */
 static void test_changes_are_noticed(void **state)
 {
@@ -357,6 +396,7 @@ int main(void)
         cmocka_unit_test(test_sections_are_the_whole),
         cmocka_unit_test(test_bad_corpora),
         cmocka_unit_test(test_invalid_text_when_allowed),
+        cmocka_unit_test(test_broken_lines_when_they_may_be),
         cmocka_unit_test(test_changes_are_noticed),
         cmocka_unit_test(test_full_disk),
     };

@@ -24,6 +24,7 @@ static void fill(struct data_index *index)
                                  .pad = -1,
                                  .shard_tokens = 100,
                                  .empty_documents = 3,
+                                 .broken_lines = 4,
                                  .held_out = 0.1,
                                  .place = {4, 5, 6}};
     *vec_push(&index->splits[0].shards) = (struct data_shard){100, 7, 0xffffffff, 0};
