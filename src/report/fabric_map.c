@@ -7,7 +7,9 @@
 #define CELLS_SHOWN  48 /* along a map; --verbose shows more */
 #define CELLS_MAX    400
 #define CELLS_SPACED 24 /* up to so many have a space between them: squares, nearly */
+#define CELLS_LEAST  10
 #define LABEL_MAX    28
+#define MARK_COLUMNS 12 /* behind a row */
 
 static enum colour step_colour(int step)
 {
@@ -70,11 +72,17 @@ static void put_columns(const struct pen *pen, const struct fabric_report *repor
     buf_printf(pen->out, "%s\n", pen_colour(pen, PLAIN));
 }
 
+/* Columns that a label may take. */
+static size_t label_most(const struct pen *pen)
+{
+    return pen->style->columns < 3 * LABEL_MAX ? (size_t)pen->style->columns / 3 : LABEL_MAX;
+}
+
 static int put_rows(const struct pen *pen, const struct fabric_report *report,
                     const struct heat *heat)
 {
-    const char *gap = heat->side <= CELLS_SPACED ? " " : "";
-    size_t indent = 0;
+    size_t indent = 0, most = label_most(pen), wide;
+    const char *gap;
 
     for (uint32_t row = 0; row < heat->side; row++) {
         const char *label = heat_label(pen->arena, heat, report->result, row);
@@ -83,7 +91,9 @@ static int put_rows(const struct pen *pen, const struct fabric_report *report,
             return -ENOMEM;
         indent = strlen(label) > indent ? strlen(label) : indent;
     }
-    indent = indent > LABEL_MAX ? LABEL_MAX : indent;
+    indent = indent > most ? most : indent;
+    wide = indent + 1 + 2 * (size_t)heat->side + MARK_COLUMNS;
+    gap = heat->side <= CELLS_SPACED && wide <= (size_t)pen->style->columns ? " " : "";
     for (uint32_t row = 0; row < heat->side; row++) {
         const char *label = pen_clean(pen, heat_label(pen->arena, heat, report->result, row));
         uint32_t slow[2], count = heat_slow(heat, row, false, slow, ARRAY_LEN(slow));
@@ -91,7 +101,7 @@ static int put_rows(const struct pen *pen, const struct fabric_report *report,
         buf_printf(pen->out, "%*.*s ", (int)indent, (int)indent, label);
         put_cells(pen, heat, row, gap);
         if (count) {
-            buf_printf(pen->out, "%s< ", pen_colour(pen, RED));
+            buf_printf(pen->out, "%s%s< ", *gap ? "" : " ", pen_colour(pen, RED));
             put_names(pen, report, slow, count, ARRAY_LEN(slow));
             buf_puts(pen->out, pen_colour(pen, PLAIN));
         }
@@ -105,28 +115,28 @@ static int put_heat(const struct pen *pen, const struct fabric_report *report,
                     const struct heat *heat)
 {
     char typical[METRIC_VALUE_BYTES], size[FABRIC_SIZE_BYTES];
-    const char *text =
+    const char *title =
         arena_printf(pen->arena, "%s, %s, %s: rows send, columns receive", heat->metric->name,
                      fabric_size(heat->bytes, size),
                      heat->phase == PHASE_TOGETHER ? "all pairs at once" : "few pairs at once");
+    const char *legend =
+        arena_printf(pen->arena, ". at least %.0f %% of the typical %s; 0 to 8: tenths of it%s",
+                     HEAT_WELL * 100, metric_value(heat->metric->unit, heat->typical, typical),
+                     heat->fold > 1 ? "; of several the slowest" : "");
 
-    if (!text)
+    if (!title || !legend)
         return -ENOMEM;
     buf_puts(pen->out, "\n");
-    pen_put(pen, BOLD, text);
-    buf_puts(pen->out, "\n");
-    buf_printf(pen->out, "%s. at least %.0f %% of the typical %s; 0 to 8: tenths of it%s%s\n",
-               pen_colour(pen, DIM), HEAT_WELL * 100,
-               metric_value(heat->metric->unit, heat->typical, typical),
-               heat->fold > 1 ? "; of several the slowest" : "", pen_colour(pen, PLAIN));
+    pen_text(pen, BOLD, title);
+    pen_text(pen, DIM, legend);
     return put_rows(pen, report, heat);
 }
 
 int fabric_map_text(const struct pen *pen, const struct fabric_report *report)
 {
     const struct metric *metric = fabric_map_metric(report);
-    int space = pen->style->columns - LABEL_MAX - 12, best = -1;
-    uint32_t side = space < 20 ? 20 : (uint32_t)space;
+    int space = pen->style->columns - (int)label_most(pen) - MARK_COLUMNS, best = -1;
+    uint32_t side = space < CELLS_LEAST ? CELLS_LEAST : (uint32_t)space;
     struct heat heats[PAIR_PHASES] = {0};
     int r = 0;
 

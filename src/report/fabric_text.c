@@ -13,20 +13,26 @@
 #define CHANGES_SHOWN  10
 #define TROUBLES_SHOWN 8
 #define LEVELS_SHOWN   20
+#define TABLE_COLUMNS  70 /* that a table of numbers takes */
 
 static int pen_line(const struct pen *pen, enum colour colour, const char *text)
 {
     if (!text)
         return -ENOMEM;
-    pen_put(pen, colour, pen_clean(pen, text));
+    if (pen->style->columns < TABLE_COLUMNS) {
+        pen_text(pen, colour, text);
+        return 0;
+    }
+    pen_put(pen, colour, pen_clean(pen, text)); /* who searches it finds it on one line */
     buf_puts(pen->out, "\n");
     return 0;
 }
 
 static void more(const struct pen *pen, size_t count, const char *what)
 {
-    buf_printf(pen->out, "   %s... and %zu more %s%s (--verbose shows all)%s\n",
-               pen_colour(pen, DIM), count, what, count == 1 ? "" : "s", pen_colour(pen, PLAIN));
+    buf_printf(pen->out, "   %s... and %zu more %s%s (--verbose%s)%s\n", pen_colour(pen, DIM),
+               count, what, count == 1 ? "" : "s",
+               pen->style->columns < TABLE_COLUMNS ? "" : " shows all", pen_colour(pen, PLAIN));
 }
 
 static size_t shown_of(const struct pen *pen, size_t count, size_t limit)
@@ -128,12 +134,45 @@ static const char *value_of(const struct metric *metric, double value, char out[
     return metric_value(metric->unit, value, out);
 }
 
+/* What stands in a row of the table, where there is no room for one. */
+static int put_number(const struct pen *pen, const struct fabric_report *report,
+                      const struct metric_row *row)
+{
+    char typical[METRIC_VALUE_BYTES], worst[METRIC_VALUE_BYTES];
+    const char *text =
+        arena_printf(pen->arena, "%s of %u node%s, the worst %s (%s)",
+                     value_of(row->metric, row->typical, typical), row->nodes,
+                     row->nodes == 1 ? "" : "s", value_of(row->metric, row->worst, worst),
+                     report->result->nodes.items[row->worst_node].name);
+
+    if (!text)
+        return -ENOMEM;
+    buf_printf(pen->out, "%s\n", row->metric->name);
+    pen_block(pen, "typical", PLAIN, text);
+    return 0;
+}
+
+static int put_numbers_below(const struct pen *pen, const struct fabric_report *report,
+                             const struct metric_row *rows, int count)
+{
+    int r = 0;
+
+    if (count > 0)
+        buf_printf(pen->out, "\n%snumbers of nodes%s\n", pen_colour(pen, BOLD),
+                   pen_colour(pen, PLAIN));
+    for (int i = 0; i < count && r == 0; i++)
+        r = put_number(pen, report, &rows[i]);
+    return r;
+}
+
 static int put_numbers(const struct pen *pen, const struct fabric_report *report)
 {
     struct metric_row *rows = arena_alloc(pen->arena, (metric_count + 1) * sizeof(*rows));
     char typical[METRIC_VALUE_BYTES], worst[METRIC_VALUE_BYTES];
     int count = rows ? fabric_metric_rows(pen->arena, report, rows) : -ENOMEM;
 
+    if (pen->style->columns < TABLE_COLUMNS)
+        return count < 0 ? count : put_numbers_below(pen, report, rows, count);
     if (count > 0)
         buf_printf(pen->out, "\n%s%-20s %14s %14s   %-5s  %s%s\n", pen_colour(pen, BOLD),
                    "numbers of nodes", "typical", "worst", "nodes", "worst is",
@@ -151,6 +190,7 @@ static void put_levels(const struct pen *pen, const struct fabric_report *report
 {
     const struct findings_of_fabric *findings = report->findings;
     char value[METRIC_VALUE_BYTES], low[METRIC_VALUE_BYTES], high[METRIC_VALUE_BYTES];
+    bool wide = pen->style->columns >= TABLE_COLUMNS;
     size_t all = 0, told = 0, limit;
 
     for (uint32_t i = 0; report->metric && i < findings->level_count; i++)
@@ -158,18 +198,20 @@ static void put_levels(const struct pen *pen, const struct fabric_report *report
     if (!all)
         return;
     limit = shown_of(pen, all, LEVELS_SHOWN);
-    buf_printf(pen->out, "\n%s%-20s %14s   %s%s\n", pen_colour(pen, BOLD), "node",
-               report->metric->name, "between", pen_colour(pen, PLAIN));
+    buf_printf(pen->out, "\n%s%-20s %14s%s%s\n", pen_colour(pen, BOLD), "node",
+               report->metric->name, wide ? "   between" : "", pen_colour(pen, PLAIN));
     for (uint32_t i = 0; i < findings->level_count && told < limit; i++) {
         const struct node_level *level = &findings->levels[i];
 
         if (level->metric != report->metric || !isfinite(level->value))
             continue;
-        buf_printf(pen->out, "%-20s %14s   %s and %s\n",
+        buf_printf(pen->out, "%-20s %14s",
                    pen_clean(pen, report->result->nodes.items[level->node].name),
-                   value_of(level->metric, level->value, value),
-                   value_of(level->metric, level->low, low),
-                   value_of(level->metric, level->high, high));
+                   value_of(level->metric, level->value, value));
+        if (wide)
+            buf_printf(pen->out, "   %s and %s", value_of(level->metric, level->low, low),
+                       value_of(level->metric, level->high, high));
+        buf_puts(pen->out, "\n");
         told++;
     }
     if (all > limit)

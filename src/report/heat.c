@@ -52,16 +52,36 @@ static uint64_t choose_size(const struct heat *heat, const struct fabric_result 
 }
 
 struct place {
-    const char *group;
+    uint32_t first; /* node of its group; in no group: itself */
     uint32_t node;
 };
 
+/* Groups in the order of their first nodes, so that leaf10 does not come before leaf2. */
 static int by_group(const void *a, const void *b)
 {
     const struct place *x = a, *y = b;
-    int c = strcmp(x->group, y->group);
 
-    return c ? c : x->node < y->node ? -1 : x->node > y->node;
+    if (x->first != y->first)
+        return x->first < y->first ? -1 : 1;
+    return x->node < y->node ? -1 : x->node > y->node;
+}
+
+static int find_places(struct arena *arena, const struct fabric_result *result, uint32_t nodes,
+                       struct place *out)
+{
+    uint32_t *group, groups, *first;
+
+    if (flows_groups(arena, result, &group, &groups) < 0)
+        return -ENOMEM;
+    first = arena_alloc(arena, ((size_t)groups + 1) * sizeof(*first));
+    if (!first)
+        return -ENOMEM;
+    for (uint32_t n = nodes; n-- > 0;)
+        if (group[n] != GROUP_NONE)
+            first[group[n]] = n;
+    for (uint32_t n = 0; n < nodes; n++)
+        out[n] = (struct place){group[n] == GROUP_NONE ? n : first[group[n]], n};
+    return 0;
 }
 
 static int order_nodes(struct arena *arena, const struct fabric_result *result, struct heat *heat,
@@ -73,8 +93,8 @@ static int order_nodes(struct arena *arena, const struct fabric_result *result, 
     *place_of = arena_alloc(arena, (heat->nodes + 1) * sizeof(**place_of));
     if (!places || !order || !*place_of)
         return -ENOMEM;
-    for (uint32_t n = 0; n < heat->nodes; n++)
-        places[n] = (struct place){result->nodes.items[n].group, n};
+    if (find_places(arena, result, heat->nodes, places) < 0)
+        return -ENOMEM;
     qsort(places, heat->nodes, sizeof(*places), by_group);
     for (uint32_t p = 0; p < heat->nodes; p++) {
         order[p] = places[p].node;
@@ -171,20 +191,27 @@ static int fill(struct arena *arena, const struct fabric_result *result,
     double *shares = arena_alloc(arena, (count + 1) * sizeof(*shares));
 
     bool *named = find_named(arena, heat, findings, place_of);
+    size_t well = 0;
     double scatter;
 
     if (!from || !to || !shares || !named)
         return -ENOMEM;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        const struct measure *measure = &result->measures.items[which[i]];
+
+        from[i] = place_of[measure->node];
+        to[i] = place_of[measure->peer];
+        if (!named[from[i]] && !named[to[i]])
+            shares[well++] = measure->value;
+    }
+    for (size_t i = 0; i < count && !well; i++)
         shares[i] = result->measures.items[which[i]].value;
-    heat->typical = stats_median(shares, count);
+    heat->typical = stats_median(shares, well ? well : count);
     for (size_t i = 0; i < count; i++) {
         const struct measure *measure = &result->measures.items[which[i]];
 
         shares[i] = heat->metric->lower_is_better ? heat->typical / measure->value
                                                   : measure->value / heat->typical;
-        from[i] = place_of[measure->node];
-        to[i] = place_of[measure->peer];
         fill_cell(heat, from[i] / heat->fold, to[i] / heat->fold, measure->node, measure->peer,
                   shares[i]);
     }

@@ -23,7 +23,7 @@ struct heat {
     const struct metric *metric;
     enum phase phase;
     uint64_t bytes;
-    double typical; /* the median of all */
+    double typical; /* the median of pairs of which the model has named neither, or of all */
     uint32_t measures;
     uint32_t nodes, fold, side;           /* nodes; nodes along a cell; cells along the square */
     const uint32_t *order;                /* place -> node: nodes of a group stand together */

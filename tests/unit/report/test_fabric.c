@@ -209,6 +209,51 @@ static void many_nodes_are_folded(void **state)
     done(&s);
 }
 
+/* Whatever is shown on a terminal of 40 columns fits it. */
+static void forty_columns_suffice(void **state)
+{
+    static const uint32_t nodes[] = {3, 8, 13, 60};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(nodes); i++)
+        for (int by_metric = 0; by_metric < 2; by_metric++) {
+            struct shown s = show(MEASURED(.nodes = nodes[i], .slow = 2, .share = 0.4));
+            const char *text;
+
+            if (by_metric)
+                s.report.metric = metric_find(STR("pair.bandwidth"));
+            text = text_of(&s, false, 40, false);
+            assert_says(text, "receive slowly: n002\n");
+            for (const char *line = text; line; line = strchr(line, '\n')) {
+                line += *line == '\n';
+                /* titles of suspects are one line, which the terminal breaks */
+                if (strcspn(line, "\n") > 40 && !strstr(line, "slower  pair"))
+                    fail_msg("a line of %zu columns: %.*s", strcspn(line, "\n"),
+                             (int)strcspn(line, "\n"), line);
+            }
+            done(&s);
+        }
+}
+
+/* In the order of their nodes: leaf10 comes after leaf2. */
+static void groups_stand_in_the_order_of_their_nodes(void **state)
+{
+    struct shown s = show(MEASURED(.nodes = 6));
+    static const char *const groups[] = {"leaf2", "leaf10", "leaf2", "", "leaf10", "leaf1"};
+    static const uint32_t want[] = {0, 2, 1, 4, 3, 5};
+    struct heat heat;
+
+    (void)state;
+    for (uint32_t n = 0; n < 6; n++)
+        s.result->nodes.items[n].group = groups[n];
+    assert_int_equal(heat_make(s.arena, s.result, &s.findings, metric_find(STR("pair.bandwidth")),
+                               PHASE_ALONE, 6, &heat),
+                     1);
+    for (uint32_t p = 0; p < 6; p++)
+        assert_int_equal(heat.order[p], want[p]);
+    done(&s);
+}
+
 static void nodes_of_a_group_stand_together(void **state)
 {
     struct shown s = show(MEASURED(.nodes = 4));
@@ -220,8 +265,8 @@ static void nodes_of_a_group_stand_together(void **state)
     assert_int_equal(heat_make(s.arena, s.result, &s.findings, metric_find(STR("pair.latency.p50")),
                                PHASE_ALONE, 2, &heat),
                      1);
-    assert_string_equal(heat_label(s.arena, &heat, s.result, 0), "n[002,004]");
-    assert_string_equal(heat_label(s.arena, &heat, s.result, 1), "n[001,003]");
+    assert_string_equal(heat_label(s.arena, &heat, s.result, 0), "n[001,003]");
+    assert_string_equal(heat_label(s.arena, &heat, s.result, 1), "n[002,004]");
     done(&s);
 }
 
@@ -342,6 +387,8 @@ int main(void)
         cmocka_unit_test(rows_are_marked_for_what_is_somebodys_doing),
         cmocka_unit_test(all_well_is_said_and_no_finding),
         cmocka_unit_test(many_nodes_are_folded),
+        cmocka_unit_test(forty_columns_suffice),
+        cmocka_unit_test(groups_stand_in_the_order_of_their_nodes),
         cmocka_unit_test(nodes_of_a_group_stand_together),
         cmocka_unit_test(shares_become_steps),
         cmocka_unit_test(one_metric_alone_has_its_nodes),
