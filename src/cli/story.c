@@ -94,6 +94,9 @@ static const char *const instead[SUSPECT_KIND_COUNT] = {
                       "them and the others: look at their switch and its uplinks",
     [SUSPECT_GROUP_PART] = "no node's setting: some ways out of a switch are slow whichever node "
                            "uses them: one of its uplinks",
+    [SUSPECT_BETWEEN] =
+        "no node's setting: both groups are well inside and with all others; look at "
+        "the cables and routes between their two switches",
     [SUSPECT_CORE] = "no node's setting: alone each pair is well; the core of the network has too "
                      "few ways, or uses them unevenly",
     [SUSPECT_ALL] = "all nodes are slow alike, so nothing that differs between them explains it; "
@@ -158,7 +161,8 @@ static bool *nodes_of_groups(struct builder *builder, const struct chapter *chap
         const struct suspect *suspect = &findings->suspects[i];
 
         if (suspect->metric != metric ||
-            (suspect->kind != SUSPECT_GROUP && suspect->kind != SUSPECT_GROUP_PART))
+            (suspect->kind != SUSPECT_GROUP && suspect->kind != SUSPECT_GROUP_PART &&
+             suspect->kind != SUSPECT_BETWEEN))
             continue;
         for (uint32_t k = 0; k < suspect->node_count; k++)
             out[suspect->nodes[k]] = true;

@@ -39,6 +39,7 @@ static int add_common(struct finding *finding, enum suspect_kind kind, const str
         .nodes = nodes,
         .node_count = (uint32_t)finding->result->nodes.count,
         .group = kind == SUSPECT_GROUP ? flows->part : "",
+        .peer_group = "",
         .value = value,
         .low = value,
         .high = value,

@@ -49,7 +49,7 @@ int flows_groups(struct arena *arena, const struct fabric_result *result, uint32
     return 0;
 }
 
-static bool is_judged(const struct metric *metric)
+bool flows_judge(const struct metric *metric)
 {
     for (size_t i = 0; i < ARRAY_LEN(judged); i++)
         if (strcmp(metric->name, judged[i]) == 0)
@@ -70,7 +70,7 @@ static bool counts(const struct fabric_result *result, const struct measure *mea
 {
     return measure->metric->of_pair && measure->node < result->nodes.count &&
            measure->peer < result->nodes.count && measure->node != measure->peer &&
-           isfinite(measure->value) && measure->value > 0 && is_judged(measure->metric);
+           isfinite(measure->value) && measure->value > 0 && flows_judge(measure->metric);
 }
 
 static int by_part(const void *x, const void *y)

@@ -53,6 +53,9 @@ struct flows {
     double hiccup;               /* how often a single measurement says anything at all */
 };
 
+/* Is this a metric of pairs by which nodes are judged? */
+bool flows_judge(const struct metric *metric);
+
 /* Groups as numbers by name: *group has a number or GROUP_NONE for each node. 0 or -ENOMEM. */
 int flows_groups(struct arena *arena, const struct fabric_result *result, uint32_t **group,
                  uint32_t *group_count);

@@ -14,6 +14,7 @@ const char *const suspect_kind_names[SUSPECT_KIND_COUNT] = {
     [SUSPECT_LINK_ONE_WAY] = "link-one-way",
     [SUSPECT_GROUP] = "group",
     [SUSPECT_GROUP_PART] = "group-part",
+    [SUSPECT_BETWEEN] = "between-groups",
     [SUSPECT_CORE] = "core",
     [SUSPECT_ALL] = "all",
     [SUSPECT_ONE_OF] = "one-of",

@@ -18,6 +18,7 @@ enum suspect_kind {
     SUSPECT_LINK_ONE_WAY,
     SUSPECT_GROUP,      /* a leaf, rack or rail: all ways in and out of it, or those to another */
     SUSPECT_GROUP_PART, /* a part of the ways out of (or into) a group: one of its cables */
+    SUSPECT_BETWEEN,    /* what joins two groups, each of which is well inside and with the rest */
     SUSPECT_CORE,       /* slow only when all pairs run at once */
     SUSPECT_ALL,        /* everything is below what its ports say */
     SUSPECT_ONE_OF,     /* one of two nodes: the run that decides is in `decide` */
@@ -35,6 +36,7 @@ struct suspect {
     const uint32_t *nodes;       /* the node; the two of a link (from, to); the group's nodes */
     uint32_t node_count;
     const char *group;       /* its name when it has one; "" */
+    const char *peer_group;  /* BETWEEN: the other's, whose nodes come last; else "" */
     double value, low, high; /* estimated, with its 95 % interval */
     double typical;          /* of its peers: their median */
     double slower;           /* 0.4: runs at 0.6 of what is typical (times: takes 1/0.6) */

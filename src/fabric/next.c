@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define JOIN_NODES   4  /* of either group, that should have met the other when one pair is slow */
 #define AGAIN_MAX    3  /* times that an open pair is measured, at most */
 #define MATES_WANTED 3  /* of its own group that a suspect should have met */
 #define FELLOWS      6  /* other suspects, when groups have to be discovered */
@@ -170,6 +171,45 @@ static void join_groups(struct chooser *c, const struct accused_list *accused)
                 join(c, &accused->items[i], &accused->items[k]);
 }
 
+/* Two groups between which one pair is slow: nodes of them that have met nobody of the other, so
+ * that what joins the groups is told from what joins the two nodes. */
+static void ask_groups(struct chooser *c, uint32_t a, uint32_t b)
+{
+    const struct flows *flows = c->flows;
+    uint32_t group[2] = {flows->group[a], flows->group[b]};
+    uint32_t stranger[2] = {MEASURE_NOBODY, MEASURE_NOBODY}, met[2] = {0};
+
+    for (uint32_t n = 0; n < flows->node_count; n++) {
+        int side = flows->group[n] == group[1];
+        bool has_met = false;
+
+        if (flows->group[n] != group[side])
+            continue;
+        for (uint32_t i = flows->start[n]; i < flows->start[n + 1] && !has_met; i++)
+            has_met = flows->group[partner_of(&flows->items[flows->list[i]], n)] == group[!side];
+        met[side] += has_met;
+        if (!has_met && usable(c, n) && !c->accused[n])
+            stranger[side] = n;
+    }
+    if ((met[0] < JOIN_NODES || met[1] < JOIN_NODES) && stranger[0] != MEASURE_NOBODY &&
+        stranger[1] != MEASURE_NOBODY)
+        take(c, stranger[0], stranger[1]);
+}
+
+static void ask_joins(struct chooser *c, const struct accused_list *accused)
+{
+    const uint32_t *group = c->flows->group;
+
+    for (uint32_t i = 0; i < accused->count && c->flows->group_count > 2; i++) {
+        const struct accused *link = &accused->items[i];
+        uint32_t a = link->nodes[0], b = link->nodes[link->node_count - 1];
+
+        if ((link->kind == SUSPECT_LINK || link->kind == SUSPECT_LINK_ONE_WAY) &&
+            group[a] != GROUP_NONE && group[b] != GROUP_NONE && group[a] != group[b])
+            ask_groups(c, a, b);
+    }
+}
+
 /* Outliers. What was slow with all others at work and is fast alone is settled. */
 static void again(struct chooser *c)
 {
@@ -241,7 +281,7 @@ void next_decide(const struct fabric_result *result, const struct flows *flows,
 
         for (uint32_t i = 0; i < accused->count; i++)
             for (uint32_t k = 0; k < accused->items[i].node_count; k++)
-                bad += accused->items[i].nodes[k] == n;
+                bad += accused->items[i].kind != SUSPECT_BETWEEN && accused->items[i].nodes[k] == n;
         for (uint32_t i = flows->start[n]; i < flows->start[n + 1] && !bad; i++) {
             const struct flow *flow = &flows->items[flows->list[i]];
 
@@ -260,6 +300,8 @@ static void mark_accused(struct chooser *c, const struct accused *accused)
 {
     bool group = accused->kind == SUSPECT_GROUP || accused->kind == SUSPECT_GROUP_PART;
 
+    if (accused->kind == SUSPECT_BETWEEN) /* its nodes are well */
+        return;
     for (uint32_t k = 0; k < accused->node_count; k++) {
         uint32_t node = accused->nodes[k];
 
@@ -301,6 +343,7 @@ int next_pairs(const struct fabric_result *result, const struct flows *flows,
     for (uint32_t i = 0; i < accused->count; i++)
         if (is_single(&accused->items[i]))
             confirm(&c, &accused->items[i]);
+    ask_joins(&c, accused);
     again(&c);
     r = (int)c.count;
 out:

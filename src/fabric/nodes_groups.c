@@ -1,37 +1,10 @@
-#include "fabric/court.h"
-
-#include "base/stats.h"
+#include "fabric/candidate.h"
 
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 
-/* What is expected before anything is measured, as log odds: of a hundred nodes one is slow (as
- * SuperBench and others saw, up to ten); of the rest less. */
-#define ODDS_NODE       (-4.6)
-#define ODDS_WAY        (-5.3) /* one direction of a node */
-#define ODDS_GROUP      (-5.0)
-#define ODDS_WHOLE      (-6.0)
-#define ODDS_TO         (-6.5)  /* ways to a node from outside its group */
-#define ODDS_PART_NOISY (-12.0) /* either, where few flows and much noise look like it */
-
-#define FAR              6.0    /* standard deviations of a mean, 5 of a median */
-#define FAR_NOISY        2.5    /* where noise is taken for rather too large */
 #define GAIN_SURELY_FAST (-3.0) /* of a flow: speaks against its being slow by twenty to one */
-
-/* A candidate is all flows of some nodes, or those that leave their group. */
-struct candidate {
-    const uint32_t *nodes;
-    uint32_t count;
-    uint32_t set; /* for `cross`: the group that is left */
-    bool cross;   /* only flows to and from outside `set` */
-    bool is_group;
-};
-
-struct judged {
-    double level[FLOW_WAYS], gain[FLOW_WAYS];
-    uint32_t slow, fast;
-    double score; /* with the odds; negative infinity: not slow */
-};
 
 /* A candidate on the list: what was judged holds until flows of its nodes are explained. */
 struct listed {
@@ -39,105 +12,6 @@ struct listed {
     struct judged judged;
     bool stale;
 };
-
-static bool covers(const struct court *court, const struct candidate *c, const struct flow *flow,
-                   uint32_t node, enum flow_way *way)
-{
-    uint32_t other = flow->from == node ? flow->to : flow->from;
-
-    *way = flow->from == node ? WAY_OUT : WAY_IN;
-    if (court->phase >= 0 && flow->phase != court->phase)
-        return false;
-    if (!c->is_group)
-        return !c->cross || court->set_of[other] != c->set;
-    if (court->set_of[other] != c->set)
-        return true;
-    return !c->cross && *way == WAY_OUT; /* inside: counted once */
-}
-
-/* Reads off the flows that nothing explains yet, or of those that something does. */
-static void read_off(struct court *court, const struct candidate *c, bool explained,
-                     double *values[FLOW_WAYS], uint32_t low[FLOW_WAYS], uint32_t all[FLOW_WAYS])
-{
-    const struct flows *flows = court->flows;
-
-    for (uint32_t n = 0; n < c->count; n++)
-        for (uint32_t i = flows->start[c->nodes[n]]; i < flows->start[c->nodes[n] + 1]; i++) {
-            const struct flow *flow = &flows->items[flows->list[i]];
-            enum flow_way way;
-
-            if (!covers(court, c, flow, c->nodes[n], &way) || (flow->level != 0) != explained)
-                continue;
-            values[way][all[way]++] = flow->x;
-            low[way] += flow->x < flow->level - court->need;
-        }
-}
-
-/* The level of each way, from what nothing explains yet; when all of it is explained, from that: a
- * slow node of a slow leaf is slower still. False: neither is slow. */
-static bool fit_levels(struct court *court, const struct candidate *c, struct judged *out)
-{
-    double far = flows_are_noisy(court->flows) ? FAR_NOISY : FAR;
-    bool slow = false;
-
-    for (int explained = 0; explained < 2 && !slow; explained++) {
-        double *values[FLOW_WAYS] = {court->room, court->room + court->flows->count + 1};
-        uint32_t low[FLOW_WAYS] = {0}, all[FLOW_WAYS] = {0};
-
-        read_off(court, c, explained, values, low, all);
-        for (int way = 0; way < FLOW_WAYS; way++) {
-            out->level[way] = 0;
-            if (!low[way] || low[way] * 2 < all[way])
-                continue;
-            out->level[way] = stats_median(values[way], all[way]);
-            if (out->level[way] > -fmax(court->need, far * court->noise / sqrt(all[way])))
-                out->level[way] = 0;
-            slow |= out->level[way] < 0;
-        }
-        if (all[WAY_OUT] + all[WAY_IN])
-            break;
-    }
-    return slow;
-}
-
-static struct judged judge(struct court *court, const struct candidate *c)
-{
-    struct judged out = {.score = -INFINITY};
-    double odds;
-
-    if (!fit_levels(court, c, &out))
-        return out;
-    for (uint32_t n = 0; n < c->count; n++) {
-        const struct flows *flows = court->flows;
-
-        for (uint32_t i = flows->start[c->nodes[n]]; i < flows->start[c->nodes[n] + 1]; i++) {
-            const struct flow *flow = &flows->items[flows->list[i]];
-            enum flow_way way;
-            double gain;
-
-            if (!covers(court, c, flow, c->nodes[n], &way) || out.level[way] == 0)
-                continue;
-            gain = court_gain(court, flow, out.level[way]);
-            out.gain[way] += gain;
-            if (gain != 0)
-                *(gain > 0 ? &out.slow : &out.fast) += 1;
-        }
-    }
-    for (int way = 0; way < FLOW_WAYS; way++)
-        if (out.gain[way] <= 0)
-            out.gain[way] = out.level[way] = 0;
-    if (c->is_group)
-        odds = c->cross ? ODDS_GROUP : ODDS_WHOLE;
-    else if (!c->cross && out.level[WAY_OUT] < 0 && out.level[WAY_IN] < 0)
-        odds = ODDS_NODE;
-    else if (flows_are_noisy(court->flows))
-        odds = ODDS_PART_NOISY;
-    else
-        odds = c->cross ? ODDS_TO : ODDS_WAY;
-    if (out.gain[WAY_OUT] + out.gain[WAY_IN] > 0)
-        out.score = out.gain[WAY_OUT] + out.gain[WAY_IN] + odds;
-    return out;
-}
 
 static int list(struct court *court, const struct candidate *c, const struct judged *judged)
 {
@@ -155,12 +29,12 @@ static int node_candidates(struct court *court)
 
     for (uint32_t n = 0; n < flows->node_count; n++)
         for (int cross = 0; cross < 2; cross++) {
-            struct candidate c = {&court->self[n], 1, court->set_of[n], cross, false};
+            struct candidate c = {&court->self[n], 1, court->set_of[n], GROUP_NONE, cross, false};
             struct judged judged;
 
             if (flows->start[n] == flows->start[n + 1] || (cross && court->set_of[n] == GROUP_NONE))
                 continue;
-            judged = judge(court, &c);
+            judged = candidate_judge(court, &c);
             if (isfinite(judged.score) && list(court, &c, &judged) < 0)
                 return -ENOMEM;
         }
@@ -178,16 +52,72 @@ static int group_candidates(struct court *court)
 {
     for (uint32_t g = 0; g < court->set_count; g++)
         for (int cross = 0; cross < 2; cross++) {
-            struct candidate c = {court->sets[g].nodes, court->sets[g].count, g, cross, true};
+            struct candidate c = {
+                court->sets[g].nodes, court->sets[g].count, g, GROUP_NONE, cross, true};
             struct judged judged;
 
             if (c.count < 2 || (cross && is_larger_of_two(court, g)))
                 continue;
-            judged = judge(court, &c);
+            judged = candidate_judge(court, &c);
             if (isfinite(judged.score) && list(court, &c, &judged) < 0)
                 return -ENOMEM;
         }
     return 0;
+}
+
+struct join { /* a slow flow between two groups, the first of which has the lower number */
+    uint32_t a, b;
+};
+
+static int by_groups(const void *x, const void *y)
+{
+    const struct join *a = x, *b = y;
+
+    return a->a != b->a ? (a->a < b->a ? -1 : 1) : a->b < b->b ? -1 : a->b > b->b;
+}
+
+/* Slow flows between given groups, of three at least: of two, one of them is named. */
+static uint32_t find_joins(const struct court *court, struct join *out)
+{
+    const struct flows *flows = court->flows;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < flows->count && flows->group_count > 2; i++) {
+        const struct flow *flow = &flows->items[i];
+        uint32_t a = flows->group[flow->from], b = flows->group[flow->to];
+
+        if (a != b && a != GROUP_NONE && b != GROUP_NONE &&
+            (court->phase < 0 || flow->phase == court->phase) &&
+            flow->x < flow->level - court->need)
+            out[count++] = a < b ? (struct join){a, b} : (struct join){b, a};
+    }
+    if (count)
+        qsort(out, count, sizeof(*out), by_groups);
+    return count;
+}
+
+/* What joins two groups. It may stand out only when slow nodes of both are explained, so it is
+ * listed whatever it is judged by now. */
+static int join_candidates(struct court *court)
+{
+    struct join *joins = malloc(((size_t)court->flows->count + 1) * sizeof(*joins));
+    uint32_t count = joins ? find_joins(court, joins) : 0;
+    int r = joins ? 0 : -ENOMEM;
+
+    for (uint32_t i = 0, end; i < count && r == 0; i = end) {
+        const struct court_set *set = &court->sets[joins[i].a];
+        struct candidate c = {set->nodes, set->count, joins[i].a, joins[i].b, true, true};
+        struct judged judged;
+
+        for (end = i + 1; end < count && by_groups(&joins[i], &joins[end]) == 0; end++)
+            ;
+        if (end - i < CANDIDATE_FLOWS)
+            continue;
+        judged = candidate_judge(court, &c);
+        r = list(court, &c, &judged);
+    }
+    free(joins);
+    return r;
 }
 
 /* What else could account for what `c` accounts for: its few slow partners, each by itself. */
@@ -203,7 +133,7 @@ static double rival(struct court *court, const struct candidate *c, const struct
         uint32_t other = flow->from == c->nodes[0] ? flow->to : flow->from, k = 0;
         enum flow_way way;
 
-        if (!covers(court, c, flow, c->nodes[0], &way) || own->level[way] == 0 ||
+        if (!candidate_covers(court, c, flow, c->nodes[0], &way) || own->level[way] == 0 ||
             court_gain(court, flow, own->level[way]) <= 0)
             continue;
         while (k < count && partners[k] != other)
@@ -219,9 +149,10 @@ static double rival(struct court *court, const struct candidate *c, const struct
     *partner = count ? partners[0] : MEASURE_NOBODY;
     *partner_count = count;
     for (uint32_t k = 0; k < count; k++) {
-        struct candidate of_partner = {&court->self[partners[k]], 1, GROUP_NONE, false, false};
+        struct candidate of_partner = {
+            &court->self[partners[k]], 1, GROUP_NONE, GROUP_NONE, false, false};
 
-        score += judge(court, &of_partner).score;
+        score += candidate_judge(court, &of_partner).score;
     }
     return count ? score : -INFINITY;
 }
@@ -252,7 +183,8 @@ static void explain(struct court *court, const struct candidate *c, const struct
             struct flow *flow = &flows->items[flows->list[i]];
             enum flow_way way;
 
-            if (covers(court, c, flow, c->nodes[n], &way) && judged->level[way] < flow->level)
+            if (candidate_covers(court, c, flow, c->nodes[n], &way) &&
+                judged->level[way] < flow->level)
                 touch(court, flow, judged->level[way]);
         }
 }
@@ -269,7 +201,7 @@ static uint32_t fast_partners(const struct court *court, const struct candidate 
         uint32_t other = flow->from == c->nodes[0] ? flow->to : flow->from;
         enum flow_way way;
 
-        if (covers(court, c, flow, c->nodes[0], &way) && judged->level[way] < 0 &&
+        if (candidate_covers(court, c, flow, c->nodes[0], &way) && judged->level[way] < 0 &&
             other != last[way] && court_gain(court, flow, judged->level[way]) < GAIN_SURELY_FAST) {
             count[way]++;
             last[way] = other;
@@ -284,7 +216,7 @@ static enum suspect_kind kind_of(const struct court *court, const struct candida
     bool out = judged->level[WAY_OUT] < 0, in = judged->level[WAY_IN] < 0;
 
     if (c->is_group)
-        return SUSPECT_GROUP;
+        return c->other != GROUP_NONE ? SUSPECT_BETWEEN : SUSPECT_GROUP;
     /* A node that is fast with some is not slow itself: what leads to it from the rest is. */
     if (c->cross || fast_partners(court, c, judged) >= 2)
         return SUSPECT_GROUP_PART;
@@ -335,17 +267,40 @@ static int name_one_of(struct court *court, const struct candidate *c, const str
     return 0;
 }
 
+/* Of two groups: the nodes of the one, then those of the other. False: no memory. */
+static bool nodes_of(struct court *court, const struct candidate *c, const uint32_t **nodes,
+                     uint32_t *count)
+{
+    const struct court_set *there;
+    uint32_t *both;
+
+    *nodes = c->nodes;
+    *count = c->count;
+    if (c->other == GROUP_NONE)
+        return true;
+    there = &court->sets[c->other];
+    *count += there->count;
+    *nodes = both = arena_alloc(court->arena, *count * sizeof(*both));
+    if (!both)
+        return false;
+    memcpy(both, c->nodes, c->count * sizeof(*both));
+    memcpy(both + c->count, there->nodes, there->count * sizeof(*both));
+    return true;
+}
+
 static int name(struct court *court, const struct candidate *c, const struct judged *judged,
                 double margin)
 {
     struct accused *accused = court_name(court);
+    const uint32_t *nodes;
+    uint32_t count;
 
-    if (!accused)
+    if (!accused || !nodes_of(court, c, &nodes, &count))
         return -ENOMEM;
     *accused = (struct accused){
         .kind = kind_of(court, c, judged),
-        .nodes = c->nodes,
-        .node_count = c->count,
+        .nodes = nodes,
+        .node_count = count,
         .group = c->is_group || c->cross ? c->set : GROUP_NONE,
         .level = {judged->level[WAY_OUT], judged->level[WAY_IN]},
         .margin = margin,
@@ -358,15 +313,23 @@ static int name(struct court *court, const struct candidate *c, const struct jud
     return 0;
 }
 
-/* The next best explanation of the same nodes: the node instead of the ways to it and the like. */
+/* The next best explanation of the same nodes: the node instead of the ways to it, one of two
+ * groups instead of what joins them, and the like. */
 static double other_view(struct court *court, const struct candidate *c)
 {
     struct candidate other = *c;
 
+    if (c->other != GROUP_NONE) {
+        const struct court_set *set = &court->sets[c->other];
+        struct candidate there = {set->nodes, set->count, c->other, GROUP_NONE, true, true};
+
+        other.other = GROUP_NONE;
+        return fmax(candidate_judge(court, &other).score, candidate_judge(court, &there).score);
+    }
     if (court->set_of[c->nodes[0]] == GROUP_NONE)
         return -INFINITY;
     other.cross = !c->cross;
-    return judge(court, &other).score;
+    return candidate_judge(court, &other).score;
 }
 
 /* One step: the best candidate is named. 1: named; 0: nothing is left; or -ENOMEM. */
@@ -381,7 +344,7 @@ static int step(struct court *court)
     refresh(court);
     for (uint32_t i = 0; i < court->listed_count; i++) {
         if (all[i].stale)
-            all[i].judged = judge(court, &all[i].candidate);
+            all[i].judged = candidate_judge(court, &all[i].candidate);
         all[i].stale = false;
         if (all[i].judged.score > of_best.score) {
             best = &all[i].candidate;
@@ -413,7 +376,7 @@ int court_nodes_and_groups(struct court *court)
     court->listed_count = 0;
     if (node_candidates(court) < 0)
         return -ENOMEM;
-    if (group_candidates(court) < 0)
+    if (group_candidates(court) < 0 || join_candidates(court) < 0)
         return -ENOMEM;
     do
         r = step(court);

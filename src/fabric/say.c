@@ -149,6 +149,46 @@ static const char *say_link(const struct said *said, const char *counts)
                         a, b, worst_value(said), said->part, said->typical, counts);
 }
 
+/* The nodes of a group among those of the accused: a part that begins where the other group's end.
+ */
+static const char *name_group(const struct said *said, bool last)
+{
+    const struct accused *accused = said->accused;
+    const struct fabric_node *nodes = said->result->nodes.items;
+    const char *first = nodes[accused->nodes[0]].group, *names;
+    uint32_t split = 0;
+
+    while (split < accused->node_count && strcmp(nodes[accused->nodes[split]].group, first) == 0)
+        split++;
+    names = last ? say_nodes(said->arena, said->result, accused->nodes + split,
+                             accused->node_count - split)
+                 : say_nodes(said->arena, said->result, accused->nodes, split);
+    return names ? arena_printf(said->arena, "%s (%s)",
+                                last ? nodes[accused->nodes[accused->node_count - 1]].group : first,
+                                names)
+                 : NULL;
+}
+
+static const char *say_between(const struct said *said, const char *counts)
+{
+    const struct accused *accused = said->accused;
+    bool out = accused->level[WAY_OUT] < 0, in = accused->level[WAY_IN] < 0;
+    const char *a = name_group(said, !out), *b = name_group(said, out);
+
+    if (!a || !b)
+        return NULL;
+    if (out && in)
+        return arena_printf(
+            said->arena,
+            "%s and %s reach %s%s with each other where others reach %s %s; each is "
+            "well inside and with the rest, so it is what joins the two",
+            a, b, worst_value(said), said->part, said->typical, counts);
+    return arena_printf(said->arena,
+                        "all from %s to %s runs at %s%s where others reach %s %s; the other way is "
+                        "well, and so is each inside and with the rest: it is what joins the two",
+                        a, b, worst_value(said), said->part, said->typical, counts);
+}
+
 static const char *say_one_of(const struct said *said)
 {
     const struct accused *accused = said->accused;
@@ -189,6 +229,8 @@ const char *say_accused(struct arena *arena, const struct fabric_result *result,
         return say_group(&said, counts);
     case SUSPECT_GROUP_PART:
         return say_part(&said, counts);
+    case SUSPECT_BETWEEN:
+        return say_between(&said, counts);
     case SUSPECT_LINK:
     case SUSPECT_LINK_ONE_WAY:
         return say_link(&said, counts);

@@ -38,15 +38,17 @@ static bool same_nodes(const struct suspect *suspect, const struct accused *accu
     return true;
 }
 
-/* Latency and other parts mostly say again what bandwidth has said of the same nodes. */
+/* Latency and other parts mostly say again what bandwidth has said of the same nodes. What was said
+ * of all of them was said of none. */
 static bool said_before(const struct finding *finding, size_t before, const struct accused *accused)
 {
-    for (size_t i = 0; i < before; i++)
-        if (finding->suspects.items[i].kind != SUSPECT_ONE_OF &&
-            finding->suspects.items[i].kind != SUSPECT_LOST && finding->suspects.items[i].metric &&
-            finding->suspects.items[i].metric->of_pair &&
-            same_nodes(&finding->suspects.items[i], accused))
+    for (size_t i = 0; i < before; i++) {
+        const struct suspect *suspect = &finding->suspects.items[i];
+
+        if (suspect->kind != SUSPECT_ONE_OF && suspect->metric && suspect->metric->of_pair &&
+            suspect->node_count < finding->result->nodes.count && same_nodes(suspect, accused))
             return true;
+    }
     return false;
 }
 
@@ -68,7 +70,9 @@ static int add_accused(struct finding *finding, const struct flows *flows,
     double noise = finding_noise(flows, phase) * MEDIAN_SPREAD * SIGMAS_95 /
                    sqrt(accused->slow ? accused->slow : 1);
     struct suspect *suspect = vec_push(&finding->suspects);
-    const char *group = finding->result->nodes.items[accused->nodes[0]].group;
+    const struct fabric_node *nodes = finding->result->nodes.items;
+    const char *group = nodes[accused->nodes[0]].group;
+    const char *peer_group = nodes[accused->nodes[accused->node_count - 1]].group;
 
     if (!suspect)
         return -ENOMEM;
@@ -79,6 +83,7 @@ static int add_accused(struct finding *finding, const struct flows *flows,
         .nodes = accused->nodes,
         .node_count = accused->node_count,
         .group = accused->group != GROUP_NONE ? group : "",
+        .peer_group = accused->kind == SUSPECT_BETWEEN ? peer_group : "",
         .value = flows_value(flows, phase, level),
         .low = flows_value(flows, phase, level - noise),
         .high = flows_value(flows, phase, level + noise),
@@ -162,6 +167,7 @@ int find_own(struct finding *finding)
             .nodes = node,
             .node_count = 1,
             .group = "",
+            .peer_group = "",
             .value = slow->value,
             .low = slow->low,
             .high = slow->high,
@@ -204,6 +210,7 @@ int find_troubled(struct finding *finding)
             .nodes = troubled->nodes,
             .node_count = troubled->node_count,
             .group = "",
+            .peer_group = "",
             .value = NAN,
             .low = NAN,
             .high = NAN,

@@ -169,12 +169,13 @@ static const char *suspect_who(struct arena *arena, const struct fabric_result *
     case SUSPECT_ONE_OF:
         between = "or";
         break;
-    case SUSPECT_ALL:
-    case SUSPECT_CORE:
-        return "all nodes";
     default:
         if (suspect->node_count < 2)
             return name;
+        if (*suspect->peer_group)
+            return arena_printf(arena, "%s and %s", suspect->group, suspect->peer_group);
+        if (suspect->node_count == result->nodes.count && !*suspect->group)
+            return "all nodes";
         return arena_printf(arena, "%s (%u nodes)", *suspect->group ? suspect->group : name,
                             suspect->node_count);
     }
@@ -264,6 +265,8 @@ const char *suspect_advice(struct arena *arena, const struct fabric_result *resu
         [SUSPECT_GROUP] = "no node's setting: look at the switch they share and its ways to the "
                           "others",
         [SUSPECT_GROUP_PART] = "no node's setting: one of the ways out of the switch they share",
+        [SUSPECT_BETWEEN] = "no node's setting: look at the cables and routes between their two "
+                            "switches, and at the spines that these use",
         [SUSPECT_CORE] = "no node's setting: the core has too few ways, or uses them unevenly "
                          "(adaptive routing, ECMP)",
         [SUSPECT_LOST] = "firstlight collect --hosts it, if it can still be reached; its log says "

@@ -70,8 +70,8 @@ int fabric_maps(const struct page *page, const struct fabric_report *report)
 
     for (int phase = 0; metric->of_pair && phase < PAIR_PHASES; phase++) {
         struct heat heat;
-        int r =
-            heat_make(page->arena, report->result, metric, (enum phase)phase, SVG_CELLS_MAX, &heat);
+        int r = heat_make(page->arena, report->result, report->findings, metric, (enum phase)phase,
+                          SVG_CELLS_MAX, &heat);
 
         if (r < 0)
             return r;
@@ -172,15 +172,22 @@ static double *spread_levels(const struct page *page, const struct fabric_report
     return values;
 }
 
-/* Suspects' nodes first: 1 for those, 0 for the others. */
-static bool *accused_nodes(const struct page *page, const struct fabric_report *report)
+/* By node: a suspect, of any number or (and then not as one of all nodes) of numbers like `by`. */
+static bool *accused_nodes(const struct page *page, const struct fabric_report *report,
+                           const struct metric *by)
 {
-    bool *accused = arena_alloc(page->arena, report->result->nodes.count + 1);
+    size_t all = report->result->nodes.count;
+    bool *accused = arena_alloc(page->arena, all + 1);
 
     for (uint32_t i = 0; accused && i < report->findings->suspect_count; i++) {
         const struct suspect *suspect = &report->findings->suspects[i];
+        const struct metric *metric = suspect->metric;
 
-        for (uint32_t k = 0; fabric_shows(report, suspect) && k < suspect->node_count; k++)
+        if (!fabric_shows(report, suspect) ||
+            (by && (!metric || (all > 1 && suspect->node_count == all) ||
+                    (metric != by && !(metric->of_pair && by->of_pair)))))
+            continue;
+        for (uint32_t k = 0; k < suspect->node_count; k++)
             accused[suspect->nodes[k]] = true;
     }
     return accused;
@@ -193,16 +200,26 @@ static bool is_slow(const struct metric_row *row, double value)
     return row->metric->test != TEST_CLOCK && isfinite(share) && share < HEAT_WELL;
 }
 
-static void put_node(const struct page *page, const struct fabric_node *node, bool accused,
-                     const struct metric_row *rows, const double *values, int count)
+struct node_row { /* of the table; what is by metric is in the order of the columns */
+    uint32_t node;
+    bool accused;
+    const double *values;
+    bool *const *accused_by; /* by node */
+};
+
+static void put_node(const struct page *page, const struct fabric_node *node,
+                     const struct node_row *of, const struct metric_row *rows, int count)
 {
     page_html(page, "<tr>");
-    page_element(page, "td", accused ? "slow" : NULL, node->name);
+    page_element(page, "td", of->accused ? "slow" : NULL, node->name);
     page_element(page, "td", NULL, node->group);
     page_element(page, "td", node->fate > NODE_WELL ? "slow" : NULL,
                  *node->words ? node->words : node_fate_names[node->fate]);
-    for (int m = 0; m < count; m++)
-        number_cell(page, rows[m].metric, values[m], is_slow(&rows[m], values[m]) ? "odd n" : "n");
+    for (int m = 0; m < count; m++) {
+        bool odd = of->accused_by[m][of->node] && is_slow(&rows[m], of->values[m]);
+
+        number_cell(page, rows[m].metric, of->values[m], odd ? "odd n" : "n");
+    }
     page_html(page, "</tr>\n");
 }
 
@@ -211,11 +228,17 @@ static int put_nodes(const struct page *page, const struct fabric_report *report
 {
     const struct fabric_result *result = report->result;
     double *values = spread_levels(page, report, rows, count);
-    bool *accused = accused_nodes(page, report);
+    bool *accused = accused_nodes(page, report, NULL);
+    bool **accused_by = arena_alloc(page->arena, ((size_t)count + 1) * sizeof(*accused_by));
     size_t told = 0;
 
-    if (!values || !accused)
+    if (!values || !accused || !accused_by)
         return -ENOMEM;
+    for (int m = 0; m < count; m++) {
+        accused_by[m] = accused_nodes(page, report, rows[m].metric);
+        if (!accused_by[m])
+            return -ENOMEM;
+    }
     page_html(page, "<h2>Nodes</h2><div class=\"wide\"><table><tr><th>node</th><th>group</th>"
                     "<th>state</th>");
     for (int m = 0; m < count; m++) {
@@ -225,12 +248,14 @@ static int put_nodes(const struct page *page, const struct fabric_report *report
     }
     page_html(page, "</tr>\n");
     for (int pass = 1; pass >= 0; pass--)
-        for (size_t n = 0; n < result->nodes.count && told < NODES_MAX; n++)
-            if (accused[n] == (pass == 1)) {
-                put_node(page, &result->nodes.items[n], accused[n], rows,
-                         values + n * (size_t)count, count);
-                told++;
-            }
+        for (uint32_t n = 0; n < result->nodes.count && told < NODES_MAX; n++) {
+            const struct node_row row = {n, accused[n], values + n * (size_t)count, accused_by};
+
+            if (accused[n] != (pass == 1))
+                continue;
+            put_node(page, &result->nodes.items[n], &row, rows, count);
+            told++;
+        }
     page_html(page, "</table></div>\n");
     if (result->nodes.count > told)
         further(page, result->nodes.count - told, "node");

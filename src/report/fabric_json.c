@@ -55,6 +55,7 @@ static void put_suspect(struct arena *arena, const struct fabric_result *result,
     text("part", suspect->part, out);
     names(result, "nodes", suspect->nodes, suspect->node_count, out);
     text("group", suspect->group, out);
+    text("peer_group", suspect->peer_group, out);
     number("value", suspect->value, out);
     number("low", suspect->low, out);
     number("high", suspect->high, out);

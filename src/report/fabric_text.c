@@ -1,8 +1,7 @@
 #include "report/fabric.h"
 
 #include "base/hostlist.h"
-#include "report/heat.h"
-#include "report/pen.h"
+#include "report/fabric_map.h"
 
 #include <errno.h>
 #include <math.h>
@@ -14,24 +13,26 @@
 #define CHANGES_SHOWN  10
 #define TROUBLES_SHOWN 8
 #define LEVELS_SHOWN   20
-#define CELLS_SHOWN    48 /* along a heat map */
-#define CELLS_MAX      400
-#define CELLS_SPACED   24 /* up to so many have a space between them: squares, nearly */
-#define LABEL_MAX      28
+#define TABLE_COLUMNS  70 /* that a table of numbers takes */
 
 static int pen_line(const struct pen *pen, enum colour colour, const char *text)
 {
     if (!text)
         return -ENOMEM;
-    pen_put(pen, colour, pen_clean(pen, text));
+    if (pen->style->columns < TABLE_COLUMNS) {
+        pen_text(pen, colour, text);
+        return 0;
+    }
+    pen_put(pen, colour, pen_clean(pen, text)); /* who searches it finds it on one line */
     buf_puts(pen->out, "\n");
     return 0;
 }
 
 static void more(const struct pen *pen, size_t count, const char *what)
 {
-    buf_printf(pen->out, "   %s... and %zu more %s%s (--verbose shows all)%s\n",
-               pen_colour(pen, DIM), count, what, count == 1 ? "" : "s", pen_colour(pen, PLAIN));
+    buf_printf(pen->out, "   %s... and %zu more %s%s (--verbose%s)%s\n", pen_colour(pen, DIM),
+               count, what, count == 1 ? "" : "s",
+               pen->style->columns < TABLE_COLUMNS ? "" : " shows all", pen_colour(pen, PLAIN));
 }
 
 static size_t shown_of(const struct pen *pen, size_t count, size_t limit)
@@ -133,12 +134,45 @@ static const char *value_of(const struct metric *metric, double value, char out[
     return metric_value(metric->unit, value, out);
 }
 
+/* What stands in a row of the table, where there is no room for one. */
+static int put_number(const struct pen *pen, const struct fabric_report *report,
+                      const struct metric_row *row)
+{
+    char typical[METRIC_VALUE_BYTES], worst[METRIC_VALUE_BYTES];
+    const char *text =
+        arena_printf(pen->arena, "%s of %u node%s, the worst %s (%s)",
+                     value_of(row->metric, row->typical, typical), row->nodes,
+                     row->nodes == 1 ? "" : "s", value_of(row->metric, row->worst, worst),
+                     report->result->nodes.items[row->worst_node].name);
+
+    if (!text)
+        return -ENOMEM;
+    buf_printf(pen->out, "%s\n", row->metric->name);
+    pen_block(pen, "typical", PLAIN, text);
+    return 0;
+}
+
+static int put_numbers_below(const struct pen *pen, const struct fabric_report *report,
+                             const struct metric_row *rows, int count)
+{
+    int r = 0;
+
+    if (count > 0)
+        buf_printf(pen->out, "\n%snumbers of nodes%s\n", pen_colour(pen, BOLD),
+                   pen_colour(pen, PLAIN));
+    for (int i = 0; i < count && r == 0; i++)
+        r = put_number(pen, report, &rows[i]);
+    return r;
+}
+
 static int put_numbers(const struct pen *pen, const struct fabric_report *report)
 {
     struct metric_row *rows = arena_alloc(pen->arena, (metric_count + 1) * sizeof(*rows));
     char typical[METRIC_VALUE_BYTES], worst[METRIC_VALUE_BYTES];
     int count = rows ? fabric_metric_rows(pen->arena, report, rows) : -ENOMEM;
 
+    if (pen->style->columns < TABLE_COLUMNS)
+        return count < 0 ? count : put_numbers_below(pen, report, rows, count);
     if (count > 0)
         buf_printf(pen->out, "\n%s%-20s %14s %14s   %-5s  %s%s\n", pen_colour(pen, BOLD),
                    "numbers of nodes", "typical", "worst", "nodes", "worst is",
@@ -156,6 +190,7 @@ static void put_levels(const struct pen *pen, const struct fabric_report *report
 {
     const struct findings_of_fabric *findings = report->findings;
     char value[METRIC_VALUE_BYTES], low[METRIC_VALUE_BYTES], high[METRIC_VALUE_BYTES];
+    bool wide = pen->style->columns >= TABLE_COLUMNS;
     size_t all = 0, told = 0, limit;
 
     for (uint32_t i = 0; report->metric && i < findings->level_count; i++)
@@ -163,160 +198,24 @@ static void put_levels(const struct pen *pen, const struct fabric_report *report
     if (!all)
         return;
     limit = shown_of(pen, all, LEVELS_SHOWN);
-    buf_printf(pen->out, "\n%s%-20s %14s   %s%s\n", pen_colour(pen, BOLD), "node",
-               report->metric->name, "between", pen_colour(pen, PLAIN));
+    buf_printf(pen->out, "\n%s%-20s %14s%s%s\n", pen_colour(pen, BOLD), "node",
+               report->metric->name, wide ? "   between" : "", pen_colour(pen, PLAIN));
     for (uint32_t i = 0; i < findings->level_count && told < limit; i++) {
         const struct node_level *level = &findings->levels[i];
 
         if (level->metric != report->metric || !isfinite(level->value))
             continue;
-        buf_printf(pen->out, "%-20s %14s   %s and %s\n",
+        buf_printf(pen->out, "%-20s %14s",
                    pen_clean(pen, report->result->nodes.items[level->node].name),
-                   value_of(level->metric, level->value, value),
-                   value_of(level->metric, level->low, low),
-                   value_of(level->metric, level->high, high));
+                   value_of(level->metric, level->value, value));
+        if (wide)
+            buf_printf(pen->out, "   %s and %s", value_of(level->metric, level->low, low),
+                       value_of(level->metric, level->high, high));
+        buf_puts(pen->out, "\n");
         told++;
     }
     if (all > limit)
         more(pen, all - limit, "node");
-}
-
-/* ---- the heat map ---- */
-
-static enum colour step_colour(int step)
-{
-    return step == 9 ? DIM : step >= 7 ? YELLOW : RED;
-}
-
-static void put_cells(const struct pen *pen, const struct heat *heat, uint32_t row, const char *gap)
-{
-    enum colour now = PLAIN;
-
-    for (uint32_t column = 0; column < heat->side; column++) {
-        const struct heat_cell *cell = &heat->cells[(size_t)row * heat->side + column];
-        int step = cell->measures ? heat_step((double)cell->worst) : 0;
-        char c = cell->measures                     ? (char)(step == 9 ? '.' : '0' + step)
-                 : row == column && heat->fold == 1 ? '\\'
-                                                    : ' ';
-        enum colour colour = cell->measures ? step_colour(step) : DIM;
-
-        if (colour != now && pen->style->colour) /* a change costs five bytes: only where it is */
-            buf_printf(pen->out, "%s%s", pen_colour(pen, PLAIN), pen_colour(pen, colour));
-        now = colour;
-        buf_printf(pen->out, "%c%s", c, gap);
-    }
-    if (now != PLAIN)
-        buf_puts(pen->out, pen_colour(pen, PLAIN));
-}
-
-/* "n001, n002 and 3 more", from `count` slow ones of which some are in `nodes`. */
-static void put_names(const struct pen *pen, const struct fabric_report *report,
-                      const uint32_t *nodes, uint32_t count, uint32_t max)
-{
-    for (uint32_t i = 0; i < count && i < max; i++)
-        buf_printf(pen->out, "%s%s", i ? ", " : "",
-                   pen_clean(pen, report->result->nodes.items[nodes[i]].name));
-    if (count > max)
-        buf_printf(pen->out, " and %u more", count - max);
-}
-
-/* Which columns are slow, and whose they are. */
-static void put_columns(const struct pen *pen, const struct fabric_report *report,
-                        const struct heat *heat, size_t indent, const char *gap)
-{
-    uint32_t nodes[4], all = 0, kept = 0;
-
-    for (uint32_t column = 0; column < heat->side; column++) {
-        uint32_t found[ARRAY_LEN(nodes)];
-        uint32_t slow = heat_slow(heat, column, true, found, ARRAY_LEN(nodes));
-
-        for (uint32_t i = 0; i < slow && i < ARRAY_LEN(nodes) && kept < ARRAY_LEN(nodes); i++)
-            nodes[kept++] = found[i];
-        all += slow;
-    }
-    if (!all)
-        return;
-    buf_printf(pen->out, "%*s", (int)indent, "");
-    for (uint32_t column = 0; column < heat->side; column++)
-        buf_printf(pen->out, "%c%s", heat_slow(heat, column, true, NULL, 0) ? '^' : ' ', gap);
-    buf_printf(pen->out, "\n%*s%sreceive slowly: ", (int)indent, "", pen_colour(pen, RED));
-    put_names(pen, report, nodes, all, ARRAY_LEN(nodes));
-    buf_printf(pen->out, "%s\n", pen_colour(pen, PLAIN));
-}
-
-static int put_rows(const struct pen *pen, const struct fabric_report *report,
-                    const struct heat *heat)
-{
-    const char *gap = heat->side <= CELLS_SPACED ? " " : "";
-    size_t indent = 0;
-
-    for (uint32_t row = 0; row < heat->side; row++) {
-        const char *label = heat_label(pen->arena, heat, report->result, row);
-
-        if (!label)
-            return -ENOMEM;
-        indent = strlen(label) > indent ? strlen(label) : indent;
-    }
-    indent = indent > LABEL_MAX ? LABEL_MAX : indent;
-    for (uint32_t row = 0; row < heat->side; row++) {
-        const char *label = pen_clean(pen, heat_label(pen->arena, heat, report->result, row));
-        uint32_t slow[2], count = heat_slow(heat, row, false, slow, ARRAY_LEN(slow));
-
-        buf_printf(pen->out, "%*.*s ", (int)indent, (int)indent, label);
-        put_cells(pen, heat, row, gap);
-        if (count) {
-            buf_printf(pen->out, "%s< ", pen_colour(pen, RED));
-            put_names(pen, report, slow, count, ARRAY_LEN(slow));
-            buf_puts(pen->out, pen_colour(pen, PLAIN));
-        }
-        buf_puts(pen->out, "\n");
-    }
-    put_columns(pen, report, heat, indent + 1, gap);
-    return 0;
-}
-
-static int put_heat(const struct pen *pen, const struct fabric_report *report,
-                    const struct heat *heat)
-{
-    char typical[METRIC_VALUE_BYTES], size[FABRIC_SIZE_BYTES];
-    const char *text =
-        arena_printf(pen->arena, "%s, %s, %s: rows send, columns receive", heat->metric->name,
-                     fabric_size(heat->bytes, size),
-                     heat->phase == PHASE_TOGETHER ? "all pairs at once" : "few pairs at once");
-
-    if (!text)
-        return -ENOMEM;
-    buf_puts(pen->out, "\n");
-    (void)pen_line(pen, BOLD, text);
-    buf_printf(pen->out, "%s. at least %.0f %% of the typical %s; 0 to 8: tenths of it%s%s\n",
-               pen_colour(pen, DIM), HEAT_WELL * 100,
-               metric_value(heat->metric->unit, heat->typical, typical),
-               heat->fold > 1 ? "; of several the slowest" : "", pen_colour(pen, PLAIN));
-    return put_rows(pen, report, heat);
-}
-
-/* One phase, that of which there is most; all with --verbose. */
-static int put_heats(const struct pen *pen, const struct fabric_report *report)
-{
-    const struct metric *metric = fabric_map_metric(report);
-    int space = pen->style->columns - LABEL_MAX - 12, best = -1;
-    uint32_t side = space < 20 ? 20 : (uint32_t)space;
-    struct heat heats[PAIR_PHASES] = {0};
-    int r = 0;
-
-    if (!metric->of_pair)
-        return 0;
-    if (side > (pen->style->verbose ? CELLS_MAX : CELLS_SHOWN))
-        side = pen->style->verbose ? CELLS_MAX : CELLS_SHOWN;
-    for (int phase = 0; r >= 0 && phase < PAIR_PHASES; phase++) {
-        r = heat_make(pen->arena, report->result, metric, (enum phase)phase, side, &heats[phase]);
-        if (r > 0 && (best < 0 || heats[phase].measures >= heats[best].measures))
-            best = phase;
-    }
-    for (int phase = 0; r >= 0 && phase < PAIR_PHASES; phase++)
-        if (heats[phase].measures && (pen->style->verbose || phase == best))
-            r = put_heat(pen, report, &heats[phase]);
-    return r < 0 ? r : 0;
 }
 
 /* ---- what went wrong ---- */
@@ -420,7 +319,7 @@ int fabric_report_text(const struct fabric_report *report, const struct report_s
         r = put_numbers(&pen, report);
     if (r == 0) {
         put_levels(&pen, report);
-        r = put_heats(&pen, report);
+        r = fabric_map_text(&pen, report);
     }
     if (r == 0)
         r = put_troubles(&pen, report);

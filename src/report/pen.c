@@ -5,6 +5,7 @@
 /* What fits a tired person's screen; --verbose prints everything. */
 #define PROOFS_SHOWN      4
 #define NODES_BYTES_SHOWN 240
+#define BLOCK_LEAST       20 /* columns of a block's text */
 
 const char *pen_colour(const struct pen *pen, enum colour colour)
 {
@@ -43,6 +44,35 @@ const char *pen_clean(const struct pen *pen, const char *text)
     return copy ? copy : "";
 }
 
+/* How much of `rest` goes on a line: whole words, and one at least. */
+static size_t fit_line(struct str rest, size_t width)
+{
+    size_t take = rest.len;
+
+    if (take <= width)
+        return take;
+    take = width;
+    while (take > 1 && rest.p[take] != ' ')
+        take--;
+    if (take <= 1) /* one long word: a path, a command */
+        for (take = width; take < rest.len && rest.p[take] != ' '; take++)
+            ;
+    return take;
+}
+
+void pen_text(const struct pen *pen, enum colour colour, const char *text)
+{
+    struct str rest = str_trim(str_of(pen_clean(pen, text)));
+
+    do {
+        size_t take = fit_line(rest, (size_t)pen->style->columns);
+
+        buf_printf(pen->out, "%s%.*s%s\n", pen_colour(pen, colour), (int)take, rest.p,
+                   pen_colour(pen, PLAIN));
+        rest = str_trim(str_skip(rest, take));
+    } while (rest.len);
+}
+
 /* "   label  text", wrapped, with later lines under the text. */
 void pen_block(const struct pen *pen, const char *label, enum colour colour, const char *text)
 {
@@ -50,18 +80,10 @@ void pen_block(const struct pen *pen, const char *label, enum colour colour, con
     struct str rest = str_trim(str_of(pen_clean(pen, text)));
     bool first = true;
 
-    width = width > indent + 30 ? width - indent : 30;
+    width = width > indent + BLOCK_LEAST ? width - indent : BLOCK_LEAST;
     do {
-        size_t take = rest.len;
+        size_t take = fit_line(rest, width);
 
-        if (take > width) {
-            take = width;
-            while (take > 1 && rest.p[take] != ' ')
-                take--;
-            if (take <= 1) /* one long word: a path, a command */
-                for (take = width; take < rest.len && rest.p[take] != ' '; take++)
-                    ;
-        }
         buf_printf(pen->out, "   %s%-7s%s ", pen_colour(pen, DIM), first ? label : "",
                    pen_colour(pen, PLAIN));
         buf_printf(pen->out, "%s%.*s%s\n", pen_colour(pen, colour), (int)take, rest.p,

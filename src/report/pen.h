@@ -23,6 +23,9 @@ enum colour pen_severity(enum severity severity);
 
 void pen_put(const struct pen *pen, enum colour colour, const char *text);
 
+/* Lines of whole words, as wide as there are columns. */
+void pen_text(const struct pen *pen, enum colour colour, const char *text);
+
 /* A copy without control characters; "" for NULL. */
 const char *pen_clean(const struct pen *pen, const char *text);
 

@@ -44,6 +44,7 @@ static struct fabric_fault *add(struct fabric_plan *plan, struct rng *rng,
                                    .node = MEASURE_NOBODY,
                                    .leaf = MEASURE_NOBODY,
                                    .spine = MEASURE_NOBODY,
+                                   .other = MEASURE_NOBODY,
                                    .sends = !one_way || sends,
                                    .receives = !one_way || !sends,
                                    .factor = between(rng, worst, best)};
@@ -95,6 +96,16 @@ static void plant_leaf(struct fabric_plan *plan, struct rng *rng)
         plan->leaf_inside[leaf] = fault->factor;
 }
 
+static void plant_join(struct fabric_plan *plan, struct rng *rng)
+{
+    uint32_t leaves = plan->config->leaves, leaf = (uint32_t)rng_below(rng, leaves);
+    struct fabric_fault *fault = add(plan, rng, FAULT_JOIN, LEAF_WORST, LEAF_BEST);
+
+    fault->leaf = leaf;
+    fault->other = (leaf + 1 + (uint32_t)rng_below(rng, leaves - 1)) % leaves;
+    plan->join = fault;
+}
+
 static void plant_cables(struct fabric_plan *plan, struct rng *rng, uint32_t n)
 {
     uint32_t spines = plan->config->spines, uplinks = plan->config->leaves * spines;
@@ -132,6 +143,8 @@ static void hide(struct fabric_plan *plan)
         uint32_t leaf = cable ? fault->leaf : fault->node / plan->config->hosts_each;
         double before = cable ? plan->leaf_out[leaf] : plan->leaf_inside[leaf];
 
+        if (fault->kind == FAULT_JOIN)
+            before = fmin(before, plan->leaf_out[fault->other]);
         fault->hidden = fault->kind != FAULT_LEAF && before < 1 &&
                         fault->factor > before * (1 - HIDDEN_SIGMAS * plan->config->noise);
     }
@@ -164,6 +177,8 @@ int fabric_plan_make(const struct fabric_world_config *config, struct fabric_wor
         plant_leaf(plan, &rng);
     if (config->bad_cables > 0)
         plant_cables(plan, &rng, n);
+    if (config->bad_join && config->leaves > 1)
+        plant_join(plan, &rng);
     hide(plan);
     return 0;
 }
@@ -196,6 +211,9 @@ double fabric_plan_speed(const struct fabric_plan *plan, uint32_t from, uint32_t
 
     if (a == b)
         return fmin(speed, plan->leaf_inside[a]);
+    if (plan->join && ((plan->join->sends && a == plan->join->leaf && b == plan->join->other) ||
+                       (plan->join->receives && a == plan->join->other && b == plan->join->leaf)))
+        speed = fmin(speed, plan->join->factor);
     spine = spine_of(config, from, to);
     speed = fmin(speed, fmin(plan->leaf_out[a], plan->leaf_out[b]));
     return fmin(speed, fmin(plan->up[(size_t)a * config->spines + spine],
@@ -244,6 +262,10 @@ static bool names(const struct fabric_plan *plan, const struct suspect *suspect,
                 suspect->kind == SUSPECT_RECEIVING);
     }
     inside = of_leaf(plan, suspect, fault->leaf);
+    if (fault->kind == FAULT_JOIN) {
+        inside += of_leaf(plan, suspect, fault->other);
+        return suspect->kind == SUSPECT_BETWEEN && inside == count && count == 2 * each;
+    }
     if (fault->kind == FAULT_LEAF && plan->leaf_inside[fault->leaf] < 1 &&
         !plan->config->groups_told && count == 1 && suspect->kind == SUSPECT_NODE) {
         /* Its nodes are slow with everybody: without a topology nothing says what they share. */

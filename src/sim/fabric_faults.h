@@ -8,11 +8,12 @@
 
 struct fabric_plan {
     const struct fabric_world_config *config;
-    double *send, *receive; /* by node: 1 is well */
-    double *up, *down;      /* by leaf * spines + spine */
-    double *leaf_out;       /* by leaf: ways in and out of it */
-    double *leaf_inside;    /* by leaf */
-    uint32_t *leaf_named;   /* by leaf: its nodes that were named one by one */
+    double *send, *receive;          /* by node: 1 is well */
+    double *up, *down;               /* by leaf * spines + spine */
+    double *leaf_out;                /* by leaf: ways in and out of it */
+    double *leaf_inside;             /* by leaf */
+    const struct fabric_fault *join; /* of two leaves; NULL: none is bad */
+    uint32_t *leaf_named;            /* by leaf: its nodes that were named one by one */
     struct fabric_fault *faults;
     uint32_t *fault_count;
 };

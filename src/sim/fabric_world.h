@@ -15,6 +15,7 @@ enum fabric_fault_kind {
     FAULT_NODE_WAY, /* what it sends, or what it receives */
     FAULT_CABLE,    /* of a host: has its name; of (leaf, spine): a part of the leaf's ways */
     FAULT_LEAF,     /* slow to and from others; or inside, too */
+    FAULT_JOIN,     /* what joins two leaves; or one way of it */
     FAULT_KIND_COUNT
 };
 
@@ -40,6 +41,7 @@ struct fabric_world_config {
     double slow_nodes; /* share of nodes */
     double bad_cables; /* share of cables; at least one when not 0 */
     bool bad_leaf;
+    bool bad_join;   /* of two leaves */
     double together; /* speed across leaves when all run at once; 0: as alone */
     double hiccups;  /* chance that a single measurement is much too slow */
     uint32_t rails;  /* ports of each node; 0: one */
@@ -54,7 +56,8 @@ struct fabric_fault {
     enum fabric_fault_kind kind;
     uint32_t node;        /* or MEASURE_NOBODY */
     uint32_t leaf, spine; /* of a cable between them; of a leaf */
-    bool sends, receives; /* which way is slow; of a leaf's cable: up, down */
+    uint32_t other;       /* of what joins two leaves: the other one */
+    bool sends, receives; /* which way is slow; of a leaf's cable: up, down; from it to the other */
     double factor;
     bool hidden; /* behind another fault that is as slow: cannot be seen by anybody */
     bool found;

@@ -332,6 +332,146 @@ static void test_a_given_group_that_is_slow_to_others_is_named(void **state)
     assert_string_equal(suspect->group, "leaf1");
 }
 
+/* Leaves of these sizes; what goes between the first two is slow, in these ways. */
+static void badly_joined(const uint32_t sizes[4], bool out, bool in, double (*more)(uint32_t node))
+{
+    uint32_t leaf_of[NODES_MAX], count = 0;
+
+    (void)teardown(NULL);
+    (void)setup(NULL);
+    for (uint32_t leaf = 0; leaf < 4; leaf++)
+        for (uint32_t i = 0; i < sizes[leaf]; i++) {
+            char name[8], group[8];
+
+            (void)snprintf(name, sizeof(name), "n%02u", count + 1);
+            (void)snprintf(group, sizeof(group), "leaf%u", leaf + 1);
+            leaf_of[count++] = leaf;
+            (void)node(name, group);
+        }
+    for (uint32_t a = 0; a < count; a++)
+        for (uint32_t b = 0; b < count; b++) {
+            bool there = out && leaf_of[a] == 0 && leaf_of[b] == 1;
+            bool back = in && leaf_of[a] == 1 && leaf_of[b] == 0;
+
+            if (a != b)
+                flow(a, b, PHASE_ALONE,
+                     FAST * fmin(there || back ? 0.4 : 1, more ? fmin(more(a), more(b)) : 1));
+        }
+}
+
+static double one_slow_of_each(uint32_t n)
+{
+    return n == 0 || n == 6 ? 0.7 : 1;
+}
+
+static double all_of_the_first(uint32_t n)
+{
+    return n < 4 ? 0.4 : 1;
+}
+
+static void test_what_joins_two_groups_is_named(void **state)
+{
+    static const uint32_t sizes[][4] = {{4, 4, 4, 0}, {2, 6, 4, 0}, {6, 2, 3, 3}, {2, 2, 2, 2}};
+    const struct suspect *suspect;
+    struct findings_of_fabric found;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
+        for (int ways = 1; ways <= 3; ways++) {
+            badly_joined(sizes[i], ways & 1, ways & 2, NULL);
+            found = find();
+            if (found.suspect_count != 1 || found.suspects[0].kind != SUSPECT_BETWEEN)
+                print_all(&found);
+            assert_int_equal(found.suspect_count, 1);
+            assert_int_equal(found.suspects[0].kind, SUSPECT_BETWEEN);
+            assert_string_equal(found.suspects[0].group, "leaf1");
+            assert_string_equal(found.suspects[0].peer_group, "leaf2");
+            assert_int_equal(found.suspects[0].node_count, sizes[i][0] + sizes[i][1]);
+            assert_true(fabs(found.suspects[0].slower - 0.6) < 0.05);
+        }
+    noise = 0;
+    badly_joined(sizes[0], false, true, NULL);
+    for (size_t i = 0; i < result->measures.count; i++)
+        result->measures.items[i].value =
+            FAST * (result->measures.items[i].value < 0.7 * FAST ? 0.4 : 1);
+    found = find();
+    suspect = &found.suspects[0];
+    assert_string_equal(suspect->sentence,
+                        "all from leaf2 (n05, n06, n07 and 1 more) to leaf1 (n01, n02, n03 and 1 "
+                        "more) runs at 4.72 GB/s where others reach 11.8 GB/s (16 of 16 "
+                        "measurements slow); the other way is well, and so is each inside and with "
+                        "the rest: it is what joins the two");
+    /* Beside slow nodes of both; and a leaf that is slow to all is no matter of two. */
+    badly_joined(sizes[0], true, true, one_slow_of_each);
+    found = find();
+    assert_int_equal(found.suspect_count, 3);
+    assert_int_equal(found.suspects[0].kind, SUSPECT_BETWEEN);
+    for (int i = 1; i < 3; i++) {
+        assert_int_equal(found.suspects[i].kind, SUSPECT_NODE);
+        assert_true(found.suspects[i].nodes[0] == 0 || found.suspects[i].nodes[0] == 6);
+    }
+    badly_joined(sizes[0], true, true, all_of_the_first);
+    found = find();
+    assert_int_equal(found.suspect_count, 1);
+    assert_int_equal(found.suspects[0].kind, SUSPECT_GROUP);
+    assert_string_equal(found.suspects[0].peer_group, "");
+}
+
+/* One slow pair of two leaves, as often as it was measured: other nodes of both are asked for. */
+static void test_a_slow_pair_of_two_groups_asks_for_others_of_them(void **state)
+{
+    struct pair next[8];
+    int pairs, seen = 0;
+
+    (void)state;
+    for (uint32_t i = 0; i < 24; i++) {
+        char name[8], group[8];
+
+        (void)snprintf(name, sizeof(name), "n%02u", i);
+        (void)snprintf(group, sizeof(group), "leaf%u", i / 8);
+        (void)node(name, group);
+    }
+    for (uint32_t a = 0; a < 24; a++)
+        for (uint32_t b = 0; b < 24; b++)
+            for (int i = 0; i < 2; i++)
+                if (a != b && (a / 8 == b / 8 || a / 8 == 2 || b / 8 == 2 || (a | b) == 8))
+                    flow(a, b, PHASE_ALONE, FAST * ((a | b) == 8 ? 0.4 : 1));
+    pairs = model_next_pairs(arena, result, next, 8, NULL);
+    assert_true(pairs > 0);
+    for (int i = 0; i < pairs; i++)
+        seen += next[i].a / 8 == 0 && next[i].b / 8 == 1 && next[i].a != 0 && next[i].b != 8;
+    assert_int_equal(seen, 1);
+}
+
+/* What is said of all nodes hides nobody: all below their ports, and one that answers late. */
+static void test_what_all_nodes_have_in_common_hides_nobody(void **state)
+{
+    struct findings_of_fabric found;
+    bool late = false;
+
+    (void)state;
+    nodes(6);
+    tournament(PHASE_ALONE, speed_of);
+    for (size_t i = 0; i < result->measures.count; i++)
+        strcpy(result->measures.items[i].via, "rc_mlx5/mlx5_0:1");
+    for (size_t i = 0; i < 6; i++) {
+        struct card *card = &result->nodes.items[i].card;
+
+        card->device_count = 1;
+        card->devices[0] = (struct device){DEVICE_RDMA, "mlx5_0:1", true, 50e9, 0};
+    }
+    for (uint32_t a = 0; a < 6; a++)
+        for (uint32_t b = 0; b < 6; b++)
+            if (a != b)
+                add("pair.latency.p50", a, b, PHASE_ALONE, "",
+                    (a == 2 || b == 2 ? 20e-6 : 4e-6) * exp(0.02 * normal()));
+    found = find();
+    for (uint32_t i = 0; i < found.suspect_count; i++)
+        late |= found.suspects[i].kind == SUSPECT_NODE && found.suspects[i].nodes[0] == 2;
+    assert_int_equal(found.suspect_count, 2);
+    assert_true(late);
+}
+
 static void test_what_is_slow_only_all_at_once_is_the_core(void **state)
 {
     struct findings_of_fabric found;
@@ -789,6 +929,9 @@ int main(void)
         TEST(test_a_leaf_that_nobody_told_of_is_found),
         TEST(test_the_structure_of_a_network_is_no_fault),
         TEST(test_a_given_group_that_is_slow_to_others_is_named),
+        TEST(test_what_joins_two_groups_is_named),
+        TEST(test_a_slow_pair_of_two_groups_asks_for_others_of_them),
+        TEST(test_what_all_nodes_have_in_common_hides_nobody),
         TEST(test_what_is_slow_only_all_at_once_is_the_core),
         TEST(test_all_below_what_the_ports_say_is_told),
         TEST(test_the_published_case),

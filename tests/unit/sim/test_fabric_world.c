@@ -68,6 +68,7 @@ static void test_all_that_is_planted_is_found_in_a_part_of_the_pairs(void **stat
         config.slow_nodes = 0.01;
         config.bad_cables = 0.001;
         config.bad_leaf = true;
+        config.bad_join = seed % 3 == 0;
         config.hashed = seed % 2;
         result_free(run(&config));
         if (score.false_names)
@@ -79,6 +80,31 @@ static void test_all_that_is_planted_is_found_in_a_part_of_the_pairs(void **stat
         assert_true(score.pairs_share <= 0.12);
         assert_true(score.fault_count >= 5);
     }
+}
+
+/* Few spines: a bad cable is half of what goes between any two leaves, and is no matter of two. */
+static void test_what_joins_two_leaves_is_told_from_their_cables(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++)
+        for (int join = 0; join < 2; join++) {
+            struct fabric_world_config config = {.seed = seed,
+                                                 .leaves = 8,
+                                                 .hosts_each = 4,
+                                                 .spines = join ? 1 : 2,
+                                                 .groups_told = true,
+                                                 .hashed = seed % 2,
+                                                 .noise = 0.03,
+                                                 .bad_cables = join ? 0 : 0.001,
+                                                 .bad_join = join,
+                                                 .options = {.tests = 1u << TEST_PAIRS}};
+
+            result_free(run(&config));
+            if (strstr(score.false_words, "joins the two"))
+                fail_msg("seed %u: %s", (unsigned)seed, score.false_words);
+            for (uint32_t i = 0; i < score.fault_count && join; i++)
+                assert_true(score.faults[i].found);
+        }
 }
 
 static void test_nothing_is_named_where_nothing_is_wrong(void **state)
@@ -310,6 +336,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_that_is_planted_is_found_in_a_part_of_the_pairs),
+        cmocka_unit_test(test_what_joins_two_leaves_is_told_from_their_cables),
         cmocka_unit_test(test_nothing_is_named_where_nothing_is_wrong),
         cmocka_unit_test(test_every_pair_of_few_nodes_is_measured_in_both_phases),
         cmocka_unit_test(test_eight_hosts_take_less_than_a_minute),
