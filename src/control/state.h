@@ -59,7 +59,8 @@ struct fold {
     uint8_t *rank_ends; /* (world) enum rank_end */
     uint32_t nodes_started, nodes_settled, nodes_empty;
     uint32_t ranks_ended, ranks_well, ranks_died; /* ended: these two, and those that were lost */
-    uint32_t well_before, first_well; /* ranks that had left well when one died; the first of them */
+    uint32_t well_before,
+        first_well; /* ranks that had left well when one died; the first of them */
     int64_t running_at, rendezvous_at, step_told_at;
     int64_t step; /* that was told last in this attempt; -1: none */
     bool progress;
