@@ -8,8 +8,8 @@
 #include "base/crc32c.h"
 #include "base/hash.h"
 #include "base/output.h"
+#include "ckpt/asked.h"
 #include "ckpt/folder.h"
-#include "ckpt/job.h"
 #include "ckpt/part.h"
 
 #include <errno.h>
@@ -51,18 +51,18 @@ struct ckpt_writer {
     struct memory kept;
     size_t wanted, touched; /* bytes of `kept` that shall have, and have, their pages */
     char *block;
-    struct job job; /* what is written; the thread's while it is */
+    struct asked asked; /* what is written; the thread's while it is */
 };
 
 static uint64_t stream_bytes(const struct ckpt_writer *writer)
 {
-    return writer->job.header.vector_count * part_vector_bytes(&writer->job.header);
+    return writer->asked.header.vector_count * part_vector_bytes(&writer->asked.header);
 }
 
 /* Take the next bytes, at most a block and of one vector. */
 static size_t take(struct ckpt_writer *writer, uint64_t at, size_t *vector, uint64_t *offset)
 {
-    uint64_t of_one = part_vector_bytes(&writer->job.header);
+    uint64_t of_one = part_vector_bytes(&writer->asked.header);
     size_t len;
     bool held;
 
@@ -76,7 +76,7 @@ static size_t take(struct ckpt_writer *writer, uint64_t at, size_t *vector, uint
     if (held)
         memcpy(writer->block, writer->kept.p + (at - writer->held_at), len);
     else
-        memcpy(writer->block, (const char *)writer->job.vectors[*vector] + *offset, len);
+        memcpy(writer->block, (const char *)writer->asked.vectors[*vector] + *offset, len);
     (void)pthread_mutex_lock(&writer->lock);
     writer->reading = false;
     writer->taken = at + len;
@@ -98,7 +98,7 @@ static bool given_up(struct ckpt_writer *writer)
 static int write_stream(struct ckpt_writer *writer, struct output *output, struct err *err)
 {
     uint64_t total = stream_bytes(writer), at = 0, offset;
-    uint32_t *crc = writer->job.crc;
+    uint32_t *crc = writer->asked.crc;
     size_t vector, len;
     int r = 0;
 
@@ -116,13 +116,13 @@ static int write_stream(struct ckpt_writer *writer, struct output *output, struc
 
 static int write_table(struct ckpt_writer *writer, struct output *output, struct err *err)
 {
-    size_t bytes = (size_t)part_table_bytes(&writer->job.header);
+    size_t bytes = (size_t)part_table_bytes(&writer->asked.header);
     uint8_t *table = malloc(bytes);
     int r;
 
     if (!table)
         return err_set(err, -ENOMEM, "%s: no memory for its checksums", output->path);
-    part_table_put(&writer->job.header, writer->job.crc, table);
+    part_table_put(&writer->asked.header, writer->asked.crc, table);
     r = output_put(output, table, bytes, err);
     free(table);
     return r;
@@ -133,7 +133,7 @@ static int write_part(struct ckpt_writer *writer, struct output *output, struct 
     uint8_t header[PART_HEADER_BYTES];
     int r;
 
-    part_header_put(&writer->job.header, header);
+    part_header_put(&writer->asked.header, header);
     r = output_put(output, header, sizeof(header), err);
     if (r == 0)
         r = write_stream(writer, output, err);
@@ -151,7 +151,7 @@ static int write_file(struct ckpt_writer *writer, const char *name, const struct
     char *path;
     int r;
 
-    if (asprintf(&path, "%s/%s", writer->job.folder, name) < 0)
+    if (asprintf(&path, "%s/%s", writer->asked.folder, name) < 0)
         return err_set(err, -ENOMEM, "%s: no memory to write it", name);
     r = output_open(&output, path, true, err);
     free(path);
@@ -178,7 +178,7 @@ static void remove_files(const struct ckpt_writer *writer, const struct ckpt_don
     for (uint32_t i = 0; i < done->files; i++) {
         char *path;
 
-        if (asprintf(&path, "%s/%s", writer->job.folder, done->file[i].name) < 0)
+        if (asprintf(&path, "%s/%s", writer->asked.folder, done->file[i].name) < 0)
             continue;
         (void)unlink(path);
         free(path);
@@ -192,15 +192,15 @@ static void write_all(struct ckpt_writer *writer, struct ckpt_done *done, struct
 
     *done = (struct ckpt_done){0};
     *err = (struct err){0};
-    folder_part_name(name, sizeof(name), writer->job.header.rank, writer->job.header.ranks);
-    if (mkdir(writer->job.folder, 0755) < 0 && errno != EEXIST)
-        r = err_set(err, -errno, "%s: cannot make it: %s", writer->job.folder, strerror(errno));
+    folder_part_name(name, sizeof(name), writer->asked.header.rank, writer->asked.header.ranks);
+    if (mkdir(writer->asked.folder, 0755) < 0 && errno != EEXIST)
+        r = err_set(err, -errno, "%s: cannot make it: %s", writer->asked.folder, strerror(errno));
     if (r == 0)
         r = write_file(writer, name, NULL, done, err);
-    for (size_t i = 0; i < writer->job.file_count && r == 0; i++)
-        r = write_file(writer, writer->job.files[i].name, &writer->job.files[i], done, err);
+    for (size_t i = 0; i < writer->asked.file_count && r == 0; i++)
+        r = write_file(writer, writer->asked.files[i].name, &writer->asked.files[i], done, err);
     if (r == 0)
-        r = folder_sync(writer->job.folder, err);
+        r = folder_sync(writer->asked.folder, err);
     if (r < 0) {
         remove_files(writer, done);
         *done = (struct ckpt_done){.failed = r};
@@ -281,7 +281,7 @@ void ckpt_writer_free(struct ckpt_writer *writer)
     (void)pthread_join(writer->thread, NULL);
     (void)pthread_cond_destroy(&writer->changed);
     (void)pthread_mutex_destroy(&writer->lock);
-    job_done(&writer->job);
+    asked_done(&writer->asked);
     if (writer->kept.p)
         (void)munmap(writer->kept.p, writer->kept.bytes);
     free(writer->block);
@@ -331,8 +331,8 @@ int ckpt_writer_begin(struct ckpt_writer *writer, const struct ckpt_request *req
     (void)pthread_mutex_unlock(&writer->lock);
     if (busy)
         return err_set(err, -EBUSY, "the checkpoint before is still being written");
-    job_done(&writer->job);
-    r = job_init(&writer->job, request, err);
+    asked_done(&writer->asked);
+    r = asked_init(&writer->asked, request, err);
     if (r < 0)
         return r;
     bytes = stream_bytes(writer);
@@ -349,14 +349,14 @@ int ckpt_writer_begin(struct ckpt_writer *writer, const struct ckpt_request *req
 /* The rest of the stream into `kept`; the thread is not reading. */
 static void keep_rest(struct ckpt_writer *writer)
 {
-    uint64_t of_one = part_vector_bytes(&writer->job.header), total = stream_bytes(writer), len;
+    uint64_t of_one = part_vector_bytes(&writer->asked.header), total = stream_bytes(writer), len;
 
     for (uint64_t at = writer->taken; at < total; at += len) {
         uint64_t offset = at % of_one;
 
         len = of_one - offset;
         memcpy(writer->kept.p + (at - writer->taken),
-               (const char *)writer->job.vectors[at / of_one] + offset, len);
+               (const char *)writer->asked.vectors[at / of_one] + offset, len);
     }
     writer->held_at = writer->taken;
     writer->held = true;

@@ -1,4 +1,4 @@
-#include "ckpt/job.h"
+#include "ckpt/asked.h"
 
 #include "ckpt/folder.h"
 
@@ -28,14 +28,14 @@ static int check_request(const struct ckpt_request *request, struct err *err)
     return 0;
 }
 
-static int copy_files(struct job *job, const struct ckpt_request *request)
+static int copy_files(struct asked *asked, const struct ckpt_request *request)
 {
     for (size_t i = 0; i < request->file_count && request->rank == 0; i++) {
         const struct ckpt_file *from = &request->files[i];
         char *name = strdup(from->name), *bytes = malloc(from->len + 1);
 
-        job->files[i] = (struct ckpt_file){name, bytes, from->len};
-        job->file_count = i + 1;
+        asked->files[i] = (struct ckpt_file){name, bytes, from->len};
+        asked->file_count = i + 1;
         if (!name || !bytes)
             return -ENOMEM;
         if (from->len > 0)
@@ -44,9 +44,9 @@ static int copy_files(struct job *job, const struct ckpt_request *request)
     return 0;
 }
 
-static int copy(struct job *job, const struct ckpt_request *request)
+static int copy(struct asked *asked, const struct ckpt_request *request)
 {
-    struct part_header *header = &job->header;
+    struct part_header *header = &asked->header;
 
     *header = (struct part_header){.step = request->step,
                                    .rank = (uint32_t)request->rank,
@@ -58,35 +58,35 @@ static int copy(struct job *job, const struct ckpt_request *request)
                                    .vector_count = (uint32_t)request->vector_count};
     for (size_t i = 0; i < request->vector_count; i++) {
         (void)snprintf(header->vectors[i], PART_NAME_MAX, "%s", request->vectors[i].name);
-        job->vectors[i] = request->vectors[i].data;
+        asked->vectors[i] = request->vectors[i].data;
     }
-    job->crc =
-        calloc(header->vector_count * (size_t)part_vector_slices(header) + 1, sizeof(*job->crc));
-    job->folder = folder_partial_path(request->folder, request->step);
-    return job->crc && job->folder ? copy_files(job, request) : -ENOMEM;
+    asked->crc =
+        calloc(header->vector_count * (size_t)part_vector_slices(header) + 1, sizeof(*asked->crc));
+    asked->folder = folder_partial_path(request->folder, request->step);
+    return asked->crc && asked->folder ? copy_files(asked, request) : -ENOMEM;
 }
 
-int job_init(struct job *job, const struct ckpt_request *request, struct err *err)
+int asked_init(struct asked *asked, const struct ckpt_request *request, struct err *err)
 {
     int r = check_request(request, err);
 
     if (r < 0)
         return r;
-    r = copy(job, request);
+    r = copy(asked, request);
     if (r < 0) {
-        job_done(job);
+        asked_done(asked);
         return err_set(err, r, "no memory to write a checkpoint");
     }
     return 0;
 }
 
-void job_done(struct job *job)
+void asked_done(struct asked *asked)
 {
-    for (size_t i = 0; i < job->file_count; i++) {
-        free((void *)job->files[i].name);
-        free((void *)job->files[i].bytes);
+    for (size_t i = 0; i < asked->file_count; i++) {
+        free((void *)asked->files[i].name);
+        free((void *)asked->files[i].bytes);
     }
-    free(job->folder);
-    free(job->crc);
-    *job = (struct job){0};
+    free(asked->folder);
+    free(asked->crc);
+    *asked = (struct asked){0};
 }
