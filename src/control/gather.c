@@ -151,7 +151,7 @@ static void say_swaps(struct control *c)
         uint32_t old = c->fold.slots[s];
         struct run_event event = event_of(EV_NODE_SWAPPED);
         struct place_span span;
-        char text[SENTENCE_MAX];
+        struct buf text = {0};
 
         if (c->plan[s] < 0)
             continue;
@@ -161,11 +161,14 @@ static void say_swaps(struct control *c)
         event.b = old;
         if (c->plan[s] == old)
             continue;
-        (void)snprintf(text, sizeof(text), "ranks %u-%u: %s -> %s", span.first,
-                       span.first + (span.count ? span.count - 1 : 0), c->config.names[old],
-                       c->config.names[c->plan[s]]);
-        event.text = str_of(text);
+        if (span.count > 1)
+            buf_printf(&text, "ranks %u-%u", span.first, span.first + span.count - 1);
+        else
+            buf_printf(&text, "rank %u", span.first);
+        buf_printf(&text, ": %s -> %s", c->config.names[old], c->config.names[c->plan[s]]);
+        event.text = (struct str){text.p, text.len};
         control_emit(c, event);
+        buf_done(&text);
     }
 }
 

@@ -72,7 +72,7 @@ kill -INT $run
 wait $run
 [ $? = 12 ] || wrong "given up: not exit code 12: $(cat givenup.err)"
 [ "$(grep -c "its end can't be stored: .*no space left" givenup.err)" = 1 ] || wrong "given up: not said once: $(cat givenup.err)"
-nothing_left "$id" || wrong "given up: something is left: $(ranks_of "$id") $(agents_of "$id")"
+await nothing_left "$id" || wrong "given up: something is left: $(ranks_of "$id") $(agents_of "$id")"
 umount -l "$XDG_STATE_HOME"
 
 # A log that cannot grow: the rank goes on, and the log says where it ends.
