@@ -9,8 +9,7 @@
 #define FLEET_RECORD_H
 
 #include "base/map.h"
-#include "fleet/words.h"
-#include "topo/topo.h"
+#include "fleet/layout.h"
 
 /* One subject's blocks, as they are compared. */
 struct entry_ref {
@@ -25,27 +24,6 @@ struct entry {
     const char *const *unseen; /* globs of block names whose absence says nothing */
     uint32_t unseen_count, ref_count;
     struct entry_ref refs[];
-};
-
-/* Where a subject sits. */
-struct seat {
-    const char *key; /* slot for PCI, "<slot>#<port>" for a card's port, else the name; kept once */
-    const char *role; /* "gpu3", or as `key` */
-    const char *who;  /* for rules: "gpu", "port", "host" ... */
-    const char *name; /* "10de:2330" or as printed; "" */
-    uint64_t bdf;
-    uint32_t vendor_device;
-    int32_t parent; /* seat of the bridge above, -1 */
-    int16_t root;   /* root bus, -1 when not PCI */
-    uint8_t kind;   /* enum subject_kind */
-    uint8_t device; /* enum topo_kind */
-};
-
-struct layout {
-    uint64_t sig, pci_sig; /* all of it; the PCI tree without bus numbers */
-    uint64_t numbering;    /* of the bus numbers */
-    uint32_t count, roots;
-    struct seat seats[]; /* other subjects in the node's order, then PCI in bus order */
 };
 
 /* An identity value that no two nodes may share. */

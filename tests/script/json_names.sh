@@ -101,7 +101,11 @@ def check_answer(name):
 
 def shown(where, line):
     """The line is where the answer says it is, and says what the answer says it says; what is read from
-    bytes has an offset instead."""
+    bytes has an offset instead; what no line says has neither."""
+    if line["line"] is None and "offset" not in line:
+        if not line["text"] or (line["source"] and not os.path.exists(line["source"])):
+            wrong(f"{where}: {line}")
+        return
     if line["line"] is None:
         if not 0 <= line["offset"] < os.path.getsize(line["source"]):
             wrong(f"{where}: {line['source']} has no offset {line['offset']}")
@@ -123,11 +127,12 @@ if inspect["differences"]:
     wrong("inspect compares nothing")
 for name in "slow", "metric", "pairs":
     answer = check_answer(name)
-    check(name, answer, {"explanation": list, "confounders": list, "test": dict})
+    check(name, answer, {"explanation": list, "likely": list, "unexplained": list, "confounders": list,
+                         "test": dict})
     causes = answer.get("explanation", [])
     if not causes:
         wrong(f"{name}: no causes")
-    for cause in causes:
+    for cause in causes + answer.get("likely", []):
         check(f"{name}: cause", cause, CAUSE)
         if not 0 <= cause["p"] <= 1:
             wrong(f"{name}: p is {cause['p']}")
