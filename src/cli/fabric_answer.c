@@ -105,6 +105,9 @@ int fabric_answer_check(const struct subcommand *command, const struct fabric_an
     const struct metric *metric;
     struct err err = {0};
 
+    if ((args->html && !*args->html) || (args->csv && !*args->csv))
+        return subcommand_trouble(command, "%s needs the name of a file",
+                                  args->html && !*args->html ? "--html" : "--csv");
     if (args->json && args->csv && !strcmp(args->csv, "-"))
         return subcommand_trouble(command, "--json or --csv -, not both");
     if (args->metric && fabric_metric(args->metric, &metric, &err) < 0)

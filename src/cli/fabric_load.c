@@ -161,7 +161,8 @@ int fabric_metric(const char *name, const struct metric **out, struct err *err)
     if (*out)
         return 0;
     for (size_t i = 0; i < metric_count; i++) {
-        size_t distance = str_distance(str_of(name), str_of(metrics[i].name));
+        bool begins = str_starts(str_of(metrics[i].name), name);
+        size_t distance = begins ? 0 : str_distance(str_of(name), str_of(metrics[i].name));
 
         if (distance < best) {
             best = distance;

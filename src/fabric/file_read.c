@@ -318,6 +318,8 @@ int result_read_json(struct str text, const char *name, struct fabric_result **o
         r = read_pass(&reading, PASS_NODES);
     if (r == 0)
         r = take_head(&reading);
+    if (r == 0 && !reading.result->nodes.count)
+        r = err_set(err, -EPROTO, "%s: no node in it", name);
     if (r == 0)
         r = read_pass(&reading, PASS_MEASURES);
     json_decref(reading.head);

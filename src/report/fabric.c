@@ -25,9 +25,24 @@ uint32_t fabric_suspects_shown(const struct fabric_report *report)
     return count;
 }
 
+struct changes_shown fabric_changes_shown(const struct fabric_report *report)
+{
+    struct changes_shown shown = {0};
+
+    for (uint32_t i = 0; report->changes && i < report->changes->telling; i++) {
+        const struct change *change = &report->changes->items[i];
+
+        if (report->metric && report->metric != change->metric)
+            continue;
+        shown.telling++;
+        shown.slower += change->ratio < 1;
+    }
+    return shown;
+}
+
 bool fabric_report_has_findings(const struct fabric_report *report)
 {
-    return fabric_suspects_shown(report) || (report->changes && report->changes->slower);
+    return fabric_suspects_shown(report) || fabric_changes_shown(report).slower;
 }
 
 static const char *duration(struct arena *arena, int64_t ns)
@@ -358,11 +373,12 @@ const char *change_who(struct arena *arena, const struct fabric_result *result,
 const char *changes_headline(struct arena *arena, const struct fabric_report *report)
 {
     const struct changes *changes = report->changes;
+    struct changes_shown shown = fabric_changes_shown(report);
     const char *origin = fabric_origin(arena, report->older), *numbers;
 
-    numbers = !changes->telling ? "nothing changed beyond noise"
-                                : arena_printf(arena, "%u got slower, %u got faster",
-                                               changes->slower, changes->telling - changes->slower);
+    numbers = !shown.telling ? "nothing changed beyond noise"
+                             : arena_printf(arena, "%u got slower, %u got faster", shown.slower,
+                                            shown.telling - shown.slower);
     if (!origin || !numbers)
         return NULL;
     return arena_printf(arena, "Since %s: %s (%u nodes in both, %u gone, %u new)", origin, numbers,

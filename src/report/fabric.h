@@ -33,6 +33,11 @@ bool fabric_report_has_findings(const struct fabric_report *report);
 bool fabric_shows(const struct fabric_report *report, const struct suspect *suspect);
 uint32_t fabric_suspects_shown(const struct fabric_report *report);
 
+struct changes_shown { /* beyond noise; of the one metric, when one was asked for */
+    uint32_t telling, slower;
+};
+struct changes_shown fabric_changes_shown(const struct fabric_report *report);
+
 /* "8 nodes, 28 pairs in 1 min 35 s: 2 suspects". */
 const char *fabric_headline(struct arena *arena, const struct fabric_report *report);
 /* "fabric-bcdfg, 2025-11-24 16:00 UTC, quick: pairs, memory". */

@@ -98,14 +98,14 @@ static void number_cell(const struct page *page, const struct metric *metric, do
 static void put_changes(const struct page *page, const struct fabric_report *report)
 {
     const struct changes *changes = report->changes;
-    uint32_t told = 0;
+    uint32_t told = 0, all = fabric_changes_shown(report).telling;
 
     if (!changes)
         return;
     page_html(page, "<h2>What changed</h2><p>");
     page_text(page, changes_headline(page->arena, report));
     page_html(page, "</p>");
-    if (!changes->telling)
+    if (!all)
         return;
     page_html(page, "<div class=\"wide\"><table><tr><th>who</th><th>by</th><th class=\"n\">before"
                     "</th><th class=\"n\">after</th><th class=\"n\">speed</th></tr>\n");
@@ -124,8 +124,8 @@ static void put_changes(const struct page *page, const struct fabric_report *rep
         told++;
     }
     page_html(page, "</table></div>");
-    if (changes->telling > told && !report->metric)
-        further(page, changes->telling - told, "change");
+    if (all > told)
+        further(page, all - told, "change");
 }
 
 /* ---- numbers ---- */

@@ -117,7 +117,8 @@ static void put_changes(const struct fabric_report *report, struct buf *out)
     buf_puts(out, "{\"id\":");
     file_print_text(report->older->id, out);
     buf_printf(out, ",\"nodes\":%u,\"missing\":%u,\"added\":%u,\"telling\":%u,\"changes\":[",
-               changes->nodes, changes->missing, changes->added, changes->telling);
+               changes->nodes, changes->missing, changes->added,
+               fabric_changes_shown(report).telling);
     for (uint32_t i = 0; i < changes->count; i++) {
         const struct change *change = &changes->items[i];
 

@@ -107,15 +107,13 @@ static int put_change(const struct pen *pen, const struct fabric_report *report,
 static int put_changes(const struct pen *pen, const struct fabric_report *report)
 {
     const struct changes *changes = report->changes;
-    size_t all = 0, told = 0, limit;
+    size_t all = fabric_changes_shown(report).telling, told = 0, limit;
     int r;
 
     if (!changes)
         return 0;
     buf_puts(pen->out, "\n");
     r = pen_line(pen, BOLD, changes_headline(pen->arena, report));
-    for (uint32_t i = 0; i < changes->telling; i++)
-        all += !report->metric || changes->items[i].metric == report->metric;
     limit = shown_of(pen, all, CHANGES_SHOWN);
     for (uint32_t i = 0; r == 0 && i < changes->telling && told < limit; i++)
         if (!report->metric || changes->items[i].metric == report->metric) {

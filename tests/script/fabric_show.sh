@@ -73,6 +73,8 @@ cmp -s out table.csv && wrong "--csv FILE printed the table"
 says 1 'Since fabric-older, 2025-11-13 02:13 UTC' '2 got slower, 0 got faster (12 nodes in both, 0 gone, 0 new)' \
     'n003: pair.bandwidth from 11.8 GB/s to 4.7' 'n005: memory.read from ' -- slow.json --against well.json
 says 0 'nothing changed beyond noise' -- well.json --against well.json
+says 1 '1 got slower, 0 got faster' 'n005: memory.read from ' -- slow.json --against well.json --metric memory.read
+says 0 'nothing changed beyond noise' -- slow.json --against well.json --metric pair.latency.p50
 says 1 'n002 -> n007: pair.bandwidth from 11.' -- link.json --against ./well.json
 
 # One page, whose texts stay texts and which asks for nothing.
@@ -128,6 +130,10 @@ grep -Eq '^n002 +n007 +5\.[0-9]+$' out || wrong "query says: $(cat out)"
 refuses "there is no fabric test 'fabric-bcdfh'; the nearest: fabric-bcdfg, fabric-older, fabric-cable" fabric-bcdfh
 refuses "'fabric-' is the beginning of 3 fabric tests: fabric-cable, fabric-bcdfg, fabric-older" fabric-
 refuses "there is no metric 'pair.bandwith'; the nearest is pair.bandwidth (from one node to another)" --metric pair.bandwith slow.json
+refuses "there is no metric 'memory'; the nearest is memory.read (all cores of a NUMA node read)" --metric memory slow.json
+refuses "--html needs the name of a file" slow.json --html ''
+echo '{"firstlight_fabric": 1, "nodes": []}' >nobody.json
+refuses "nobody.json: no node in it" nobody.json
 refuses "gpu.memory was not measured in this test" --metric gpu.memory slow.json
 sed 's/"firstlight_fabric": 1/"firstlight_fabric": 2/' slow.json >newer.json
 refuses "newer.json: written by a newer firstlight (file version 2, this one reads 1)" newer.json
