@@ -1,4 +1,4 @@
-#include "fabric/against_inside.h"
+#include "fabric/against_links.h"
 
 #include "base/hash.h"
 #include "base/map.h"
@@ -15,12 +15,9 @@
  * SCATTER_FROM nodes the one that changed would itself be the scatter: there a change must be
  * large. */
 
-#define SCATTER_FROM   8
 #define FEW_LEAST      0.15
-#define CHANCE         0.05 /* that anything at all is named when nothing has changed */
-#define INTERVAL_WIDTH 3.92 /* standard deviations of a 95 % interval */
-#define SPREAD_MIN     0.003
-#define MAD_TO_SIGMA   1.4826
+#define CHANCE         0.05   /* that anything at all is named when nothing has changed */
+#define INTERVAL_WIDTH 3.92   /* standard deviations of a 95 % interval */
 #define MEDIAN_WIDTH   1.2533 /* a median is so much wider than a mean */
 #define MAD_SHARE      0.37   /* of the values tell when the scatter is read off their MAD */
 
@@ -56,63 +53,12 @@ static int match_nodes(struct comparison *work, struct changes *out, struct err 
     return r;
 }
 
-double against_log_ratio(const struct metric *metric, double before, double after)
-{
-    return metric->lower_is_better ? log(before / after) : log(after / before);
-}
-
-bool against_can_compare(const struct metric *metric, double before, double after)
-{
-    return metric->test != TEST_CLOCK && before > 0 && after > 0 && isfinite(before) &&
-           isfinite(after);
-}
-
 static double interval_spread(const struct node_level *level)
 {
     if (level->low > 0 && level->high > level->low && isfinite(level->high))
         return log(level->high / level->low) / INTERVAL_WIDTH;
     return 0;
 }
-
-void against_add(struct comparison *work, struct change change, double spread)
-{
-    change.ratio = exp(against_log_ratio(change.metric, change.before, change.after));
-    work->grounds[work->count] = (struct ground){.spread = fmax(spread, SPREAD_MIN)};
-    work->changes[work->count++] = change;
-}
-
-/* The middle of all log ratios from `begin` on, and how they scatter round it. */
-static int scatter(struct comparison *work, uint32_t begin, double *middle, double *sigma)
-{
-    uint32_t count = work->count - begin;
-    double *values = arena_alloc(work->arena, (count + 1) * sizeof(*values));
-
-    if (!values)
-        return -ENOMEM;
-    for (uint32_t i = 0; i < count; i++)
-        values[i] = log(work->changes[begin + i].ratio);
-    *middle = stats_median(values, count);
-    for (uint32_t i = 0; i < count; i++)
-        values[i] = fabs(log(work->changes[begin + i].ratio) - *middle);
-    *sigma = count < SCATTER_FROM ? 0 : MAD_TO_SIGMA * stats_median(values, count);
-    return 0;
-}
-
-int against_settle(struct comparison *work, uint32_t begin)
-{
-    uint32_t alike = work->count - begin;
-    double middle, sigma;
-    int r = scatter(work, begin, &middle, &sigma);
-
-    for (uint32_t i = begin; r == 0 && i < work->count; i++) {
-        work->grounds[i].scatter = sigma;
-        work->grounds[i].middle = alike < SCATTER_FROM ? 0 : middle;
-        work->grounds[i].alike = alike;
-    }
-    return r;
-}
-
-/* ---- nodes ---- */
 
 /* What all nodes did together: the medians before and after. */
 static int add_middle(struct comparison *work, uint32_t begin)
@@ -133,7 +79,7 @@ static int add_middle(struct comparison *work, uint32_t begin)
     change.metric = work->changes[begin].metric;
     change.before = stats_median(before, count);
     change.after = stats_median(after, count);
-    against_add(work, change, ground.spread * MEDIAN_WIDTH / sqrt(count));
+    comparison_add(work, change, ground.spread * MEDIAN_WIDTH / sqrt(count));
     work->grounds[work->count - 1].scatter = ground.scatter * MEDIAN_WIDTH / sqrt(count);
     work->grounds[work->count - 1].alike = count;
     return 0;
@@ -166,19 +112,19 @@ static int compare_metric(struct comparison *work, const struct metric *metric,
         const struct node_level *a =
             work->older_of[n] == MEASURE_NOBODY ? NULL : old[work->older_of[n]];
 
-        if (!a || !new[n] || !against_can_compare(metric, a->value, new[n]->value))
+        if (!a || !new[n] || !comparison_is_possible(metric, a->value, new[n]->value))
             continue;
-        against_add(work,
-                    (struct change){.metric = metric,
-                                    .node = n,
-                                    .peer = MEASURE_NOBODY,
-                                    .before = a->value,
-                                    .after = new[n]->value},
-                    hypot(interval_spread(a), interval_spread(new[n])));
+        comparison_add(work,
+                       (struct change){.metric = metric,
+                                       .node = n,
+                                       .peer = MEASURE_NOBODY,
+                                       .before = a->value,
+                                       .after = new[n]->value},
+                       hypot(interval_spread(a), interval_spread(new[n])));
     }
     if (work->count == begin)
         return 0;
-    r = against_settle(work, begin);
+    r = comparison_settle(work, begin);
     return r == 0 && work->count - begin >= SCATTER_FROM ? add_middle(work, begin) : r;
 }
 

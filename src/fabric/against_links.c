@@ -1,4 +1,4 @@
-#include "fabric/against_inside.h"
+#include "fabric/against_links.h"
 
 #include <errno.h>
 #include <math.h>
@@ -90,14 +90,14 @@ static int newer_indices(struct comparison *work, uint32_t **identity, uint32_t 
 static void add_link(struct comparison *work, uint32_t begin, struct change change)
 {
     struct change *last = work->count > begin ? &work->changes[work->count - 1] : NULL;
-    double off = against_log_ratio(change.metric, change.before, change.after);
+    double off = comparison_log_ratio(change.metric, change.before, change.after);
 
     if (last && last->node == change.node && last->peer == change.peer) {
         if (fabs(log(last->ratio)) <= fabs(off))
             return;
         work->count--;
     }
-    against_add(work, change, work->noise * M_SQRT2);
+    comparison_add(work, change, work->noise * M_SQRT2);
 }
 
 int against_links(struct comparison *work, const struct metric *metric)
@@ -118,7 +118,7 @@ int against_links(struct comparison *work, const struct metric *metric)
 
         if (!a->newer && b->newer && a->node == b->node && a->peer == b->peer &&
             a->phase == b->phase && a->bytes == b->bytes && !work->moved[a->node] &&
-            !work->moved[a->peer] && against_can_compare(metric, a->value, b->value))
+            !work->moved[a->peer] && comparison_is_possible(metric, a->value, b->value))
             add_link(work, begin,
                      (struct change){.metric = metric,
                                      .node = a->node,
@@ -126,5 +126,5 @@ int against_links(struct comparison *work, const struct metric *metric)
                                      .before = a->value,
                                      .after = b->value});
     }
-    return work->count > begin ? against_settle(work, begin) : 0;
+    return work->count > begin ? comparison_settle(work, begin) : 0;
 }

@@ -62,7 +62,7 @@ static void read_off(struct court *court, const struct candidate *c, bool explai
  * slow node of a slow leaf is slower still. False: neither is slow. */
 static bool fit_levels(struct court *court, const struct candidate *c, struct judged *out)
 {
-    double far = flows_are_noisy(court->flows) ? FAR_NOISY : FAR;
+    double far = court->flows->noisy ? FAR_NOISY : FAR;
     bool slow = false;
 
     for (int explained = 0; explained < 2 && !slow; explained++) {
@@ -140,7 +140,7 @@ static double odds_of(const struct court *court, const struct candidate *c,
         return c->cross ? ODDS_GROUP : ODDS_WHOLE;
     if (!c->cross && judged->level[WAY_OUT] < 0 && judged->level[WAY_IN] < 0)
         return ODDS_NODE;
-    if (flows_are_noisy(court->flows))
+    if (court->flows->noisy)
         return ODDS_PART_NOISY;
     return c->cross ? ODDS_TO : ODDS_WAY;
 }

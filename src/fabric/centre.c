@@ -65,7 +65,7 @@ static void settle(const struct flows *flows, enum phase phase, enum flow_relati
         least = fmax(NOISE_FEW, flows->least);
     /* Of few nodes a slow one has half of the flows: what scatters more than repeats is no noise.
      */
-    if (flows_are_noisy(flows)) {
+    if (flows->noisy) {
         most = REPEATS_ROOM * fmax(least, flows->repeat);
         clip = CLIP_SMALL;
         set->noise = fmin(set->noise, most);
@@ -219,7 +219,7 @@ int flows_centre(struct flows *flows, bool all)
         if (cross->count && inside->count)
             reconcile(flows, (enum phase)p, cross, inside);
     }
-    if (flows_are_noisy(flows) && !all && odd_node_find(flows, room.values, &odd))
+    if (flows->noisy && !all && odd_node_find(flows, room.values, &odd))
         leave_out(flows, &odd, found);
     for (uint32_t i = 0; i < flows->count; i++) {
         struct flow *flow = &flows->items[i];

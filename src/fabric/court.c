@@ -123,7 +123,7 @@ int court_open(struct arena *arena, struct flows *flows, struct accused_list *na
                 court->noise = fmax(court->noise, flows->sets[p][k].noise);
     court->need =
         fmax(court->seen <= FEW_NODES ? NEED_FEW : FLOW_SLOW, NEED_SPREAD * flows->spread);
-    if (flows_are_noisy(flows))
+    if (flows->noisy)
         court->need = fmax(court->need, NEED_NOISY * flows->repeat);
     return given_groups(court);
 }

@@ -242,17 +242,13 @@ static int hear_repeats(struct flows *flows)
         for (uint32_t i = 0; i < count; i++)
             odd += apart[i] > far;
         /* Either of the two may have been disturbed. */
+        flows->noisy = flows->node_count <= SMALL && flows->repeat > REPEATS_FAR;
         if (flows->node_count <= SMALL)
             flows->hiccup = fmax(HICCUP, fmax(odd / (2.0 * count), HICCUP_NOISE * flows->repeat));
         flows->hiccup = fmin(flows->hiccup, HICCUP_MOST);
     }
     free(apart);
     return 0;
-}
-
-bool flows_are_noisy(const struct flows *flows)
-{
-    return flows->node_count <= SMALL && flows->repeat > REPEATS_FAR;
 }
 
 double flow_noise(const struct flows *flows, const struct flow *flow)

@@ -48,6 +48,7 @@ struct flows {
     double between[PAIR_PHASES]; /* log of speeds across groups / inside; 0: the same, or few */
     double spread;               /* of well nodes' levels, a standard deviation */
     double repeat;               /* of one measurement, by those made again; 0: too few were */
+    bool noisy;                  /* few nodes, and repeats scatter so that they alone tell noise */
     double least;                /* of noise, in all sets; 0: nothing is known */
     double apart, apart_noise;   /* ... log of speeds together / alone, and what it may be off by */
     double hiccup;               /* how often a single measurement says anything at all */
@@ -79,9 +80,6 @@ bool flow_is_open(const struct flows *flows, const struct flow *flow);
 
 /* Alone, where anything was measured alone. */
 enum phase flows_phase(const struct flows *flows);
-
-/* Few nodes, and repeats that scatter so much that noise is told by them alone. */
-bool flows_are_noisy(const struct flows *flows);
 
 /* What is across groups is that much slower: no hop costs so much. */
 #define FLOW_BETWEEN 0.288

@@ -182,7 +182,7 @@ static void weigh_ways(const struct court *court, uint32_t a, uint32_t b, double
 {
     const struct flows *flows = court->flows;
     enum phase must = flows_phase(flows);
-    uint32_t alone_min = flows_are_noisy(flows) ? 2 : 1;
+    uint32_t alone_min = flows->noisy ? 2 : 1;
 
     for (uint32_t i = flows->start[a]; i < flows->start[a + 1]; i++) {
         const struct flow *flow = &flows->items[flows->list[i]];

@@ -1,8 +1,11 @@
-/* fabric/against_inside - what comparing nodes and comparing links share. */
-#ifndef FABRIC_AGAINST_INSIDE_H
-#define FABRIC_AGAINST_INSIDE_H
+/* fabric/comparison - what comparing nodes and comparing links of two tests share. */
+#ifndef FABRIC_COMPARISON_H
+#define FABRIC_COMPARISON_H
 
 #include "fabric/against.h"
+
+/* Fewer changes of a kind say nothing of how such changes scatter. */
+#define SCATTER_FROM 8
 
 /* What a change is held against: standard deviations of log(ratio) when nothing has changed. */
 struct ground {
@@ -24,18 +27,15 @@ struct comparison { /* of two tests */
 };
 
 /* log(speed after / speed before). */
-double against_log_ratio(const struct metric *metric, double before, double after);
+double comparison_log_ratio(const struct metric *metric, double before, double after);
 
 /* Clocks have no speed. */
-bool against_can_compare(const struct metric *metric, double before, double after);
+bool comparison_is_possible(const struct metric *metric, double before, double after);
 
 /* Its ratio is told from before and after; there is room. */
-void against_add(struct comparison *work, struct change change, double spread);
+void comparison_add(struct comparison *work, struct change change, double spread);
 
 /* Changes from `begin` on are of one kind: what all of them did is no change of one. */
-int against_settle(struct comparison *work, uint32_t begin);
-
-/* Links whose both ends are as they were (against_links.c): else it is not the link. */
-int against_links(struct comparison *work, const struct metric *metric);
+int comparison_settle(struct comparison *work, uint32_t begin);
 
 #endif
