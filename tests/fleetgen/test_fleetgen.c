@@ -1,3 +1,4 @@
+/* The generator itself: what it writes is what it says. ctest labels: slow */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -3,6 +3,7 @@
 # the ranks, the agent is brought where it is not, a spare takes a dead node's place, the time limit
 # stops politely, and outside of an allocation a job is submitted, followed, cancelled, and queued again
 # to go on from its checkpoint.
+# ctest labels: slow
 set -u
 work=$(mktemp -d)
 . "$FIRSTLIGHT_SOURCE/tests/slurm/cluster.sh"
