@@ -193,7 +193,7 @@ size_t stats_split_low(double *values, size_t count, double *threshold)
         away[i] = fabs(values[i] - median);
     mad = stats_median(away, count);
     free(away);
-    *threshold = median - 3 * 1.4826 * mad;
+    *threshold = median - 3 * STATS_MAD_TO_SIGMA * mad;
     while (below < count && values[below] < *threshold)
         below++;
     return below;

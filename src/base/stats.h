@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define STATS_MAD_TO_SIGMA  1.4826 /* of a normal distribution: standard by median deviation */
+#define STATS_MEDIAN_SPREAD 1.2533 /* a median's standard error beside a mean's: sqrt(pi / 2) */
+
 /* Natural logarithm of "n choose k"; -INFINITY when k > n. */
 double stats_log_choose(uint32_t n, uint32_t k);
 

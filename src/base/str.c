@@ -62,6 +62,15 @@ bool str_line(struct str *rest, struct str *line)
     return true;
 }
 
+uint64_t str_lines(struct str text)
+{
+    uint64_t lines = 0;
+
+    for (struct str line; str_line(&text, &line);)
+        lines++;
+    return lines;
+}
+
 bool str_cut(struct str *rest, char separator, struct str *head)
 {
     const char *end;
@@ -307,6 +316,17 @@ void buf_put_quoted(struct buf *buf, const char *word)
         else
             buf_add(buf, word, 1);
     buf_puts(buf, "'");
+}
+
+void buf_put_word(struct buf *buf, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_-+=./:,@%";
+
+    if (*word && !word[strspn(word, plain)])
+        buf_puts(buf, word);
+    else
+        buf_put_quoted(buf, word);
 }
 
 void buf_printf(struct buf *buf, const char *format, ...)

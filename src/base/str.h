@@ -74,6 +74,8 @@ struct str str_skip(struct str s, size_t count);
 /* Cut the next line off *rest: the text without its newline and one CR before it.
  * Returns false when nothing is left. */
 bool str_line(struct str *rest, struct str *line);
+/* How many lines it has; the last one may have no end. */
+uint64_t str_lines(struct str text);
 
 /* Cut at the first `separator`; the whole when there is none. False when *rest was empty. */
 bool str_cut(struct str *rest, char separator, struct str *head);
@@ -119,6 +121,8 @@ void buf_add(struct buf *buf, const char *text, size_t len);
 void buf_puts(struct buf *buf, const char *text);
 /* A word for sh, in single quotes whatever is in it. */
 void buf_put_quoted(struct buf *buf, const char *word);
+/* The same for people to read: in quotes only where a shell would take it for something else. */
+void buf_put_word(struct buf *buf, const char *word);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Add a line that has `at` columns already: the words of `text`, on as many lines of at most
  * `width` columns as it takes; the later ones begin with `indent` spaces. A word is never cut. */

@@ -110,18 +110,6 @@ int subcommand_version(const struct subcommand *command, int argc, char **argv)
     return EXIT_WELL;
 }
 
-/* In quotes where the shell would read it otherwise. */
-static void put_word(const char *word, struct buf *out)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "-_./=,:+@%";
-
-    if (*word && !word[strspn(word, plain)])
-        buf_puts(out, word);
-    else
-        buf_put_quoted(out, word);
-}
-
 int subcommand_also(int argc, char **argv)
 {
     const struct subcommand *command = find(argv[0]);
@@ -130,7 +118,7 @@ int subcommand_also(int argc, char **argv)
     assert(command);
     for (int i = 0; i < argc; i++) {
         buf_puts(&typed, " ");
-        put_word(argv[i], &typed);
+        buf_put_word(&typed, argv[i]);
     }
     (void)printf("$ %s%s\n", program->name, typed.failed ? "" : typed.p);
     (void)fflush(stdout);

@@ -49,15 +49,6 @@ static void say_unshown(struct streams *streams)
     streams_own(streams, STDERR_FILENO, (struct str){line, (size_t)len});
 }
 
-static uint64_t count_lines(struct str bytes)
-{
-    uint64_t lines = 0;
-
-    for (struct str line; str_line(&bytes, &line);)
-        lines++;
-    return lines;
-}
-
 void streams_output(struct streams *streams, int fd, struct str bytes)
 {
     if (streams->unshown && !streams_behind(streams))
@@ -67,7 +58,7 @@ void streams_output(struct streams *streams, int fd, struct str bytes)
     if (writer_put(streams->writer, fd, bytes))
         *half_line(streams, fd) = bytes.p[bytes.len - 1] != '\n';
     else
-        streams->unshown += count_lines(bytes);
+        streams->unshown += str_lines(bytes);
 }
 
 void streams_own(struct streams *streams, int fd, struct str bytes)

@@ -139,18 +139,6 @@ static int cut_sections(struct unit_source *source, const struct corpus_file *fi
     return 0;
 }
 
-static uint64_t count_lines(const char *p, size_t len)
-{
-    uint64_t lines = 0;
-
-    for (const char *end = p + len; p < end; lines++) {
-        const char *newline = memchr(p, '\n', (size_t)(end - p));
-
-        p = newline ? newline + 1 : end;
-    }
-    return lines;
-}
-
 /* Bytes of as many whole lines as a unit takes. */
 static int cut_lines(struct unit_source *source, const struct corpus_file *file, size_t *len,
                      uint64_t *count, struct err *err)
@@ -174,7 +162,7 @@ static int cut_lines(struct unit_source *source, const struct corpus_file *file,
             return err_set(err, -EFBIG, "%s: line %llu: longer than %zu bytes", file->path,
                            (unsigned long long)source->place.ordinal + 1, UNIT_LINE_MAX);
     }
-    *count = count_lines(source->ahead, *len);
+    *count = str_lines((struct str){source->ahead, *len});
     return 0;
 }
 

@@ -16,10 +16,9 @@
  * large. */
 
 #define FEW_LEAST      0.15
-#define CHANCE         0.05   /* that anything at all is named when nothing has changed */
-#define INTERVAL_WIDTH 3.92   /* standard deviations of a 95 % interval */
-#define MEDIAN_WIDTH   1.2533 /* a median is so much wider than a mean */
-#define MAD_SHARE      0.37   /* of the values tell when the scatter is read off their MAD */
+#define CHANCE         0.05 /* that anything at all is named when nothing has changed */
+#define INTERVAL_WIDTH 3.92 /* standard deviations of a 95 % interval */
+#define MAD_SHARE      0.37 /* of the values tell when the scatter is read off their MAD */
 
 static int match_nodes(struct comparison *work, struct changes *out, struct err *err)
 {
@@ -79,8 +78,8 @@ static int add_middle(struct comparison *work, uint32_t begin)
     change.metric = work->changes[begin].metric;
     change.before = stats_median(before, count);
     change.after = stats_median(after, count);
-    comparison_add(work, change, ground.spread * MEDIAN_WIDTH / sqrt(count));
-    work->grounds[work->count - 1].scatter = ground.scatter * MEDIAN_WIDTH / sqrt(count);
+    comparison_add(work, change, ground.spread * STATS_MEDIAN_SPREAD / sqrt(count));
+    work->grounds[work->count - 1].scatter = ground.scatter * STATS_MEDIAN_SPREAD / sqrt(count);
     work->grounds[work->count - 1].alike = count;
     return 0;
 }

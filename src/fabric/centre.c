@@ -86,7 +86,7 @@ static void settle(const struct flows *flows, enum phase phase, enum flow_relati
         set->typical = stats_median(room->values, k);
         for (uint32_t i = 0; i < k; i++)
             room->values[i] = fabs(room->values[i] - set->typical);
-        set->noise = FLOW_MAD_TO_SIGMA * stats_median(room->values, k);
+        set->noise = STATS_MAD_TO_SIGMA * stats_median(room->values, k);
         /* Few values know their own spread badly, and mostly take it for too small. */
         set->noise = fmin(set->noise * (1 + 4.0 / (k + 1)), most);
     }
@@ -173,7 +173,7 @@ static double node_spread(const struct flows *flows, struct centring *room)
     upper = nodes - nodes / 2;
     for (uint32_t i = 0; i < upper; i++)
         room->caps[i] = room->caps[nodes / 2 + i] - middle;
-    return FLOW_MAD_TO_SIGMA * stats_median(room->caps, upper);
+    return STATS_MAD_TO_SIGMA * stats_median(room->caps, upper);
 }
 
 /* What is typical without one node, and what was taken for noise and was that node. */

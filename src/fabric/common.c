@@ -148,14 +148,15 @@ int find_all(struct finding *finding, int family)
     const struct flows *flows = &finding->families[family];
     const struct fabric_result *result = finding->result;
     double typical = flows_value(flows, flows_phase(flows), 0), share = 1, nominal;
-    double *rates = arena_alloc(finding->arena, (result->measures.count + 1) * sizeof(*rates));
+    double *rates;
     char value[METRIC_VALUE_BYTES], rate[METRIC_VALUE_BYTES];
     size_t count = 0, all = 0;
 
-    if (!rates)
-        return -ENOMEM;
     if (strcmp(flows->metric->name, "pair.bandwidth") != 0)
         return 0;
+    rates = arena_alloc(finding->arena, (result->measures.count + 1) * sizeof(*rates));
+    if (!rates)
+        return -ENOMEM;
     for (size_t i = 0; i < result->measures.count; i++) {
         const struct measure *m = &result->measures.items[i];
 

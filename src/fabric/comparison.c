@@ -5,8 +5,7 @@
 #include <errno.h>
 #include <math.h>
 
-#define SPREAD_MIN   0.003
-#define MAD_TO_SIGMA 1.4826
+#define SPREAD_MIN 0.003
 
 double comparison_log_ratio(const struct metric *metric, double before, double after)
 {
@@ -39,7 +38,7 @@ static int scatter(struct comparison *work, uint32_t begin, double *middle, doub
     *middle = stats_median(values, count);
     for (uint32_t i = 0; i < count; i++)
         values[i] = fabs(log(work->changes[begin + i].ratio) - *middle);
-    *sigma = count < SCATTER_FROM ? 0 : MAD_TO_SIGMA * stats_median(values, count);
+    *sigma = count < SCATTER_FROM ? 0 : STATS_MAD_TO_SIGMA * stats_median(values, count);
     return 0;
 }
 

@@ -235,9 +235,9 @@ static int hear_repeats(struct flows *flows)
         for (uint32_t i = 0; i < count; i++)
             apart[i] = fabs(apart[i] - middle);
         flows->apart = middle;
-        flows->repeat = FLOW_MAD_TO_SIGMA * stats_median(apart, count) / sqrt(2);
+        flows->repeat = STATS_MAD_TO_SIGMA * stats_median(apart, count) / sqrt(2);
         flows->repeat *= 1 + 4.0 / (count + 1);
-        flows->apart_noise = 1.2533 * sqrt(2.0 / count) * flows->repeat;
+        flows->apart_noise = STATS_MEDIAN_SPREAD * sqrt(2.0 / count) * flows->repeat;
         far = HICCUP_FAR * fmax(flows->repeat, FLOW_SLOW / HICCUP_FAR);
         for (uint32_t i = 0; i < count; i++)
             odd += apart[i] > far;

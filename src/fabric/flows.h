@@ -11,7 +11,6 @@
 
 #define FLOW_FAMILIES_MAX 64
 #define FLOW_NOISE_MIN    0.005
-#define FLOW_MAD_TO_SIGMA 1.4826
 #define FLOW_SLOW         0.0513 /* -log(0.95): what is less is not worth a name */
 #define GROUP_NONE        UINT32_MAX
 

@@ -56,7 +56,7 @@ static bool fit(const struct flows *flows, uint32_t node, double *room, struct o
     for (uint32_t i = 0; i < flows->count; i++)
         room[i] = fabs(beside_typical(out, &flows->items[i]) -
                        (touches(&flows->items[i], node) ? out->level : 0));
-    out->noise = FLOW_MAD_TO_SIGMA * stats_median(room, flows->count);
+    out->noise = STATS_MAD_TO_SIGMA * stats_median(room, flows->count);
     out->noise = fmax(NOISE_LEAST, out->noise * (1 + 4.0 / (flows->count + 1)));
     return true;
 }

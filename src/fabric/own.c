@@ -5,13 +5,12 @@
 #include <errno.h>
 #include <math.h>
 
-#define PEERS_MIN    3
-#define NEED         0.0513 /* -log(0.95), SuperBench's threshold */
-#define NEED_FEW     0.16   /* with three peers, who tell little of what is usual */
-#define FAR          4.0    /* standard deviations from the peers */
-#define FAR_PART     5.0    /* there are many cores */
-#define MAD_TO_SIGMA 1.4826
-#define MARGIN_MAX   20.0
+#define PEERS_MIN  3
+#define NEED       0.0513 /* -log(0.95), SuperBench's threshold */
+#define NEED_FEW   0.16   /* with three peers, who tell little of what is usual */
+#define FAR        4.0    /* standard deviations from the peers */
+#define FAR_PART   5.0    /* there are many cores */
+#define MARGIN_MAX 20.0
 
 /* Numbers that are less steady, or matter less, than the rest: what must be exceeded. */
 static const struct {
@@ -128,7 +127,7 @@ static double spread_of(double *values, uint32_t count, double centre)
 {
     for (uint32_t i = 0; i < count; i++)
         values[i] = fabs(values[i] - centre);
-    return MAD_TO_SIGMA * stats_median(values, count);
+    return STATS_MAD_TO_SIGMA * stats_median(values, count);
 }
 
 /* The spread of the better half: slow ones don't widen it. Sorts values. */

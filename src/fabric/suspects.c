@@ -8,9 +8,8 @@
 #include <errno.h>
 #include <math.h>
 
-#define CORE_FLOWS    4 /* fewer that are slow together alone say nothing of a core */
-#define SIGMAS_95     1.96
-#define MEDIAN_SPREAD 1.2533 /* a median's standard error beside a mean's */
+#define CORE_FLOWS 4 /* fewer that are slow together alone say nothing of a core */
+#define SIGMAS_95  1.96
 
 double finding_noise(const struct flows *flows, enum phase phase)
 {
@@ -67,7 +66,7 @@ static int add_accused(struct finding *finding, const struct flows *flows,
 {
     double level = fmin(accused->level[WAY_OUT], accused->level[WAY_IN]);
     enum phase phase = accused->together ? PHASE_TOGETHER : flows_phase(flows);
-    double noise = finding_noise(flows, phase) * MEDIAN_SPREAD * SIGMAS_95 /
+    double noise = finding_noise(flows, phase) * STATS_MEDIAN_SPREAD * SIGMAS_95 /
                    sqrt(accused->slow ? accused->slow : 1);
     struct suspect *suspect = vec_push(&finding->suspects);
     const struct fabric_node *nodes = finding->result->nodes.items;
@@ -135,7 +134,7 @@ int find_levels(struct finding *finding, int family)
         if (!k)
             continue;
         x = stats_median(room, k);
-        far = SIGMAS_95 * MEDIAN_SPREAD * finding_noise(flows, phase) / sqrt(k);
+        far = SIGMAS_95 * STATS_MEDIAN_SPREAD * finding_noise(flows, phase) / sqrt(k);
         level->value = flows_value(flows, phase, x);
         level->low = flows_value(flows, phase, x - far);
         level->high = flows_value(flows, phase, x + far);

@@ -96,23 +96,11 @@ int words_split(struct arena *arena, struct str text, struct job_words *words, s
     return r;
 }
 
-/* No shell takes these for anything but themselves. */
-static bool is_plain(const char *word)
-{
-    return *word && strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                 "_-+=./:,@%") == strlen(word);
-}
-
 void words_print(const struct job_words *words, struct buf *out)
 {
     for (size_t i = 0; i < words->count; i++) {
-        const char *word = words->items[i];
-
         if (i)
             buf_puts(out, " ");
-        if (is_plain(word))
-            buf_puts(out, word);
-        else
-            buf_put_quoted(out, word);
+        buf_put_word(out, words->items[i]);
     }
 }

@@ -8,10 +8,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define SIZES_MAX     64  /* of messages that are told apart */
-#define MARK_SIGMAS   4.0 /* as where numbers of nodes are compared */
-#define MAD_TO_SIGMA  1.4826
-#define MEDIAN_SPREAD 1.2533 /* a median's standard error beside a mean's */
+#define SIZES_MAX   64  /* of messages that are told apart */
+#define MARK_SIGMAS 4.0 /* as where numbers of nodes are compared */
 
 static bool is_meant(const struct heat *heat, const struct measure *measure)
 {
@@ -138,7 +136,7 @@ static double scatter_of(struct arena *arena, const double *shares, size_t count
 
     for (size_t i = 0; off && i < count; i++)
         off[i] = fabs(log(shares[i]));
-    return off ? MAD_TO_SIGMA * (1 + 4.0 / ((double)count + 1)) * stats_median(off, count)
+    return off ? STATS_MAD_TO_SIGMA * (1 + 4.0 / ((double)count + 1)) * stats_median(off, count)
                : INFINITY;
 }
 
@@ -160,7 +158,7 @@ static int mark(struct arena *arena, uint32_t places, const uint32_t *place, con
     for (uint32_t p = 0; p < places; p++) { /* begin[p + 1] is now where p begins */
         size_t end = p + 1 < places ? begin[p + 2] : count, own = end - begin[p + 1];
         double median = stats_median(sorted + begin[p + 1], own);
-        double far = MARK_SIGMAS * MEDIAN_SPREAD * scatter / sqrt((double)own);
+        double far = MARK_SIGMAS * STATS_MEDIAN_SPREAD * scatter / sqrt((double)own);
 
         out[p] = own && median < HEAT_WELL && (named[p] || log(median) < -far);
     }

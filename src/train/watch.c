@@ -6,9 +6,7 @@
 #include <float.h>
 #include <stdbool.h>
 
-/* Of a normal distribution the median deviation is 1 / 1.4826 of the standard one. */
-#define MAD_TO_SIGMA 1.4826
-#define MAD_FLOOR    1e-3 /* of the median */
+#define MAD_FLOOR 1e-3 /* of the median */
 
 const char *watch_verdict_name(enum watch_verdict verdict)
 {
@@ -32,7 +30,7 @@ static bool is_spike(const struct watch *watch, const double *window, double val
     floor = MAD_FLOOR * (middle < 0 ? -middle : middle);
     if (deviation < floor)
         deviation = floor;
-    return value - middle > watch->spike_z * MAD_TO_SIGMA * deviation;
+    return value - middle > watch->spike_z * STATS_MAD_TO_SIGMA * deviation;
 }
 
 static bool is_finite(double value)

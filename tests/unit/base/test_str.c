@@ -249,9 +249,39 @@ static void words_are_as_far_apart_as_letters_must_change(void **state)
     assert_true(str_distance((struct str){long_word, STR_WORD_MAX + 1}, str_of("x")) == SIZE_MAX);
 }
 
+static void words_are_quoted_where_a_shell_needs_it(void **state)
+{
+    static const char *const rows[][2] = {{"a-b_c=/d.e:f,g@h%i+9", "a-b_c=/d.e:f,g@h%i+9"},
+                                          {"", "''"},
+                                          {"a b", "'a b'"},
+                                          {"it's", "'it'\\''s'"},
+                                          {"$x", "'$x'"},
+                                          {"~", "'~'"}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf out = {0};
+
+        buf_put_word(&out, rows[i][0]);
+        assert_string_equal(out.p, rows[i][1]);
+        buf_done(&out);
+    }
+}
+
+static void lines_are_counted(void **state)
+{
+    (void)state;
+    assert_int_equal(str_lines(STR("")), 0);
+    assert_int_equal(str_lines(STR("a")), 1);
+    assert_int_equal(str_lines(STR("a\n")), 1);
+    assert_int_equal(str_lines(STR("\n\r\nb")), 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(words_are_quoted_where_a_shell_needs_it),
+        cmocka_unit_test(lines_are_counted),
         cmocka_unit_test(words_are_wrapped_and_never_cut),
         cmocka_unit_test(words_are_as_far_apart_as_letters_must_change),
         cmocka_unit_test(numbers_are_whole_or_nothing),
